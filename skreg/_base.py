@@ -1,0 +1,228 @@
+"""What the classifier and the regressor share: validation, fit, fitted attributes."""
+
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skreg._network import build_network, forward, set_weights
+from skreg._parameters import resolve
+from skreg._task import SPLIT, Architecture, Rows, Task, derived_seed
+from skreg._training import train
+from skreg._weights import check_weights, mean_one
+
+FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Undo every change to the estimator's attributes if the block fails."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
+    """Base class; those below it differ in targets, loss and prediction only."""
+
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows. float32 is trained in float32, anything else in float64.
+        y : array-like of shape (n_samples,)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None means 1 each. Rows of weight 0 are
+            left out.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Rows to validate on after every epoch. In a `Pipeline`, they are
+            transformed as `X` is with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,), default=None
+            Targets of `X_val`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows of `X_val`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or an argument is not usable, or if the network's weights
+            became non-finite. The estimator is then left as it was.
+        """
+        with all_or_nothing(self):
+            task = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
+            (trained,) = train([task])
+            self._adopt(task, trained)
+        return self
+
+    @abstractmethod
+    def _learn_targets(self, y):
+        """Learn what the targets are; return their loss and the number of outputs."""
+
+    @abstractmethod
+    def _encode(self, y, name, dtype):
+        """Targets as the network sees them, of shape (n_samples, n_outputs)."""
+
+    @abstractmethod
+    def _weighting(self, targets, sample_weight):
+        """A function that gives, for targets, the factor a row of its loss weight."""
+
+    @abstractmethod
+    def _strata(self, targets):
+        """What a held-out fraction is stratified by; None for nothing."""
+
+    def _prepare(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+        """Validate everything, and say what is to be trained, as a `Task`."""
+        settings = resolve(self)
+        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
+        loss, n_outputs = self._learn_targets(y)
+        targets = self._encode(y, "y", X.dtype)
+        weights = check_weights(sample_weight, X.shape[0], "sample_weight")
+        factor = self._weighting(targets, weights)
+        training = _counting_rows(X, targets, weights, factor, "sample_weight")
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        if not (X_val is None and y_val is None and sample_weight_val is None):
+            training = _scaled(training)
+            validation = self._given_validation(
+                X_val, y_val, sample_weight_val, factor, X.dtype
+            )
+        elif settings.early_stopping:
+            training, validation = self._split(
+                training, settings.validation_fraction, seed
+            )
+        else:
+            training, validation = _scaled(training), None
+        batch_size = 32 if settings.batch_size == "auto" else settings.batch_size
+        return Task(
+            architecture=Architecture(
+                n_features=X.shape[1],
+                hidden_layer_sizes=settings.hidden_layer_sizes,
+                n_outputs=n_outputs,
+                activation=settings.activation,
+                output_activation=loss.activation,
+                l1=settings.l1,
+                l2=settings.l2,
+                dropout=settings.dropout,
+                dtype=X.dtype.name,
+            ),
+            loss=loss,
+            optimizer=settings.optimizer,
+            training=training,
+            validation=validation,
+            stopping=settings.stopping,
+            batch_size=min(batch_size, len(training)),
+            epochs=settings.epochs,
+            shuffle=settings.shuffle,
+            seed=seed,
+            engine=settings.engine,
+            callbacks=settings.callbacks,
+            verbose=settings.verbose,
+        )
+
+    def _given_validation(self, X_val, y_val, sample_weight_val, factor, dtype):
+        if X_val is None or y_val is None:
+            absent = "X_val" if X_val is None else "y_val"
+            raise ValueError(
+                "X_val and y_val must be given together, and sample_weight_val only "
+                f"with them, got {absent}=None."
+            )
+        X_val, y_val = validate_data(
+            self, X_val, y_val, reset=False, dtype=dtype, multi_output=True
+        )
+        targets = self._encode(y_val, "y_val", dtype)
+        weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
+        return _scaled(
+            _counting_rows(X_val, targets, weights, factor, "sample_weight_val")
+        )
+
+    def _split(self, rows, fraction, seed):
+        """Hold out a fraction of the rows for validation."""
+        parts = train_test_split(
+            *rows,
+            test_size=fraction,
+            random_state=derived_seed(seed, SPLIT),
+            stratify=self._strata(rows[1]),
+        )
+        return _scaled(parts[::2]), _scaled(parts[1::2])
+
+    def _adopt(self, task, trained):
+        """Set the fitted attributes."""
+        self.coefs_ = trained.weights[::2]
+        self.intercepts_ = trained.weights[1::2]
+        self.history_ = trained.history
+        self.loss_curve_ = trained.history["loss"]
+        self.validation_scores_ = trained.history.get("val_score")
+        self.n_iter_ = len(trained.history["loss"])
+        self.best_epoch_ = trained.best_epoch
+        self._architecture = task.architecture
+        vars(self).pop("model_", None)  # of an earlier fit
+
+    @cached_property
+    def model_(self):
+        """The fitted network, a plain `keras.Sequential` with the fitted weights.
+
+        Built when it is first asked for: a live network costs more than the fit of
+        a small one, and a search discards nearly all of them.
+        """
+        check_is_fitted(self)
+        network = build_network(self._architecture, seed=0)
+        weights = [None] * (2 * len(self.coefs_))
+        weights[::2], weights[1::2] = self.coefs_, self.intercepts_
+        set_weights(network, weights)
+        return network
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        state.pop("model_", None)  # rebuilt from the weights when asked for
+        return state
+
+    def _logits(self, X):
+        """The output layer before its activation, of shape (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=self.coefs_[0].dtype)
+        return forward(
+            self.coefs_, self.intercepts_, self._architecture.activation, X
+        )
+
+
+def _counting_rows(X, targets, sample_weight, factor, name):
+    """X, targets, weights for loss and score; without the rows of weight 0."""
+    weight = sample_weight * factor(targets)
+    counts = weight > 0
+    if not counts.any():
+        raise ValueError(
+            f"{name} times class_weight must be positive for some rows, "
+            "got 0 for all of them."
+        )
+    rows = (X, targets, weight, sample_weight)
+    return rows if counts.all() else tuple(part[counts] for part in rows)
+
+
+def _scaled(rows):
+    X, targets, weight, score_weight = rows
+    return Rows(X, targets, mean_one(weight, X.dtype), mean_one(score_weight, X.dtype))

@@ -1,0 +1,327 @@
+"""RegularizedMLPClassifier: labels in, probabilities out."""
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from skreg._base import RegularizedMLP
+from skreg._losses import BINARY, MULTICLASS
+
+
+class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
+    """Multi-layer perceptron with L1, L2 and dropout as hyperparameters.
+
+    A Keras network, built through scikeras, that minimises the mean cross-entropy
+    plus the penalty ``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, with dropout
+    after the hidden layers while it trains.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer. ``()`` is a linear model: logistic regression.
+    activation : str, default="relu"
+        Activation of the hidden layers, any name that `keras.activations.get` knows.
+    l1 : float or sequence of float, default=0.0
+        Strength of the L1 penalty, ``l1 * sum(|w|)`` in the loss [1]_. A number
+        holds for every hidden layer's kernel; biases and the output layer are not
+        penalized. A sequence has one strength a hidden layer, and may have one
+        more for the output layer. Without hidden layers, a number holds for the
+        output layer. The penalty is followed by its subgradient, which gives small
+        weights, not exact zeros.
+    l2 : float or sequence of float, default=1e-4
+        Strength of the L2 penalty, ``l2 * sum(w**2)`` in the loss [2]_, as `l1`. It
+        has neither a factor 1/2 nor a division by the number of rows: scikit-learn's
+        ``alpha`` is ``2 * l2 * (rows in a batch)``. It equals weight decay under
+        plain SGD only, not under Adam [3]_.
+    dropout : float or sequence of float, default=0.0
+        Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
+        training, those that are kept being scaled by ``1 / (1 - rate)`` [4]_. A
+        sequence has one rate a hidden layer.
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        A name that `keras.optimizers.get` knows, or an object, which is cloned at
+        every fit and never changed.
+    learning_rate : float, default=None
+        Learning rate of an optimizer given by name; None means Keras' default for
+        it. Must be None beside an optimizer object, which has its own.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
+    epochs : int, default=100
+        Passes over the training rows.
+    shuffle : bool, default=True
+        Whether every epoch visits the rows in another order.
+    early_stopping : bool, default=False
+        Whether to stop once the validation loss, without the penalty, no longer
+        falls, and to keep the weights of the epoch where it was lowest. Validates
+        on `X_val` if `fit` is given it, else on `validation_fraction` of the rows.
+        If False, all epochs are run.
+    validation_fraction : float, default=0.1
+        Share of the training rows, in (0, 1), stratified by class, that early
+        stopping holds out where `fit` is given no `X_val`.
+    n_iter_no_change : int, default=10
+        Early stopping ends the training after that many epochs in a row without an
+        improvement of at least `tol`.
+    tol : float, default=1e-4
+        See `n_iter_no_change`. A smaller improvement is kept all the same.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the sample weights, ``{label: factor}``; labels not in the dict
+        have 1. "balanced" gives every class the same total weight.
+    engine : {"auto", "keras"}, default="auto"
+        What trains the network. "keras" is Keras' own ``fit``.
+    callbacks : keras.callbacks.Callback or list of them, default=None
+        Copied at every fit. Among their logs are ``val_loss``, without the penalty,
+        and ``val_score``.
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the batches, the dropout noise and the split
+        of early stopping. An integer gives the same fit every time.
+    verbose : int, default=0
+        1 shows Keras' progress bar, 2 a line an epoch, 0 nothing.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has names that are all strings.
+    n_iter_ : int
+        Number of epochs run.
+    best_epoch_ : int
+        The epoch, counted from 1, whose weights were kept: with early stopping the
+        one of the lowest validation loss, else the last.
+    model_ : keras.Sequential
+        The fitted network: ``Dense`` and ``Dropout`` layers, of plain Keras, that
+        can be saved, inspected and served without skreg. Predictions use `coefs_`
+        and `intercepts_`, of which it has a copy.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        The kernels, first layer to output.
+    intercepts_ : list of ndarray of shape (n_out,)
+        The biases.
+    history_ : dict of str to list of float
+        One entry an epoch: ``loss``, what is minimised; its parts ``data_loss``, the
+        mean cross-entropy, and ``penalty``; with validation rows also ``val_loss``,
+        without the penalty, and ``val_score``, the accuracy. The training figures
+        are running means over the batches of the epoch.
+    loss_curve_ : list of float
+        ``history_["loss"]``.
+    validation_scores_ : list of float or None
+        ``history_["val_score"]``, None without validation rows.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : scikit-learn's, with L2 only.
+
+    Notes
+    -----
+    Sample weight times class weight is scaled to mean 1 over the training rows; a
+    batch's loss is ``sum(weight * cross_entropy) / n_rows_in_batch`` plus the
+    penalty. Initial kernels are Glorot uniform [5]_, biases zero. Early stopping
+    watches the loss, where scikit-learn's MLP watches the accuracy.
+
+    References
+    ----------
+    .. [1] R. Tibshirani, "Regression shrinkage and selection via the lasso",
+       Journal of the Royal Statistical Society B 58, 1996.
+    .. [2] A. Krogh and J. A. Hertz, "A simple weight decay can improve
+       generalization", NIPS 1991.
+    .. [3] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization",
+       ICLR 2019, :arxiv:`1711.05101`.
+    .. [4] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and
+       R. Salakhutdinov, "Dropout: a simple way to prevent neural networks from
+       overfitting", Journal of Machine Learning Research 15, 2014.
+    .. [5] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+       feedforward neural networks", AISTATS 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg import RegularizedMLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> mlp = RegularizedMLPClassifier(l2=1e-3, dropout=0.2, epochs=20, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), mlp).fit(X[:400], y[:400])
+    >>> model.score(X[400:], y[400:]) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        *,
+        activation="relu",
+        l1=0.0,
+        l2=1e-4,
+        dropout=0.0,
+        optimizer="adam",
+        learning_rate=None,
+        batch_size="auto",
+        epochs=100,
+        shuffle=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        engine="auto",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.l1 = l1
+        self.l2 = l2
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.class_weight = class_weight
+        self.engine = engine
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X):
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, computed in the dtype of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The most probable label of each row, in the dtype of `classes_`.
+        """
+        return self.classes_[self._codes(self._logits(X))]
+
+    def predict_proba(self, X):
+        """Predict probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, computed in the dtype of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        logits = self._logits(X)
+        if logits.shape[1] > 1:
+            return softmax(logits, axis=1)
+        positive = expit(logits)
+        return np.hstack([1 - positive, positive])
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of the probabilities, exact for very small ones too.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, computed in the dtype of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        logits = self._logits(X)
+        if logits.shape[1] > 1:
+            return log_softmax(logits, axis=1)
+        return log_expit(np.hstack([-logits, logits]))
+
+    def decision_function(self, X):
+        """The network's output before the sigmoid or softmax.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, computed in the dtype of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One column a class; with two classes one figure a row, positive where the
+            second class is the more probable one.
+        """
+        logits = self._logits(X)
+        return logits if logits.shape[1] > 1 else logits[:, 0]
+
+    def _learn_targets(self, y):
+        check_classification_targets(y)
+        self.classes_ = np.unique(column_or_1d(y, warn=True))
+        n_classes = len(self.classes_)
+        if n_classes < 2:
+            raise ValueError(
+                f"y must have at least two classes, got one class: {self.classes_!r}."
+            )
+        return (BINARY, 1) if n_classes == 2 else (MULTICLASS, n_classes)
+
+    def _encode(self, y, name, dtype):
+        y = column_or_1d(y)
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(
+                f"{name} must hold classes of y only, {self.classes_!r}, "
+                f"got also {unknown!r}."
+            )
+        codes = np.searchsorted(self.classes_, y)
+        if len(self.classes_) == 2:
+            return codes.astype(dtype)[:, np.newaxis]
+        return np.eye(len(self.classes_), dtype=dtype)[codes]
+
+    def _codes(self, outputs):
+        """Position in `classes_` of each row's class, from targets or logits."""
+        if outputs.shape[1] > 1:
+            return outputs.argmax(axis=1)
+        return (outputs[:, 0] > 0).astype(np.intp)
+
+    def _strata(self, targets):
+        return self._codes(targets)
+
+    def _weighting(self, targets, sample_weight):
+        codes = self._codes(targets)
+        totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
+        if np.count_nonzero(totals) < 2:
+            raise ValueError(
+                "sample_weight must leave rows of at least two classes, got one "
+                f"class: {self.classes_[totals > 0]!r}."
+            )
+        factors = self._class_factors(totals)
+        return lambda targets: factors[self._codes(targets)]
+
+    def _class_factors(self, totals):
+        """The factor of each class, from the total sample weight of each."""
+        if self.class_weight is None:
+            return np.ones(len(totals))
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            # scikit-learn's n_samples / (n_classes * count), with weights for counts,
+            # so that a weight of 2 is the same as a row given twice.
+            present = totals > 0
+            mean_total = totals.sum() / np.count_nonzero(present)
+            return np.where(present, mean_total / np.where(present, totals, 1), 0)
+        if not isinstance(self.class_weight, dict):
+            raise ValueError(
+                "class_weight must be None, 'balanced' or a dict of labels to "
+                f"factors, got {self.class_weight!r}."
+            )
+        factors = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+        factors = np.asarray(factors, dtype=np.float64)
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(
+                "class_weight must have finite factors of at least 0, "
+                f"got {self.class_weight!r}."
+            )
+        return factors

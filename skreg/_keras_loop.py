@@ -1,0 +1,157 @@
+"""Training by Keras' own ``fit``: slow, and able to use all that Keras has.
+
+It serves every optimizer, callback and backend of Keras, and is the oracle of the
+compiled engine.
+"""
+
+import copy
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from skreg._network import build_network, get_weights, set_weights
+from skreg._task import Trained, non_finite_error
+
+# Validation rows pushed through the network at once: bounds the memory.
+_CHUNK = 8192
+
+
+def train(task):
+    """Train one network; see `skreg._task` for what goes in and comes out."""
+    network = build_network(task.architecture, task.seed)
+    trainer = _Trainer(network, task)
+    trainer.compile(
+        optimizer=task.optimizer.make(),
+        # On TensorFlow, XLA costs more to compile than a small network's training.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    watch = _Watch(task, network)
+    trainer.fit(
+        _Batches(task),
+        epochs=task.epochs,
+        shuffle=False,  # the batches come shuffled
+        callbacks=[watch, *copy.deepcopy(task.callbacks)],
+        verbose=task.verbose,
+    )
+    watch.restore_best()
+    return Trained(get_weights(network), watch.history, watch.best_epoch)
+
+
+class _Batches(keras.utils.PyDataset):
+    """The batches of each epoch, in the order that the task's seed gives."""
+
+    def __init__(self, task):
+        super().__init__()
+        self._task = task
+        self._epoch = 0
+        self._order = task.order(0)
+
+    def __len__(self):
+        return math.ceil(len(self._order) / self._task.batch_size)
+
+    def __getitem__(self, step):
+        start = step * self._task.batch_size
+        chosen = self._order[start : start + self._task.batch_size]
+        rows = self._task.training
+        return rows.X[chosen], rows.targets[chosen], rows.weight[chosen]
+
+    def on_epoch_end(self):
+        self._epoch += 1
+        self._order = self._task.order(self._epoch)
+
+
+class _Trainer(keras.Model):
+    """Shares a network's layers; gives logits, and our loss with its two parts."""
+
+    def __init__(self, network, task):
+        dtype = task.architecture.dtype
+        super().__init__(dtype=dtype, name="trainer")
+        self._stack = network.layers
+        self._row_losses = task.loss.per_row
+        self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
+        self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
+
+    def call(self, inputs):
+        for layer in self._stack[:-1]:
+            inputs = layer(inputs)
+        output = self._stack[-1]
+        return ops.matmul(inputs, output.kernel) + output.bias
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        n_rows = ops.shape(y_pred)[0]
+        losses = self._row_losses(y, y_pred)
+        data_loss = ops.sum(sample_weight * losses) / ops.cast(n_rows, losses.dtype)
+        # Keras adds the penalty to the validation loss as well; this does not.
+        penalty = ops.cast(sum(self.losses) if training else 0.0, losses.dtype)
+        self._data_loss.update_state(data_loss, sample_weight=n_rows)
+        self._penalty.update_state(penalty, sample_weight=n_rows)
+        return data_loss + penalty
+
+
+class _Watch(keras.callbacks.Callback):
+    """Keeps the history, validates, stops early; fails on non-finite weights.
+
+    Comes first in the list of callbacks, so that the user's find ``val_loss``,
+    without the penalty, and ``val_score`` among their logs.
+    """
+
+    def __init__(self, task, network):
+        super().__init__()
+        self._task = task
+        self._network = network
+        self._wait = 0
+        self._best_loss = math.inf
+        self._best_weights = None
+        self.best_epoch = 0
+        self.history = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        weights = get_weights(self._network)
+        if not all(np.isfinite(w).all() for w in weights):
+            raise non_finite_error(epoch + 1)
+        if self._task.validation is not None:
+            logs.update(self._validate())
+        for name in ("data_loss", "penalty", "val_loss", "val_score"):
+            if name in logs:
+                self.history.setdefault(name, []).append(float(logs[name]))
+        # Keras' own figure is in float32 whatever the network's dtype.
+        total = self.history["data_loss"][-1] + self.history["penalty"][-1]
+        self.history.setdefault("loss", []).append(total)
+        if self._task.stopping is None:
+            self.best_epoch = epoch + 1
+        else:
+            self._consider_stopping(epoch, logs["val_loss"], weights)
+
+    def _validate(self):
+        rows, loss = self._task.validation, self._task.loss
+        parts = [
+            ops.convert_to_numpy(self.model(rows.X[i : i + _CHUNK], training=False))
+            for i in range(0, len(rows), _CHUNK)
+        ]
+        logits = ops.convert_to_tensor(np.concatenate(parts))
+        losses = ops.convert_to_numpy(loss.per_row(rows.targets, logits))
+        shares = loss.score(rows.targets, logits, rows.score_weight)
+        return {
+            "val_loss": float(np.mean(rows.weight * losses)),
+            "val_score": float(np.mean(ops.convert_to_numpy(shares))),
+        }
+
+    def _consider_stopping(self, epoch, val_loss, weights):
+        # Two thresholds, as in scikit-learn's MLP: any improvement is kept, but only
+        # one of at least tol counts as progress.
+        stopping = self._task.stopping
+        self._wait = 0 if val_loss <= self._best_loss - stopping.tol else self._wait + 1
+        if val_loss < self._best_loss or epoch == 0:
+            self._best_loss, self._best_weights = val_loss, weights
+            self.best_epoch = epoch + 1
+        if self._wait >= stopping.patience:
+            self.model.stop_training = True
+
+    def restore_best(self):
+        """Give the network the weights of the best epoch, where one was sought."""
+        if self._best_weights is not None:
+            set_weights(self._network, self._best_weights)

@@ -1,0 +1,233 @@
+"""The constructor's parameters: what each may be, and what it stands for.
+
+`resolve` turns an estimator's parameters, which scikit-learn wants stored as they
+were given, into the plain values that a training run needs.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from numbers import Integral, Real
+
+import keras
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skreg._task import OptimizerSpec, Stopping
+
+ENGINES = ("auto", "keras")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Parameters after validation, with a value a layer where that is meant."""
+
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    l1: tuple[float, ...]
+    l2: tuple[float, ...]
+    dropout: tuple[float, ...]
+    optimizer: OptimizerSpec
+    batch_size: int | str
+    epochs: int
+    shuffle: bool
+    early_stopping: bool
+    validation_fraction: float
+    stopping: Stopping | None
+    engine: str
+    callbacks: tuple
+    verbose: int
+
+
+def resolve(estimator):
+    """Validate an estimator's parameters.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    TypeError, ValueError
+        With a message that names the parameter, what it may be and what it was.
+    """
+    e = estimator
+    sizes = _sizes(e.hidden_layer_sizes)
+    early_stopping = _boolean(e.early_stopping, "early_stopping")
+    fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
+    patience = _integer(e.n_iter_no_change, "n_iter_no_change", 1)
+    stopping = Stopping(patience, _real(e.tol, "tol", 0))
+    return Settings(
+        hidden_layer_sizes=sizes,
+        activation=_activation(e.activation),
+        l1=_strengths(e.l1, "l1", len(sizes)),
+        l2=_strengths(e.l2, "l2", len(sizes)),
+        dropout=_rates(e.dropout, len(sizes)),
+        optimizer=_optimizer(e.optimizer, e.learning_rate),
+        batch_size=_batch_size(e.batch_size),
+        epochs=_integer(e.epochs, "epochs", 1),
+        shuffle=_boolean(e.shuffle, "shuffle"),
+        early_stopping=early_stopping,
+        validation_fraction=fraction,
+        stopping=stopping if early_stopping else None,
+        engine=_one_of(e.engine, "engine", ENGINES),
+        callbacks=_callbacks(e.callbacks),
+        verbose=_integer(e.verbose, "verbose", 0),
+    )
+
+
+def _integer(value, name, least):
+    return int(check_scalar(value, name, Integral, min_val=least))
+
+
+def _real(value, name, low, high=None, bounds="left"):
+    if isinstance(value, Real) and not np.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}.")
+    check_scalar(
+        value, name, Real, min_val=low, max_val=high, include_boundaries=bounds
+    )
+    return float(value)
+
+
+def _boolean(value, name):
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def _one_of(value, name, choices):
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
+    return value
+
+
+def _sizes(value):
+    name = "hidden_layer_sizes"
+    if isinstance(value, Integral):
+        value = (value,)
+    if isinstance(value, str) or not np.iterable(value):
+        raise TypeError(
+            f"{name} must be an integer or a sequence of them, one a hidden layer, "
+            f"got {value!r}."
+        )
+    return tuple(_integer(size, f"{name}[{i}]", 1) for i, size in enumerate(value))
+
+
+def _per_layer(value, name, lengths, meaning):
+    """A sequence of one of the allowed lengths as a list; None if a number."""
+    if isinstance(value, Real):
+        return None
+    if isinstance(value, str) or not np.iterable(value):
+        raise TypeError(
+            f"{name} must be a number or a sequence of numbers, {meaning}, "
+            f"got {value!r}."
+        )
+    value = list(value)
+    if len(value) not in lengths:
+        raise ValueError(
+            f"{name} must have {' or '.join(map(str, lengths))} entries, {meaning}, "
+            f"got {len(value)}: {value!r}."
+        )
+    return value
+
+
+def _strengths(value, name, n_hidden):
+    """One strength a kernel, the output's last."""
+    if n_hidden:
+        lengths = (n_hidden, n_hidden + 1)
+        meaning = "one a hidden layer, and perhaps one for the output layer"
+    else:
+        lengths, meaning = (1,), "one for the output layer"
+    values = _per_layer(value, name, lengths, meaning)
+    if values is None:
+        strength = _real(value, name, 0)
+        # A linear model has no other kernel to regularize than the output's.
+        return (strength,) * n_hidden + (0.0,) if n_hidden else (strength,)
+    strengths = [_real(v, f"{name}[{i}]", 0) for i, v in enumerate(values)]
+    return tuple(strengths + [0.0] * (n_hidden + 1 - len(strengths)))
+
+
+def _rates(value, n_hidden):
+    """One dropout rate a hidden layer."""
+    values = _per_layer(value, "dropout", (n_hidden,), "one a hidden layer")
+    if values is None:
+        return (_real(value, "dropout", 0, 1),) * n_hidden
+    return tuple(_real(v, f"dropout[{i}]", 0, 1) for i, v in enumerate(values))
+
+
+def _batch_size(value):
+    if isinstance(value, str):
+        return _one_of(value, "batch_size", ("auto",))
+    return _integer(value, "batch_size", 1)
+
+
+def _activation(value):
+    if not isinstance(value, str):
+        raise TypeError(
+            f"activation must be the name of a Keras activation, got {value!r}."
+        )
+    if not _is_activation(value):
+        raise ValueError(
+            "activation must be a name that keras.activations.get knows, of a "
+            f"function without further arguments, such as 'relu', got {value!r}."
+        )
+    return value
+
+
+@cache
+def _is_activation(name):
+    try:
+        keras.activations.get(name)(keras.ops.zeros((1, 2)))
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _optimizer(value, learning_rate):
+    if isinstance(value, keras.optimizers.Optimizer):
+        if learning_rate is not None:
+            raise ValueError(
+                "learning_rate must be None beside an optimizer object, which has "
+                f"its own, got {learning_rate!r} beside {type(value).__name__}."
+            )
+        cls, config = type(value), value.get_config()
+    elif isinstance(value, str):
+        config = {}
+        if learning_rate is not None:
+            config["learning_rate"] = _real(
+                learning_rate, "learning_rate", 0, None, "neither"
+            )
+        cls = _optimizer_class(value)
+    else:
+        raise TypeError(
+            "optimizer must be a name or a keras.optimizers.Optimizer object, "
+            f"got {value!r}."
+        )
+    # A name of its own for every optimizer would cost TensorFlow memory for ever.
+    return OptimizerSpec(cls, {**config, "name": "optimizer"})
+
+
+@cache
+def _optimizer_class(name):
+    try:
+        # The fixed name: see above. Keras has no way to look up the class alone.
+        config = {"class_name": name, "config": {"name": "optimizer"}}
+        return type(keras.optimizers.get(config))
+    except (ValueError, TypeError):
+        raise ValueError(
+            "optimizer must be a name that keras.optimizers.get knows, such as "
+            f"'adam' or 'sgd', got {name!r}."
+        ) from None
+
+
+def _callbacks(value):
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        value = (value,)
+    for callback in value:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                "callbacks must be None or keras.callbacks.Callback objects, "
+                f"got {callback!r}."
+            )
+    return tuple(value)
