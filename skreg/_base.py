@@ -94,7 +94,7 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _strata(self, targets):
-        """What a held-out fraction is stratified by; None for nothing."""
+        """What a held-out fraction is stratified by, of shape (n_samples,)."""
 
     def _prepare(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
         """Validate everything, and say what is to be trained, as a `Task`."""
@@ -162,13 +162,13 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
 
     def _split(self, rows, fraction, seed):
         """Hold out a fraction of the rows for validation."""
-        parts = train_test_split(
-            *rows,
-            test_size=fraction,
-            random_state=derived_seed(seed, SPLIT),
-            stratify=self._strata(rows[1]),
+        kept, held_out = held_out_split(
+            self._strata(rows[1]), fraction, derived_seed(seed, SPLIT)
         )
-        return _scaled(parts[::2]), _scaled(parts[1::2])
+        return (
+            _scaled(tuple(part[kept] for part in rows)),
+            _scaled(tuple(part[held_out] for part in rows)),
+        )
 
     def _adopt(self, task, trained):
         """Set the fitted attributes."""
@@ -205,9 +205,30 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=self.coefs_[0].dtype)
-        return forward(
-            self.coefs_, self.intercepts_, self._architecture.activation, X
+        return forward(self.coefs_, self.intercepts_, self._architecture.activation, X)
+
+
+def held_out_split(strata, fraction, seed):
+    """Row numbers to train on and to validate on, stratified.
+
+    Few rows must not fail: every stratum of two rows or more has one on each side
+    at least, whatever the fraction, and the only row of a stratum is trained on.
+    """
+    _, stratum, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    single = counts[stratum] == 1
+    rows = np.flatnonzero(~single)
+    n_strata = np.count_nonzero(counts > 1)
+    if not n_strata:
+        raise ValueError(
+            "early_stopping needs a class with two rows or more to hold some out, "
+            "got single rows only; give fit X_val and y_val instead."
         )
+    n_held_out = int(np.ceil(fraction * len(strata)))
+    n_held_out = min(max(n_held_out, n_strata), len(rows) - n_strata)
+    kept, held_out = train_test_split(
+        rows, test_size=n_held_out, random_state=seed, stratify=stratum[rows]
+    )
+    return np.concatenate([kept, np.flatnonzero(single)]), held_out
 
 
 def _counting_rows(X, targets, sample_weight, factor, name):
@@ -215,10 +236,7 @@ def _counting_rows(X, targets, sample_weight, factor, name):
     weight = sample_weight * factor(targets)
     counts = weight > 0
     if not counts.any():
-        raise ValueError(
-            f"{name} times class_weight must be positive for some rows, "
-            "got 0 for all of them."
-        )
+        raise ValueError(f"{name} times class_weight must not be zero for all rows.")
     rows = (X, targets, weight, sample_weight)
     return rows if counts.all() else tuple(part[counts] for part in rows)
 

@@ -203,7 +203,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ndarray of shape (n_samples,)
             The most probable label of each row, in the dtype of `classes_`.
         """
-        return self.classes_[self._codes(self._logits(X))]
+        logits = self._logits(X)
+        return self.classes_[self._codes(logits)]
 
     def predict_proba(self, X):
         """Predict probabilities of the classes.

@@ -5,7 +5,7 @@ import numpy as np
 from scikeras.wrappers import KerasClassifier
 from scipy.special import expit
 
-from skreg._task import INITIAL_WEIGHTS, derived_seed, DROPOUT
+from skreg._task import DROPOUT, INITIAL_WEIGHTS, derived_seed
 
 # Rows pushed forward at once. Measured: the activations of some thousand rows stay
 # in cache, and more gains nothing.

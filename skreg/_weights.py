@@ -45,7 +45,7 @@ def check_weights(weights, n_rows, name):
     if (weights < 0).any():
         raise ValueError(f"{name} must be non-negative, got {weights.min()}.")
     if not weights.any():
-        raise ValueError(f"{name} must be positive for some rows, got 0 for all.")
+        raise ValueError(f"{name} must not be zero for all rows.")
     return weights
 
 
