@@ -76,8 +76,7 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         """
         with all_or_nothing(self):
             task = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
-            (trained,) = train([task])
-            self._adopt(task, trained)
+            self._adopt(task, train(task))
         return self
 
     @abstractmethod

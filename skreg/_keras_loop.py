@@ -6,6 +6,7 @@ compiled engine.
 
 import copy
 import math
+from functools import lru_cache
 
 import keras
 import numpy as np
@@ -28,9 +29,11 @@ def train(task):
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     watch = _Watch(task, network)
+    batches = _Batches(task)
     trainer.fit(
-        _Batches(task),
+        batches,
         epochs=task.epochs,
+        steps_per_epoch=batches.steps_per_epoch,
         shuffle=False,  # the batches come shuffled
         callbacks=[watch, *copy.deepcopy(task.callbacks)],
         verbose=task.verbose,
@@ -40,26 +43,28 @@ def train(task):
 
 
 class _Batches(keras.utils.PyDataset):
-    """The batches of each epoch, in the order that the task's seed gives."""
+    """All batches of all epochs, in the order that the task's seed gives.
+
+    One endless sequence, each batch a function of its number alone: Keras reads
+    ahead, and would read part of the next epoch in the order of the last.
+    """
 
     def __init__(self, task):
         super().__init__()
         self._task = task
-        self._epoch = 0
-        self._order = task.order(0)
+        self.steps_per_epoch = math.ceil(len(task.training) / task.batch_size)
+        self._order = lru_cache(maxsize=2)(task.order)
 
-    def __len__(self):
-        return math.ceil(len(self._order) / self._task.batch_size)
+    @property
+    def num_batches(self):
+        return None
 
-    def __getitem__(self, step):
+    def __getitem__(self, index):
+        epoch, step = divmod(index, self.steps_per_epoch)
         start = step * self._task.batch_size
-        chosen = self._order[start : start + self._task.batch_size]
+        chosen = self._order(epoch)[start : start + self._task.batch_size]
         rows = self._task.training
         return rows.X[chosen], rows.targets[chosen], rows.weight[chosen]
-
-    def on_epoch_end(self):
-        self._epoch += 1
-        self._order = self._task.order(self._epoch)
 
 
 class _Trainer(keras.Model):

@@ -14,7 +14,9 @@ from sklearn.utils import check_scalar
 
 from skreg._task import OptimizerSpec, Stopping
 
-ENGINES = ("auto", "keras")
+ENGINES = ("auto", "compiled", "keras")
+# TensorFlow keeps memory for every distinct variable name, for ever: one for all.
+OPTIMIZER_NAME = "optimizer"
 
 
 @dataclass(frozen=True)
@@ -189,34 +191,35 @@ def _optimizer(value, learning_rate):
                 "learning_rate must be None beside an optimizer object, which has "
                 f"its own, got {learning_rate!r} beside {type(value).__name__}."
             )
-        cls, config = type(value), value.get_config()
+        spec = OptimizerSpec(type(value), value.get_config())
     elif isinstance(value, str):
-        config = {}
-        if learning_rate is not None:
-            config["learning_rate"] = _real(
-                learning_rate, "learning_rate", 0, None, "neither"
-            )
-        cls = _optimizer_class(value)
+        spec = _named_optimizer(value)
     else:
         raise TypeError(
             "optimizer must be a name or a keras.optimizers.Optimizer object, "
             f"got {value!r}."
         )
-    # A name of its own for every optimizer would cost TensorFlow memory for ever.
-    return OptimizerSpec(cls, {**config, "name": "optimizer"})
+    config = {**spec.config, "name": OPTIMIZER_NAME}
+    if learning_rate is not None:
+        config["learning_rate"] = _real(
+            learning_rate, "learning_rate", 0, None, "neither"
+        )
+    return OptimizerSpec(spec.cls, config)
 
 
 @cache
-def _optimizer_class(name):
+def _named_optimizer(name):
     try:
-        # The fixed name: see above. Keras has no way to look up the class alone.
-        config = {"class_name": name, "config": {"name": "optimizer"}}
-        return type(keras.optimizers.get(config))
+        # Keras has no way to look up a class and its defaults without making one.
+        optimizer = keras.optimizers.get(
+            {"class_name": name, "config": {"name": OPTIMIZER_NAME}}
+        )
     except (ValueError, TypeError):
         raise ValueError(
             "optimizer must be a name that keras.optimizers.get knows, such as "
             f"'adam' or 'sgd', got {name!r}."
         ) from None
+    return OptimizerSpec(type(optimizer), optimizer.get_config())
 
 
 def _callbacks(value):

@@ -1,17 +1,176 @@
-"""From tasks to trained networks: chooses the engine."""
+"""From tasks to trained networks: chooses the engine, and stacks what goes into it."""
 
-from skreg import _keras_loop
+import keras
+import numpy as np
+
+from skreg import _engine, _keras_loop
+from skreg._network import build_network, get_weights
+from skreg._optimizers import find_rule
+from skreg._task import DROPOUT, Trained, derived_seed, non_finite_error
 
 
-def train(tasks):
-    """Train each task's network.
+def train(task):
+    """Train one network.
+
+    Parameters
+    ----------
+    task : Task
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    ValueError
+        If the network's weights become non-finite, or if the task asks for the
+        compiled engine and that can't express it.
+    """
+    reason = why_not_compiled(task)
+    if task.engine == "compiled" and reason is not None:
+        raise ValueError(
+            f"engine='compiled' cannot train with {reason}; "
+            "engine='auto' or 'keras' can."
+        )
+    if task.engine == "keras" or reason is not None:
+        return _keras_loop.train(task)
+    (trained,) = train_together([task], _epoch_report(task))
+    if isinstance(trained, Exception):
+        raise trained
+    return trained
+
+
+def why_not_compiled(task):
+    """What it is in a task that the compiled engine has no way to do, or None."""
+    if keras.backend.backend() != "tensorflow":
+        return f"the Keras backend {keras.backend.backend()!r}"
+    if task.callbacks:
+        return "Keras callbacks"
+    rule, _ = find_rule(task.optimizer)
+    if rule is None:
+        return f"this optimizer or its settings: {task.optimizer.cls.__name__}"
+    return None
+
+
+def train_together(tasks, report=None):
+    """Train the networks of tasks that share all of `common`, in one computation.
 
     Parameters
     ----------
     tasks : list of Task
+    report : callable, default=None
+        ``report(epoch, log)`` after every epoch, see `skreg._engine.train`.
 
     Returns
     -------
-    list of Trained
+    list of Trained or ValueError
+        The error, not raised, for a network whose weights became non-finite.
     """
-    return [_keras_loop.train(task) for task in tasks]
+    task = tasks[0]
+    rule, _ = find_rule(task.optimizer)
+    start = get_weights(build_network(task.architecture, task.seed))
+    program = _engine.Program(
+        layers=tuple(kernel.shape for kernel in start[::2]),
+        activation=keras.activations.get(task.architecture.activation),
+        row_losses=task.loss.per_row,
+        score=task.loss.score,
+        update=rule.update,
+        n_slots=rule.n_slots,
+        dtype=task.architecture.dtype,
+        dropout=any(any(t.architecture.dropout) for t in tasks),
+        stopping=task.stopping is not None,
+    )
+    results = _engine.train(
+        program,
+        _networks(tasks, start),
+        _data(tasks),
+        task.batch_size,
+        task.epochs,
+        derived_seed(task.seed, DROPOUT),
+        report,
+    )
+    return [_trained(result) for result in results]
+
+
+def _networks(tasks, start):
+    """Stack what is each network's own; all start from the same weights."""
+    n = len(tasks)
+    stopping = [t.stopping for t in tasks]
+    hyper = [find_rule(t.optimizer)[1] for t in tasks]
+    return _engine.Networks(
+        kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in start[::2]],
+        biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in start[1::2]],
+        l1=np.array([t.architecture.l1 for t in tasks]),
+        l2=np.array([t.architecture.l2 for t in tasks]),
+        rates=np.array([t.architecture.dropout for t in tasks]),
+        hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
+        patience=np.array([s.patience if s else 0 for s in stopping]),
+        tol=np.array([s.tol if s else 0.0 for s in stopping]),
+    )
+
+
+def _data(tasks):
+    """Lay the rows of all tasks one below the other, those that are shared once."""
+    blocks, first_row, n_rows = [], {}, 0
+    for task in tasks:
+        for rows in (task.training, task.validation):
+            if rows is not None and id(rows) not in first_row:
+                first_row[id(rows)] = n_rows
+                blocks.append(rows)
+                n_rows += len(rows)
+
+    def order(epoch):
+        by_rows = {}
+        for t in tasks:
+            if id(t.training) not in by_rows:
+                start = first_row[id(t.training)]
+                by_rows[id(t.training)] = start + t.order(epoch)
+        return [by_rows[id(t.training)] for t in tasks]
+
+    def stacked(name):
+        parts = [getattr(rows, name) for rows in blocks]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    validation = None
+    if tasks[0].validation is not None:
+        validation = [
+            first_row[id(t.validation)] + np.arange(len(t.validation)) for t in tasks
+        ]
+    return _engine.Data(
+        stacked("X"),
+        stacked("targets"),
+        stacked("weight"),
+        stacked("score_weight"),
+        order,
+        validation,
+    )
+
+
+def _trained(result):
+    if result.failed_epoch:
+        return non_finite_error(result.failed_epoch)
+    weights = [None] * (2 * len(result.kernels))
+    weights[::2], weights[1::2] = result.kernels, result.biases
+    return Trained(weights, result.history, result.best_epoch)
+
+
+def _epoch_report(task):
+    """Show progress as the task asks: a bar over the epochs, lines, or nothing."""
+    if task.verbose == 0:
+        return None
+    bar = keras.utils.Progbar(
+        task.epochs,
+        unit_name="epoch",
+        # Each figure is that of its epoch, not to be averaged over epochs.
+        stateful_metrics=["loss", "data_loss", "penalty", "val_loss", "val_score"],
+    )
+
+    def show(epoch, log):
+        figures = [(name, float(values[0])) for name, values in log.items()]
+        if task.verbose == 1:
+            bar.update(epoch, figures)
+        else:
+            text = " - ".join(f"{name}: {value:.4f}" for name, value in figures)
+            print(f"Epoch {epoch}/{task.epochs} - {text}")
+
+    return show

@@ -1,0 +1,588 @@
+"""The compiled engine: trains K networks of one shape at once, arrays in, arrays out.
+
+Weights carry a leading axis K, and so do strengths, rates and learning rates. The
+losses are summed over K, which leaves every gradient its network's own. All epochs
+run inside one compiled TensorFlow function, called again only so that no call lasts
+longer than about a second. What is compiled depends on the kind of network, never on
+strengths, rates, seeds or data: see `Program`.
+"""
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# XLA makes a step two to three times as fast, and takes some half a second longer to
+# compile, anew for every set of shapes; without it one program serves all shapes.
+# The rule looks at one network alone, so that K of them compute what one computes.
+XLA_STEPS = 500
+XLA_FLOPS = 2e10
+# A call should last a second at most, so that an interrupt is heard. The estimate:
+# a fixed cost a step, and a rate that one core reaches on small float64 matrices.
+STEP_SECONDS = 6e-5
+FLOPS_PER_SECOND = 1.5e10
+CALL_SECONDS = 0.7
+MOST_STEPS_PER_CALL = 8192
+# Compiled programs kept, the least recently used goes first.
+PROGRAMS = 64
+
+
+@dataclass(frozen=True)
+class Program:
+    """All that the compiled code depends on.
+
+    Attributes
+    ----------
+    layers : tuple of (n_in, n_out)
+        Shapes of the kernels.
+    activation : callable
+        Of the hidden layers, on tensors.
+    row_losses : callable
+        ``row_losses(targets, logits)``, of shapes (K, n_rows, n_outputs), gives the
+        losses, of shape (K, n_rows).
+    score : callable
+        ``score(targets, logits, weight)`` gives each row's share of a score, of
+        shape (K, n_rows), whose mean over the rows is reported.
+    update : callable
+        ``update(params, gradients, slots, step, hyper)`` gives new params and slots;
+        elementwise, so that networks do not meet in it.
+    n_slots : int
+        Arrays of the shape of the parameters that `update` carries along.
+    dtype : str
+    dropout, stopping : bool
+        Whether there is any.
+    """
+
+    layers: tuple
+    activation: Callable
+    row_losses: Callable
+    score: Callable
+    update: Callable
+    n_slots: int
+    dtype: str
+    dropout: bool
+    stopping: bool
+
+
+@dataclass(frozen=True)
+class Networks:
+    """K networks before training, and what regularizes each.
+
+    Attributes
+    ----------
+    kernels : list of ndarray of shape (K, n_in, n_out)
+    biases : list of ndarray of shape (K, n_out)
+    l1, l2 : ndarray of shape (K, n_layers)
+        Strengths of the penalties.
+    rates : ndarray of shape (K, n_layers - 1)
+        Dropout rates.
+    hyper : dict of str to ndarray of shape (K,)
+        The optimizer's hyperparameters.
+    patience : ndarray of shape (K,), int
+    tol : ndarray of shape (K,)
+        For early stopping.
+    """
+
+    kernels: list
+    biases: list
+    l1: np.ndarray
+    l2: np.ndarray
+    rates: np.ndarray
+    hyper: dict
+    patience: np.ndarray
+    tol: np.ndarray
+
+    def __len__(self):
+        return len(self.l1)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows of all networks, one below the other, and who uses which.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+    targets : ndarray of shape (n_rows, n_outputs)
+    weight, score_weight : ndarray of shape (n_rows,)
+        Row weights in the loss and in the score, mean 1 over each network's rows.
+    order : callable
+        ``order(epoch)``, the epoch counted from 0, gives a list of K integer arrays:
+        the rows that each network visits, in that order.
+    validation : list of K ndarray of int, or None
+        The rows that each network is validated on.
+    """
+
+    X: np.ndarray
+    targets: np.ndarray
+    weight: np.ndarray
+    score_weight: np.ndarray
+    order: Callable
+    validation: list | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One trained network; `failed_epoch` is that of non-finite weights, or 0."""
+
+    kernels: list
+    biases: list
+    history: dict
+    best_epoch: int
+    failed_epoch: int
+
+
+class _State(NamedTuple):
+    """What training changes; all on the axis K."""
+
+    params: tf.Tensor  # (K, P): kernels and biases, flattened, layer after layer
+    slots: tuple
+    step: tf.Tensor
+    active: tf.Tensor
+    best_params: tf.Tensor
+    best_loss: tf.Tensor
+    best_epoch: tf.Tensor
+    wait: tf.Tensor
+
+
+# Columns of what a segment of steps reports about a network.
+_RAN, _ROWS, _DATA, _PENALTY, _FINITE, _VAL_LOSS, _VAL_SCORE = range(7)
+
+
+def train(program, networks, data, batch_size, epochs, noise_seed, report=None):
+    """Train K networks.
+
+    Parameters
+    ----------
+    program : Program
+    networks : Networks
+    data : Data
+    batch_size : int
+        Of all networks.
+    epochs : int
+        Fewer are run where all networks have stopped.
+    noise_seed : int
+        Dropout noise is drawn once a step, keyed by this seed, epoch, step and layer,
+        and compared with the rate of each network.
+    report : callable, default=None
+        ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
+        arrays of shape (K,).
+
+    Returns
+    -------
+    list of Result
+    """
+    n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
+    xla, per_call = _plan(program.layers, batch_size, n_steps, epochs, len(networks))
+    inputs = _fixed_inputs(networks, data, noise_seed, program, xla)
+    state = _initial_state(networks, program)
+    history = _History(len(networks), data.validation is not None, report)
+    for segments in _calls(epochs, n_steps, per_call):
+        plan = _batches(segments, data.order, batch_size, n_steps, per_call, xla)
+        run = _compiled(program, xla, inputs, plan, state)
+        state, figures = run(inputs, plan, state)
+        history.extend(segments, figures.numpy(), n_steps)
+        if not state.active.numpy().any():
+            break
+    return _results(program, state, history)
+
+
+def _plan(layers, batch_size, n_steps, epochs, n_networks):
+    """Whether to use XLA, and how many steps a call takes."""
+    flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
+    total = n_steps * epochs
+    xla = total >= XLA_STEPS or flops * total >= XLA_FLOPS
+    seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
+    most = min(MOST_STEPS_PER_CALL, max(1, int(CALL_SECONDS / seconds)))
+    return xla, min(most, total)
+
+
+def _calls(epochs, n_steps, per_call):
+    """Lists of (epoch, first step, last step), of `per_call` steps at most a list.
+
+    Whole epochs where they fit, else parts of one.
+    """
+    if n_steps > per_call:
+        for epoch in range(epochs):
+            for first in range(0, n_steps, per_call):
+                yield [(epoch, first, min(first + per_call, n_steps))]
+    else:
+        together = per_call // n_steps
+        for start in range(0, epochs, together):
+            stop = min(start + together, epochs)
+            yield [(epoch, 0, n_steps) for epoch in range(start, stop)]
+
+
+def _padded_size(n):
+    """The next size of which there are eight between powers of two.
+
+    XLA compiles anew for every shape: folds that differ by a row should share one.
+    """
+    grain = 1 << max(int(n).bit_length() - 4, 0)
+    return -(-n // grain) * grain
+
+
+def _fixed_inputs(networks, data, noise_seed, program, xla):
+    """What all calls share, as arrays."""
+    dtype = program.dtype
+    inputs = {
+        "layers": np.asarray(program.layers, np.int32),
+        "X": data.X,
+        "targets": data.targets,
+        "weight": data.weight,
+        "score_weight": data.score_weight,
+        "l1": networks.l1.astype(dtype),
+        "l2": networks.l2.astype(dtype),
+        "rates": networks.rates.astype(dtype),
+        "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
+        "patience": networks.patience.astype(np.int32),
+        "tol": networks.tol.astype(dtype),
+        "noise_seed": np.int64(noise_seed),
+    }
+    if xla:
+        n_rows = _padded_size(len(data.X))
+        for name in ("X", "targets", "weight", "score_weight"):
+            inputs[name] = _pad_rows(inputs[name], n_rows)
+    if data.validation is not None:
+        inputs["validation"] = _validation_batches(data.validation, xla)
+    return tf.nest.map_structure(tf.convert_to_tensor, inputs)
+
+
+def _pad_rows(array, n_rows):
+    missing = n_rows - len(array)
+    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+
+
+def _validation_batches(validation, xla, batch_size=1024):
+    """Row numbers (C, K, V) and how many of them count (C, K)."""
+    most = max(len(rows) for rows in validation)
+    batch_size = min(batch_size, _padded_size(most) if xla else most)
+    chunks = math.ceil(most / batch_size)
+    rows = np.stack([_in_batches(v, chunks, batch_size)[0] for v in validation], 1)
+    counts = np.stack([_in_batches(v, chunks, batch_size)[1] for v in validation], 1)
+    return {"rows": rows, "counts": counts}
+
+
+def _in_batches(rows, n_batches, batch_size):
+    """Row numbers (n_batches, batch_size), padded, and how many of each count."""
+    padded = np.full(n_batches * batch_size, rows[0], np.int32)
+    padded[: len(rows)] = rows
+    counts = np.clip(len(rows) - np.arange(n_batches) * batch_size, 0, batch_size)
+    return padded.reshape(n_batches, batch_size), counts.astype(np.int32)
+
+
+def _batches(segments, order, batch_size, n_steps, per_call, xla):
+    """The batches of a call: which rows, how many, keys for the noise."""
+    n_slots = _padded_size(per_call) if xla else sum(b - a for _, a, b in segments)
+    rows, counts, keys, bounds = [], [], [], []
+    for epoch, first, last in segments:
+        batches = {}  # networks of the same rows and order share one array
+        for visited in (orders := order(epoch)):
+            if id(visited) not in batches:
+                batches[id(visited)] = _in_batches(visited, n_steps, batch_size)
+        chosen = [batches[id(visited)] for visited in orders]
+        rows.append(np.stack([b[0][first:last] for b in chosen], 1))
+        counts.append(np.stack([b[1][first:last] for b in chosen], 1))
+        # Room for 256 layers; the key does not depend on how many steps an epoch has.
+        keys.append((epoch << 40) + (np.arange(first, last, dtype=np.int64) << 8))
+        start = bounds[-1][1] if bounds else 0
+        bounds.append((start, start + last - first, last == n_steps, epoch + 1))
+    plan = {
+        "rows": _pad_rows(np.concatenate(rows), n_slots),
+        "counts": _pad_rows(np.concatenate(counts), n_slots),
+        "keys": _pad_rows(np.concatenate(keys), n_slots),
+        "bounds": _pad_rows(np.asarray(bounds, np.int32), n_slots),
+        "n_segments": np.int32(len(segments)),
+    }
+    return tf.nest.map_structure(tf.convert_to_tensor, plan)
+
+
+def _initial_state(networks, program):
+    n = len(networks)
+    parts = []
+    for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
+        parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
+    params = tf.constant(np.concatenate(parts, axis=1))
+    return _State(
+        params=params,
+        slots=(tf.zeros_like(params),) * program.n_slots,
+        step=tf.zeros(n, program.dtype),
+        active=tf.ones(n, bool),
+        best_params=params if program.stopping else tf.zeros((n, 0), program.dtype),
+        best_loss=tf.fill([n], tf.constant(math.inf, program.dtype)),
+        best_epoch=tf.zeros(n, tf.int32),
+        wait=tf.zeros(n, tf.int32),
+    )
+
+
+def _compiled(program, xla, *arguments):
+    """The compiled function for such arguments, from the cache or new."""
+    specs = tf.nest.map_structure(
+        lambda a: tf.TensorSpec(a.shape if xla else [None] * a.ndim, a.dtype),
+        arguments,
+    )
+    layers = program.layers if xla else len(program.layers)
+    key = (replace(program, layers=layers), *tf.nest.flatten(specs))
+    with _programs_lock:
+        if key not in _programs:
+            body = partial(_run, program, xla)
+            _programs[key] = tf.function(
+                body, input_signature=specs, jit_compile=xla, autograph=False
+            )
+        _programs.move_to_end(key)
+        if len(_programs) > PROGRAMS:
+            _programs.popitem(last=False)
+        return _programs[key]
+
+
+_programs = OrderedDict()
+_programs_lock = threading.Lock()
+
+
+def _run(program, xla, inputs, plan, state):
+    """Train through the segments of a plan: this is what gets compiled.
+
+    Returns the state and, for every segment, the figures (n_segments, K, columns).
+    """
+    figures = tf.TensorArray(program.dtype, tf.shape(plan["bounds"])[0])
+
+    def one_segment(i, state, figures):
+        first, last, ends, epoch = tf.unstack(plan["bounds"][i], num=4)
+        ran = state.active
+        state, sums = _steps(program, xla, inputs, plan, state, first, last)
+        state, checks = _end_of_epoch(program, xla, inputs, state, ends > 0, epoch)
+        columns = tf.stack([tf.cast(ran, program.dtype), *sums, *checks], axis=-1)
+        return i + 1, state, figures.write(i, columns)
+
+    def goes_on(i, state, figures):
+        return (i < plan["n_segments"]) & tf.reduce_any(state.active)
+
+    _, state, figures = tf.while_loop(
+        goes_on, one_segment, (tf.constant(0), state, figures)
+    )
+    return state, figures.stack()
+
+
+def _steps(program, xla, inputs, plan, state, first, last):
+    """Gradient steps from first to last; the sums of rows, data loss and penalty."""
+    nothing = tf.zeros_like(state.step)
+
+    def one_step(t, state, sums):
+        rows, count = plan["rows"][t], plan["counts"][t]
+        x, targets, weight = (
+            tf.gather(inputs[name], rows) for name in ("X", "targets", "weight")
+        )
+        weight = _valid(weight, count)
+        with tf.GradientTape() as tape:
+            tape.watch(state.params)
+            kernels, biases = _unflatten(program, xla, inputs, state.params)
+            logits = _forward(program, kernels, biases, x, inputs, plan["keys"][t])
+            n = tf.cast(tf.maximum(count, 1), program.dtype)
+            row_losses = program.row_losses(targets, logits)
+            data_loss = tf.reduce_sum(weight * row_losses, axis=-1) / n
+            penalty = _penalty(kernels, inputs["l1"], inputs["l2"])
+            loss = tf.reduce_sum(data_loss + penalty)
+        gradients = tape.gradient(loss, state.params)
+        moves = state.active & (count > 0)
+        state = _update(program, inputs["hyper"], state, gradients, moves)
+        n = tf.where(moves, n, 0)
+        return t + 1, state, _add(sums, (n, n * data_loss, n * penalty))
+
+    _, state, (n, data_loss, penalty) = tf.while_loop(
+        lambda t, *_: t < last, one_step, (first, state, (nothing,) * 3)
+    )
+    return state, (n, data_loss, penalty)
+
+
+def _add(sums, terms):
+    return tuple(a + b for a, b in zip(sums, terms, strict=True))
+
+
+def _valid(weight, count):
+    """Weights (K, B) with those of padded rows at 0."""
+    return tf.where(tf.range(tf.shape(weight)[1]) < count[:, tf.newaxis], weight, 0)
+
+
+def _unflatten(program, xla, inputs, params):
+    """Kernels (K, n_in, n_out) and biases (K, 1, n_out) out of params (K, P)."""
+    layers = program.layers
+    if not xla:  # one program serves all sizes
+        layers = [
+            tf.unstack(layer, 2) for layer in tf.unstack(inputs["layers"], len(layers))
+        ]
+    shapes = [shape for n_in, n_out in layers for shape in ((n_in, n_out), (1, n_out))]
+    parts = tf.split(params, [a * b for a, b in shapes], axis=1, num=len(shapes))
+    parts = [
+        tf.reshape(part, (-1, *shape))
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
+    return parts[::2], parts[1::2]
+
+
+def _forward(program, kernels, biases, h, inputs, noise_key=None):
+    """Logits (K, B, n_outputs); with a key for the noise, dropout is on."""
+    for i, (kernel, bias) in enumerate(zip(kernels[:-1], biases[:-1], strict=True)):
+        h = program.activation(h @ kernel + bias)
+        if program.dropout and noise_key is not None:
+            # One noise for all networks, each of which has its own rate. Philox
+            # gives the same numbers with XLA and without.
+            noise = tf.random.stateless_uniform(
+                tf.shape(h)[1:], (inputs["noise_seed"], noise_key + i), alg="philox"
+            )
+            rate = inputs["rates"][:, i, tf.newaxis, tf.newaxis]
+            kept = tf.cast(noise, program.dtype) >= rate
+            h = tf.where(kept, h / (1 - rate), 0)
+    return h @ kernels[-1] + biases[-1]
+
+
+def _penalty(kernels, l1, l2):
+    """``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, of shape (K,)."""
+    parts = [
+        l1[:, i] * tf.reduce_sum(tf.abs(w), (1, 2))
+        + l2[:, i] * tf.reduce_sum(tf.square(w), (1, 2))
+        for i, w in enumerate(kernels)
+    ]
+    return tf.add_n(parts)
+
+
+def _update(program, hyper, state, gradients, moves):
+    """One optimizer step of the networks that move; the others stay as they are.
+
+    By `where`, not by a factor 0, which would turn an infinity into NaN.
+    """
+    step = state.step + 1
+    params, slots = program.update(
+        state.params, gradients, state.slots, step[:, tf.newaxis], hyper
+    )
+    column = moves[:, tf.newaxis]
+    return state._replace(
+        params=tf.where(column, params, state.params),
+        slots=tuple(
+            tf.where(column, new, old)
+            for new, old in zip(slots, state.slots, strict=True)
+        ),
+        step=tf.where(moves, step, state.step),
+    )
+
+
+def _end_of_epoch(program, xla, inputs, state, ends, epoch):
+    """Check, validate and perhaps stop, if the segment ends an epoch.
+
+    Returns the state and the figures (finite, val_loss, val_score).
+    """
+    finite = tf.reduce_all(tf.math.is_finite(state.params), axis=1)
+    val_loss = val_score = tf.zeros_like(state.step)
+    if "validation" in inputs:
+        val_loss, val_score = _validate(program, xla, inputs, state, ends)
+    if program.stopping:
+        state = _consider_stopping(inputs, state, val_loss, ends, epoch)
+    state = state._replace(active=state.active & finite)
+    return state, (tf.cast(finite, program.dtype), val_loss, val_score)
+
+
+def _validate(program, xla, inputs, state, ends):
+    """Mean loss and score of each network over its validation rows."""
+    validation = inputs["validation"]
+    kernels, biases = _unflatten(program, xla, inputs, state.params)
+    nothing = tf.zeros_like(state.step)
+
+    def one_chunk(c, sums):
+        rows, count = validation["rows"][c], validation["counts"][c]
+        x, targets, weight, score_weight = (
+            tf.gather(inputs[name], rows)
+            for name in ("X", "targets", "weight", "score_weight")
+        )
+        logits = _forward(program, kernels, biases, x, inputs)
+        losses = _valid(weight, count) * program.row_losses(targets, logits)
+        scores = program.score(targets, logits, _valid(score_weight, count))
+        terms = (tf.reduce_sum(losses, axis=-1), tf.reduce_sum(scores, axis=-1))
+        return c + 1, _add(sums, terms)
+
+    n_chunks = tf.where(ends, tf.shape(validation["rows"])[0], 0)
+    _, (loss, score) = tf.while_loop(
+        lambda c, _: c < n_chunks, one_chunk, (tf.constant(0), (nothing, nothing))
+    )
+    n = tf.cast(tf.reduce_sum(validation["counts"], axis=0), program.dtype)
+    return loss / n, score / n
+
+
+def _consider_stopping(inputs, state, val_loss, ends, epoch):
+    """Keep the best weights; two thresholds, as in the Keras loop."""
+    counts = state.active & ends
+    progress = val_loss <= state.best_loss - inputs["tol"]
+    wait = tf.where(progress, 0, state.wait + 1)
+    better = counts & ((val_loss < state.best_loss) | (state.best_epoch == 0))
+    return state._replace(
+        best_params=tf.where(better[:, tf.newaxis], state.params, state.best_params),
+        best_loss=tf.where(better, val_loss, state.best_loss),
+        best_epoch=tf.where(better, epoch, state.best_epoch),
+        wait=tf.where(counts, wait, state.wait),
+        active=state.active & ~(counts & (wait >= inputs["patience"])),
+    )
+
+
+class _History:
+    """The figures of all networks, an entry an epoch."""
+
+    def __init__(self, n_networks, validates, report):
+        self._validates = validates
+        self._report = report
+        self._sums = np.zeros((n_networks, 3))
+        self.logs = []  # a dict of arrays (K,) for each epoch
+        self.ran = []
+        self.finite = []
+
+    def extend(self, segments, figures, n_steps):
+        """Take in the figures of a call; what it did not reach any more is 0."""
+        for (epoch, _, last), columns in zip(segments, figures, strict=False):
+            self._sums += columns[:, _ROWS : _PENALTY + 1]
+            if last < n_steps or not columns[:, _RAN].any():
+                continue
+            self._end_epoch(epoch, columns)
+
+    def _end_epoch(self, epoch, columns):
+        n = np.maximum(self._sums[:, 0], 1)
+        log = {"data_loss": self._sums[:, 1] / n, "penalty": self._sums[:, 2] / n}
+        log = {"loss": log["data_loss"] + log["penalty"], **log}
+        if self._validates:
+            log["val_loss"] = columns[:, _VAL_LOSS]
+            log["val_score"] = columns[:, _VAL_SCORE]
+        self._sums = np.zeros_like(self._sums)
+        self.logs.append(log)
+        self.ran.append(columns[:, _RAN] > 0)
+        self.finite.append(columns[:, _FINITE] > 0)
+        if self._report is not None:
+            self._report(epoch + 1, log)
+
+    def of(self, k):
+        """History of network k, and the epoch of non-finite weights or 0."""
+        epochs = [e for e, ran in enumerate(self.ran) if ran[k]]
+        history = {
+            name: [float(self.logs[e][name][k]) for e in epochs]
+            for name in self.logs[0]
+        }
+        failed = [e + 1 for e in epochs if not self.finite[e][k]]
+        return history, failed[0] if failed else 0
+
+
+def _results(program, state, history):
+    """Weights out of the state, one `Result` a network."""
+    params = (state.best_params if program.stopping else state.params).numpy()
+    results = []
+    for k in range(len(params)):
+        past, failed_epoch = history.of(k)
+        kernels, biases, start = [], [], 0
+        for n_in, n_out in program.layers:
+            stop = start + n_in * n_out
+            kernels.append(params[k, start:stop].reshape(n_in, n_out).copy())
+            biases.append(params[k, stop : stop + n_out].copy())
+            start = stop + n_out
+        best = int(state.best_epoch[k]) if program.stopping else len(past["loss"])
+        results.append(Result(kernels, biases, past, best, failed_epoch))
+    return results

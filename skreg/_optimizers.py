@@ -1,0 +1,137 @@
+"""Update rules of the compiled engine, and which Keras optimizers they stand for.
+
+A rule follows the Keras optimizer's own formula, on all parameters of K networks at
+once: ``rule(params, gradients, slots, step, hyper)``, with params, gradients and
+slots of shape (K, P), step and the hyperparameters of shape (K, 1). Every operation
+is elementwise, so that no network sees another.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule, the slots it carries, and its hyperparameters' names."""
+
+    update: Callable
+    n_slots: int
+    hyper: tuple[str, ...]
+
+
+def _single(number):
+    return tf.cast(tf.cast(number, tf.float32), number.dtype)
+
+
+def _adam(params, gradients, slots, step, hyper):
+    m, v = slots
+    beta_1, beta_2 = hyper["beta_1"], hyper["beta_2"]
+    m += (gradients - m) * (1 - beta_1)
+    v += (gradients * gradients - v) * (1 - beta_2)
+    # The powers alone are of the float32 values: Keras casts a Python float so.
+    power_1, power_2 = _single(beta_1) ** step, _single(beta_2) ** step
+    rate = hyper["learning_rate"] * tf.sqrt(1 - power_2) / (1 - power_1)
+    return params - m * rate / (tf.sqrt(v) + hyper["epsilon"]), (m, v)
+
+
+def _sgd(params, gradients, slots, step, hyper):
+    return params - gradients * hyper["learning_rate"], slots
+
+
+def _sgd_momentum(params, gradients, slots, step, hyper):
+    m = slots[0] * hyper["momentum"] - gradients * hyper["learning_rate"]
+    return params + m, (m,)
+
+
+def _sgd_nesterov(params, gradients, slots, step, hyper):
+    move = gradients * hyper["learning_rate"]
+    m = slots[0] * hyper["momentum"] - move
+    return params + m * hyper["momentum"] - move, (m,)
+
+
+def _rmsprop(params, gradients, slots, step, hyper):
+    v, m = slots
+    v = hyper["rho"] * v + (1 - hyper["rho"]) * gradients * gradients
+    move = hyper["learning_rate"] * gradients / tf.sqrt(v + hyper["epsilon"])
+    m = hyper["momentum"] * m + move
+    return params - m, (v, m)
+
+
+def _rmsprop_centered(params, gradients, slots, step, hyper):
+    v, m, mean = slots
+    v = hyper["rho"] * v + (1 - hyper["rho"]) * gradients * gradients
+    mean = hyper["rho"] * mean + (1 - hyper["rho"]) * gradients
+    variance = v - mean * mean + hyper["epsilon"]
+    m = hyper["momentum"] * m + hyper["learning_rate"] * gradients / tf.sqrt(variance)
+    return params - m, (v, m, mean)
+
+
+_ADAM = Rule(_adam, 2, ("learning_rate", "beta_1", "beta_2", "epsilon"))
+_SGD = Rule(_sgd, 0, ("learning_rate",))
+_SGD_MOMENTUM = Rule(_sgd_momentum, 1, ("learning_rate", "momentum"))
+_SGD_NESTEROV = Rule(_sgd_nesterov, 1, ("learning_rate", "momentum"))
+_RMSPROP_HYPER = ("learning_rate", "rho", "momentum", "epsilon")
+_RMSPROP = Rule(_rmsprop, 2, _RMSPROP_HYPER)
+_RMSPROP_CENTERED = Rule(_rmsprop_centered, 3, _RMSPROP_HYPER)
+
+
+def _adam_rule(config):
+    return None if config["amsgrad"] else _ADAM
+
+
+def _sgd_rule(config):
+    if not config["momentum"]:
+        return _SGD
+    return _SGD_NESTEROV if config["nesterov"] else _SGD_MOMENTUM
+
+
+def _rmsprop_rule(config):
+    return _RMSPROP_CENTERED if config["centered"] else _RMSPROP
+
+
+_RULES = {
+    keras.optimizers.Adam: _adam_rule,
+    keras.optimizers.SGD: _sgd_rule,
+    keras.optimizers.RMSprop: _rmsprop_rule,
+}
+# Settings that every Keras optimizer has, and for which there are no rules here.
+_OFF = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
+
+
+def find_rule(spec):
+    """The rule that an optimizer follows, and its hyperparameters.
+
+    Parameters
+    ----------
+    spec : OptimizerSpec
+
+    Returns
+    -------
+    rule : Rule or None
+        None if there is none for this optimizer.
+    hyper : dict of str to float
+        The values of the rule's hyperparameters.
+    """
+    if spec.cls not in _RULES:
+        return None, {}
+    config = spec.config
+    plain = all(config.get(name, off) == off for name, off in _OFF.items())
+    rule = _RULES[spec.cls](config) if plain else None
+    if rule is None or not np.isscalar(config["learning_rate"]):
+        return None, {}
+    hyper = {name: float(config[name]) for name in rule.hyper}
+    # Keras keeps the learning rate in a float32 variable, whatever the dtype.
+    hyper["learning_rate"] = float(np.float32(hyper["learning_rate"]))
+    return rule, hyper
