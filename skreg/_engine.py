@@ -29,6 +29,11 @@ STEP_SECONDS = 6e-5
 FLOPS_PER_SECOND = 1.5e10
 CALL_SECONDS = 0.7
 MOST_STEPS_PER_CALL = 8192
+# XLA's arrays are padded to so many bytes of X and steps at least: see `_padded_size`.
+LEAST_BYTES = 1 << 21
+LEAST_STEPS = 2048
+# Validation rows pushed through the networks at once: bounds the memory.
+VALIDATION_BATCH = 1024
 # Compiled programs kept, the least recently used goes first.
 PROGRAMS = 64
 
@@ -219,13 +224,13 @@ def _calls(epochs, n_steps, per_call):
             yield [(epoch, 0, n_steps) for epoch in range(start, stop)]
 
 
-def _padded_size(n):
-    """The next size of which there are eight between powers of two.
+def _padded_size(n, least):
+    """The size to which XLA's arrays are padded, since it compiles for each anew.
 
-    XLA compiles anew for every shape: folds that differ by a row should share one.
+    A power of two, and not below a size that costs nothing: so the folds of a search,
+    and the final fit on all rows, share a program.
     """
-    grain = 1 << max(int(n).bit_length() - 4, 0)
-    return -(-n // grain) * grain
+    return max(1 << (int(n) - 1).bit_length(), least)
 
 
 def _fixed_inputs(networks, data, noise_seed, program, xla):
@@ -246,7 +251,7 @@ def _fixed_inputs(networks, data, noise_seed, program, xla):
         "noise_seed": np.int64(noise_seed),
     }
     if xla:
-        n_rows = _padded_size(len(data.X))
+        n_rows = _padded_size(len(data.X), LEAST_BYTES // data.X[0].nbytes)
         for name in ("X", "targets", "weight", "score_weight"):
             inputs[name] = _pad_rows(inputs[name], n_rows)
     if data.validation is not None:
@@ -259,11 +264,13 @@ def _pad_rows(array, n_rows):
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
 
 
-def _validation_batches(validation, xla, batch_size=1024):
+def _validation_batches(validation, xla):
     """Row numbers (C, K, V) and how many of them count (C, K)."""
     most = max(len(rows) for rows in validation)
-    batch_size = min(batch_size, _padded_size(most) if xla else most)
+    batch_size = min(VALIDATION_BATCH, _padded_size(most, 1) if xla else most)
     chunks = math.ceil(most / batch_size)
+    if xla:
+        chunks = _padded_size(chunks, 1)
     rows = np.stack([_in_batches(v, chunks, batch_size)[0] for v in validation], 1)
     counts = np.stack([_in_batches(v, chunks, batch_size)[1] for v in validation], 1)
     return {"rows": rows, "counts": counts}
@@ -279,7 +286,9 @@ def _in_batches(rows, n_batches, batch_size):
 
 def _batches(segments, order, batch_size, n_steps, per_call, xla):
     """The batches of a call: which rows, how many, keys for the noise."""
-    n_slots = _padded_size(per_call) if xla else sum(b - a for _, a, b in segments)
+    n_slots = sum(last - first for _, first, last in segments)
+    if xla:
+        n_slots = _padded_size(per_call, LEAST_STEPS)
     rows, counts, keys, bounds = [], [], [], []
     for epoch, first, last in segments:
         batches = {}  # networks of the same rows and order share one array
