@@ -1,0 +1,49 @@
+"""scikit-learn's own checks, over the ways in which the estimator can be set."""
+
+import pytest
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from skreg import RegularizedMLPClassifier
+
+VARIANTS = [
+    RegularizedMLPClassifier(),
+    RegularizedMLPClassifier(l1=1e-4, l2=1e-3, dropout=0.2),
+    RegularizedMLPClassifier((20, 10), l1=[1e-4, 0.0], l2=[0.0, 1e-3, 1e-4]),
+    RegularizedMLPClassifier((), learning_rate=0.05),
+    RegularizedMLPClassifier(early_stopping=True),
+    RegularizedMLPClassifier(class_weight="balanced"),
+]
+
+
+def expected_failures(estimator):
+    # The check compares rows repeated or removed with rows weighted 2 or 0.
+    if estimator.dropout:
+        reason = "dropout noise is drawn by the position of a row in its batch"
+    elif estimator.early_stopping:
+        reason = "the held-out rows are drawn by position"
+    else:
+        return {}
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks(VARIANTS, expected_failed_checks=expected_failures)
+def test_variant_conforms(estimator, check):
+    check(estimator)
+
+
+def test_nothing_fails_and_nothing_but_the_array_api_is_skipped():
+    results = check_estimator(RegularizedMLPClassifier(), on_skip=None, on_fail=None)
+    passed = [r["check_name"] for r in results if r["status"] == "passed"]
+    others = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert len(passed) > 50
+    assert others <= {"check_array_api_input"}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_tags_claim_no_exemption(variant):
+    tags = get_tags(variant)
+    assert not tags.classifier_tags.poor_score
+    assert not tags.non_deterministic
+    assert not tags.no_validation
+    assert not tags._skip_test
