@@ -48,4 +48,6 @@ best = [f"{name}={search.best_params_[f'network__{name}']}" for name in names]
 log_loss = -search.score(X_test, y_test)
 accuracy = search.best_estimator_.score(X_test, y_test)
 print(f"\nBest setting: {', '.join(best)}")
-print(f"On {len(y_test)} held-out rows: log-loss {log_loss:.4f}, accuracy {accuracy:.4f}")
+print(
+    f"On {len(y_test)} held-out rows: log-loss {log_loss:.4f}, accuracy {accuracy:.4f}"
+)

@@ -87,7 +87,9 @@ def print_table(histories):
         heading = "".join(COLUMNS[key] for key in keys)
         names += f"{name:>{len(heading)}}"
         headings += heading
-    print("Loss on training rows (without the penalty), penalty, loss on validation rows")
+    print(
+        "Loss on training rows (without the penalty), penalty, loss on validation rows"
+    )
     print(names, headings, sep="\n")
     for epoch in range(len(histories["plain"]["loss"])):
         line = f"{epoch + 1:5}"

@@ -439,13 +439,18 @@ def _forward(program, kernels, biases, h, inputs, noise_key=None):
     for i, (kernel, bias) in enumerate(zip(kernels[:-1], biases[:-1], strict=True)):
         h = program.activation(h @ kernel + bias)
         if program.dropout and noise_key is not None:
-            # One noise for all networks, each of which has its own rate. Philox
-            # gives the same numbers with XLA and without.
+            # One noise for all networks, each of which has its own rate. Integers,
+            # since only they are the same with XLA and without.
             noise = tf.random.stateless_uniform(
-                tf.shape(h)[1:], (inputs["noise_seed"], noise_key + i), alg="philox"
+                tf.shape(h)[1:],
+                (inputs["noise_seed"], noise_key + i),
+                minval=None,
+                maxval=None,
+                dtype=tf.uint32,
+                alg="philox",
             )
             rate = inputs["rates"][:, i, tf.newaxis, tf.newaxis]
-            kept = tf.cast(noise, program.dtype) >= rate
+            kept = tf.cast(noise, program.dtype) >= rate * 2**32
             h = tf.where(kept, h / (1 - rate), 0)
     return h @ kernels[-1] + biases[-1]
 

@@ -78,9 +78,9 @@ class _Trainer(keras.Model):
         self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
         self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         for layer in self._stack[:-1]:
-            inputs = layer(inputs)
+            inputs = layer(inputs, training=training)
         output = self._stack[-1]
         return ops.matmul(inputs, output.kernel) + output.bias
 

@@ -133,5 +133,6 @@ def find_rule(spec):
         return None, {}
     hyper = {name: float(config[name]) for name in rule.hyper}
     # Keras keeps the learning rate in a float32 variable, whatever the dtype.
-    hyper["learning_rate"] = float(np.float32(hyper["learning_rate"]))
+    with np.errstate(over="ignore"):  # an infinite rate is found out in training
+        hyper["learning_rate"] = float(np.float32(hyper["learning_rate"]))
     return rule, hyper

@@ -1,0 +1,170 @@
+"""Bad input raises an error that names the argument, what it may be and what it was."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from skreg import RegularizedMLPClassifier
+
+PARAMETERS = [
+    ({"l1": -1.0}, "l1 == -1.0, must be >= 0"),
+    ({"l1": np.nan}, "l1 must be a finite number, got nan"),
+    ({"l1": "strong"}, "l1 must be a number or a sequence of numbers.*'strong'"),
+    ({"l2": -0.1}, "l2 == -0.1, must be >= 0"),
+    ({"l2": np.inf}, "l2 must be a finite number, got inf"),
+    ({"l2": [0.1, 0.1, 0.1]}, "l2 must have 1 or 2 entries.*got 3"),
+    ({"l2": [0.1, -1]}, r"l2\[1\] == -1, must be >= 0"),
+    ({"l2": []}, "l2 must have 1 or 2 entries.*got 0"),
+    ({"hidden_layer_sizes": (), "l2": [1, 1]}, "l2 must have 1 entries.*got 2"),
+    ({"dropout": 1.0}, "dropout == 1.0, must be < 1"),
+    ({"dropout": -0.1}, "dropout == -0.1, must be >= 0"),
+    ({"dropout": np.nan}, "dropout must be a finite number"),
+    ({"dropout": [0.1, 0.1]}, "dropout must have 1 entries.*got 2"),
+    ({"dropout": [1]}, r"dropout\[0\] == 1, must be < 1"),
+    ({"hidden_layer_sizes": 0}, r"hidden_layer_sizes\[0\] == 0, must be >= 1"),
+    ({"hidden_layer_sizes": (5, -1)}, r"hidden_layer_sizes\[1\] == -1, must be >= 1"),
+    ({"hidden_layer_sizes": (5.0,)}, r"hidden_layer_sizes\[0\] must be an instance"),
+    ({"hidden_layer_sizes": "big"}, "hidden_layer_sizes must be an integer or a"),
+    ({"epochs": 0}, "epochs == 0, must be >= 1"),
+    ({"epochs": 1.5}, "epochs must be an instance of"),
+    ({"batch_size": 0}, "batch_size == 0, must be >= 1"),
+    ({"batch_size": -1}, "batch_size == -1, must be >= 1"),
+    ({"batch_size": "all"}, r"batch_size must be one of \('auto',\), got 'all'"),
+    ({"activation": "nonsense"}, "activation must be a name.*got 'nonsense'"),
+    ({"activation": "threshold"}, "activation must be a name.*got 'threshold'"),
+    ({"activation": np.tanh}, "activation must be the name of a Keras activation"),
+    ({"optimizer": "nonsense"}, "optimizer must be a name.*got 'nonsense'"),
+    ({"optimizer": 3}, "optimizer must be a name or a keras.optimizers.Optimizer"),
+    ({"learning_rate": 0.0}, "learning_rate == 0.0, must be > 0"),
+    ({"learning_rate": np.nan}, "learning_rate must be a finite number"),
+    ({"shuffle": "yes"}, "shuffle must be True or False, got 'yes'"),
+    ({"early_stopping": 1}, "early_stopping must be True or False, got 1"),
+    ({"validation_fraction": 1.0}, "validation_fraction == 1.0, must be < 1"),
+    ({"n_iter_no_change": 0}, "n_iter_no_change == 0, must be >= 1"),
+    ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
+    ({"class_weight": "even"}, "class_weight must be None, 'balanced' or a dict"),
+    ({"class_weight": {0: -1}}, "class_weight must have finite factors of at least 0"),
+    ({"class_weight": {0: 0, 1: 0}}, "sample_weight times class_weight must not be"),
+    ({"engine": "fast"}, "engine must be one of .*got 'fast'"),
+    ({"callbacks": [print]}, "callbacks must be None or keras.callbacks.Callback"),
+    ({"verbose": -1}, "verbose == -1, must be >= 0"),
+    ({"random_state": "seed"}, "'seed' cannot be used to seed"),
+]
+
+
+@pytest.mark.parametrize(("params", "message"), PARAMETERS)
+def test_parameters(mlp, cancer, params, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        mlp(**params).fit(*cancer)
+
+
+def test_learning_rate_beside_an_optimizer_object(mlp, cancer):
+    est = mlp(optimizer=keras.optimizers.Adam(0.01), learning_rate=0.1)
+    with pytest.raises(ValueError, match="learning_rate must be None beside an opti"):
+        est.fit(*cancer)
+
+
+ROWS = np.linspace(-1, 1, 24).reshape(8, 3)
+LABELS = np.array([0, 1] * 4)
+DATA = [
+    ({"y": np.zeros(8)}, "y must have at least two classes, got one class"),
+    ({"y": np.linspace(0, 1, 8)}, "Unknown label type: continuous"),
+    ({"y": LABELS[:5]}, r"inconsistent numbers of samples: \[8, 5\]"),
+    ({"y": None}, "requires y to be passed"),
+    ({"y": np.where(LABELS, 1, np.nan)}, "Input y contains NaN"),
+    ({"X": np.where(ROWS > 0.9, np.nan, ROWS)}, "Input X contains NaN"),
+    ({"X": np.where(ROWS > 0.9, np.inf, ROWS)}, "Input X contains infinity"),
+    ({"X": ROWS[:, 0]}, "Expected 2D array, got 1D array"),
+    ({"sample_weight": np.zeros(8)}, "sample_weight must not be zero for all rows"),
+    ({"sample_weight": -np.ones(8)}, "sample_weight must be non-negative, got -1.0"),
+    ({"sample_weight": np.ones(7)}, r"sample_weight must have one weight a row, .*7"),
+    ({"sample_weight": np.ones((8, 2))}, "sample_weight must have one weight a row"),
+    ({"sample_weight": np.full(8, np.nan)}, "Input sample_weight contains NaN"),
+    ({"sample_weight": LABELS}, "sample_weight must leave rows of at least two class"),
+    ({"X_val": ROWS}, "X_val and y_val must be given together.*got y_val=None"),
+    ({"y_val": LABELS}, "X_val and y_val must be given together.*got X_val=None"),
+    ({"sample_weight_val": LABELS}, "must be given together, and sample_weight_val"),
+    ({"X_val": ROWS, "y_val": LABELS + 1}, r"y_val must hold classes of y only.*\[2"),
+    ({"X_val": ROWS[:, :2], "y_val": LABELS}, "X has 2 features, but .* 3 features"),
+    (
+        {"X_val": ROWS, "y_val": LABELS, "sample_weight_val": np.zeros(8)},
+        "sample_weight_val must not be zero for all rows",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), DATA)
+def test_data(mlp, data, message):
+    data = {"X": ROWS, "y": LABELS, **data}
+    with pytest.raises(ValueError, match=message):
+        mlp().fit(**data)
+
+
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "predict_log_proba", "decision_function"]
+)
+def test_prediction(mlp, cancer, fitted, method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(RegularizedMLPClassifier(), method)(cancer[0])
+    with pytest.raises(ValueError, match=r"X has 3 features, but .* 30 features"):
+        getattr(fitted, method)(ROWS)
+    named = mlp().fit(pd.DataFrame(ROWS, columns=list("abc")), LABELS)
+    with pytest.raises(ValueError, match="feature names should match"):
+        getattr(named, method)(pd.DataFrame(ROWS, columns=list("abd")))
+
+
+def test_model_before_fit():
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        _ = RegularizedMLPClassifier().model_
+
+
+@pytest.mark.parametrize("engine", ["keras", "compiled"])
+def test_non_finite_weights_name_the_epoch(mlp, cancer, engine):
+    est = mlp(engine=engine, optimizer="sgd", learning_rate=1e18, epochs=50, l2=1.0)
+    with pytest.raises(ValueError, match=r"in epoch \d+\. Scale .*lower learning_rate"):
+        est.fit(*cancer)
+
+
+def test_both_engines_name_the_same_epoch(mlp, cancer):
+    messages = []
+    for engine in ("keras", "compiled"):
+        est = mlp((), engine=engine, optimizer="sgd", learning_rate=1e8, l2=[1e8])
+        with pytest.raises(ValueError, match="non-finite") as caught:
+            est.set_params(epochs=30).fit(*cancer)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize(
+    ("bad", "data"),
+    [
+        ({"l2": -1}, {}),
+        ({}, {"sample_weight": -np.ones(8)}),
+        ({}, {"X_val": ROWS[:, :2], "y_val": LABELS}),
+        ({"optimizer": "sgd", "learning_rate": 1e300}, {}),
+    ],
+)
+def test_a_failed_fit_leaves_the_estimator_as_it_was(mlp, cancer, bad, data):
+    est = mlp().fit(*cancer)
+    est.set_params(**bad)
+    before = dict(vars(est))
+    with pytest.raises(ValueError, match=r"l2|sample_weight|X has 2|non-finite"):
+        est.fit(ROWS, LABELS, **data)
+    assert vars(est).keys() == before.keys()
+    assert all(vars(est)[name] is value for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"optimizer": "adagrad"}, "optimizer or its settings: Adagrad"),
+        ({"optimizer": keras.optimizers.Adam(clipnorm=1)}, "its settings: Adam"),
+        ({"activation": "glu"}, "changes a layer's width: glu"),
+        ({"callbacks": keras.callbacks.Callback()}, "Keras callbacks"),
+    ],
+)
+def test_what_the_compiled_engine_cannot_express(mlp, cancer, params, reason):
+    with pytest.raises(ValueError, match=f"engine='compiled' cannot.*{reason}"):
+        mlp(engine="compiled", **params).fit(*cancer)

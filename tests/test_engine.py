@@ -1,0 +1,261 @@
+"""The compiled engine: it computes what Keras computes, for each network alone."""
+
+import threading
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV
+
+from skreg import _engine
+from skreg._training import train_together
+
+
+def weights(est):
+    return np.concatenate([w.ravel() for w in est.coefs_ + est.intercepts_])
+
+
+def prepared(est, X, y, **fit_params):
+    """The task that a fit would train."""
+    args = {"sample_weight": None, "X_val": None, "y_val": None}
+    return est._prepare(X, y, **{**args, "sample_weight_val": None, **fit_params})
+
+
+SGD, ADAM, RMSPROP = (
+    keras.optimizers.SGD,
+    keras.optimizers.Adam,
+    keras.optimizers.RMSprop,
+)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"optimizer": "sgd", "learning_rate": 0.05},
+        {"optimizer": SGD(0.01, momentum=0.9)},
+        {"optimizer": SGD(0.01, momentum=0.9, nesterov=True)},
+        {"optimizer": "rmsprop"},
+        {"optimizer": RMSPROP(0.001, momentum=0.5)},
+        {"optimizer": RMSPROP(0.001, centered=True)},
+        {"optimizer": ADAM(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-5)},
+        {"activation": "tanh"},
+        {"activation": "gelu"},
+        {"activation": "softmax"},
+        {"hidden_layer_sizes": (), "l1": 0.01},
+        {"hidden_layer_sizes": (6, 4, 4), "l1": [0.01, 0, 0.1], "l2": 0.01},
+        {"class_weight": "balanced", "batch_size": 7},
+        {"shuffle": False, "batch_size": 1000},
+        {"early_stopping": True, "n_iter_no_change": 2, "optimizer": SGD(1.0)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("data", ["cancer", "iris"])
+def test_both_engines_train_the_same_network(mlp, data, params, request):
+    X, y = request.getfixturevalue(data)
+    sample_weight = np.random.default_rng(0).integers(0, 3, len(y))
+    params = {"hidden_layer_sizes": (8, 6), "epochs": 20, **params}
+    compiled = mlp(**params, engine="compiled").fit(X, y, sample_weight)
+    by_keras = mlp(**params, engine="keras").fit(X, y, sample_weight)
+    np.testing.assert_allclose(weights(compiled), weights(by_keras), atol=1e-6, rtol=0)
+    assert compiled.best_epoch_ == by_keras.best_epoch_
+    assert compiled.history_.keys() == by_keras.history_.keys()
+    for name, figures in compiled.history_.items():
+        np.testing.assert_allclose(figures, by_keras.history_[name], atol=1e-6)
+
+
+def test_with_xla_and_without_the_same_is_computed(mlp, cancer, monkeypatch):
+    est = mlp((8, 6), dropout=0.3, l1=0.001, early_stopping=True, epochs=20)
+    plain = weights(est.fit(*cancer))
+    monkeypatch.setattr(_engine, "XLA_STEPS", 0)
+    np.testing.assert_allclose(weights(est.fit(*cancer)), plain, atol=1e-9)
+
+
+def test_how_epochs_are_cut_into_calls_does_not_matter(mlp, cancer, monkeypatch):
+    est = mlp((8, 6), dropout=0.3, early_stopping=True, epochs=6, batch_size=10)
+    whole = est.fit(*cancer)
+    expected, history = weights(whole), whole.history_
+    for steps in (1, 4, 30):
+        monkeypatch.setattr(_engine, "MOST_STEPS_PER_CALL", steps)
+        np.testing.assert_array_equal(weights(est.fit(*cancer)), expected)
+        for name, figures in history.items():
+            np.testing.assert_allclose(est.history_[name], figures, rtol=1e-12)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("optimizer", ["adam", SGD(0.1, momentum=0.9), "rmsprop"])
+def test_networks_trained_together_are_as_if_alone(
+    mlp, cancer, optimizer, early_stopping
+):
+    X, y = cancer
+    est = mlp((8, 6), epochs=12, optimizer=optimizer, early_stopping=early_stopping)
+    est.set_params(n_iter_no_change=1, batch_size=10)
+    tasks = []
+    # Folds of unequal rows and steps: padded rows, and padded steps, in every epoch.
+    for n_rows, strengths in [
+        (120, {"l1": 0.1, "dropout": 0.0}),
+        (81, {"l2": 0.1, "dropout": 0.5}),
+        (75, {"l2": 0.0, "dropout": [0.2, 0.6]}),
+    ]:
+        est.set_params(l1=0.0, l2=1e-4).set_params(**strengths)
+        tasks.append(prepared(est, X[:n_rows], y[:n_rows]))
+    together = train_together(tasks)
+    for task, ours in zip(tasks, together, strict=True):
+        (alone,) = train_together([task])
+        assert ours.best_epoch == alone.best_epoch
+        assert ours.history.keys() == alone.history.keys()
+        assert len(ours.history["loss"]) == len(alone.history["loss"])
+        for a, b in zip(ours.weights, alone.weights, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-7)
+
+
+def test_a_network_that_diverges_leaves_its_neighbours_alone(mlp, cancer):
+    est = mlp((8,), epochs=10, optimizer="sgd")
+    good = prepared(est.set_params(learning_rate=0.1), *cancer)
+    harmless = prepared(est.set_params(learning_rate=0.01), *cancer)
+    wild = prepared(est.set_params(learning_rate=1e30), *cancer)
+    beside_wild, failed = train_together([good, wild])
+    beside_harmless, _ = train_together([good, harmless])
+    assert isinstance(failed, ValueError)
+    for a, b in zip(beside_wild.weights, beside_harmless.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
+    """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
+    eye = np.eye(width)[np.newaxis]
+    zero = np.zeros((1, 1, width))
+    seen = []
+
+    def spy(h):
+        seen.append(np.asarray(h)[0])
+        return h * 0 + 1  # before dropout, every unit is 1
+
+    program = _engine.Program(
+        layers=((width, width),) * 3,
+        activation=spy,
+        row_losses=None,
+        score=None,
+        update=None,
+        n_slots=0,
+        dtype="float64",
+        dropout=True,
+        stopping=False,
+    )
+    inputs = {"noise_seed": np.int64(5), "rates": np.full((1, 2), rate)}
+    ones = np.ones((1, n_rows, width))
+    factors = []
+    for step in range(n_steps):
+        seen.clear()
+        last = _engine._forward(program, [eye] * 3, [zero] * 3, ones, inputs, step << 8)
+        factors.append([seen[1], np.asarray(last)[0]])
+    return np.array(factors)
+
+
+def test_dropout_drops_at_its_rate_and_scales_what_is_kept():
+    factors = dropout_factors(rate=0.3)
+    kept = factors != 0
+    np.testing.assert_allclose(factors[kept], 1 / 0.7)
+    # 800,000 draws: the standard deviation of the share is 0.0005.
+    assert abs(kept.mean() - 0.7) < 0.0026
+
+
+def test_dropout_is_independent_between_steps_layers_rows_and_units():
+    kept = (dropout_factors(rate=0.5) != 0) - 0.5
+    for axis, size in enumerate(kept.shape):
+        for lag in range(1, min(size, 4)):
+            a = np.take(kept, range(size - lag), axis)
+            b = np.take(kept, range(lag, size), axis)
+            # Each product is +-1/4, with mean 0 where the two are independent.
+            assert abs((a * b).mean()) < 5 * 0.25 / np.sqrt(a.size)
+
+
+def test_strengths_rates_and_seeds_never_trace_again(mlp, cancer, monkeypatch):
+    monkeypatch.setattr(_engine, "_programs", type(_engine._programs)())
+    rng = np.random.default_rng(0)
+    for seed in range(6):
+        l1, l2, dropout, learning_rate = rng.uniform(1e-4, 0.1, 4)
+        mlp(
+            l1=l1,
+            l2=[l2],
+            dropout=dropout,
+            learning_rate=learning_rate,
+            random_state=seed,
+        ).fit(*cancer)
+    (program,) = _engine._programs.values()
+    assert program.experimental_get_tracing_count() == 1
+
+
+def test_without_xla_one_program_serves_all_sizes(mlp, cancer, iris, monkeypatch):
+    monkeypatch.setattr(_engine, "_programs", type(_engine._programs)())
+    X, y = cancer
+    mlp((8,)).fit(X, y)
+    mlp((5,), batch_size=7).fit(X[:50, :9], y[:50])
+    assert len(_engine._programs) == 1
+
+
+def test_programs_kept_are_bounded(mlp, cancer, monkeypatch):
+    monkeypatch.setattr(_engine, "_programs", type(_engine._programs)())
+    monkeypatch.setattr(_engine, "PROGRAMS", 2)
+    for activation in ("relu", "tanh", "relu", "elu"):
+        mlp(activation=activation).fit(*cancer)
+    kept = [key[0].activation for key in _engine._programs]
+    assert kept == [keras.activations.relu, keras.activations.elu]
+
+
+def test_many_threads_fit_at_once(mlp, cancer, iris):
+    tasks = [(mlp((n,), dropout=0.2), data) for n in (3, 4) for data in (cancer, iris)]
+    expected = [weights(est.fit(*data)) for est, data in tasks]
+    threads = [threading.Thread(target=est.fit, args=data) for est, data in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for (est, _), before in zip(tasks, expected, strict=True):
+        np.testing.assert_array_equal(weights(est), before)
+
+
+def test_a_grid_search_in_threads_is_that_of_one_thread(mlp, cancer):
+    grid = {"l2": [1e-4, 1e-2], "dropout": [0.0, 0.5]}
+    search = GridSearchCV(mlp(), grid, cv=3, scoring="neg_log_loss")
+    alone = search.fit(*cancer).cv_results_["mean_test_score"]
+    with parallel_config("threading", n_jobs=2):
+        threaded = search.fit(*cancer).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(threaded, alone)
+
+
+def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
+    est = mlp().fit(*cancer)
+    before = dict(vars(est))
+    compiled = _engine._compiled
+    calls = []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return compiled(*args)
+
+    monkeypatch.setattr(_engine, "_compiled", interrupted)
+    monkeypatch.setattr(_engine, "MOST_STEPS_PER_CALL", 2)
+    with pytest.raises(KeyboardInterrupt):
+        est.fit(*cancer)
+    assert dict(vars(est)) == before
+
+
+def test_a_call_lasts_a_second_at_most_by_its_own_estimate():
+    layers = ((100, 256), (256, 256), (256, 1))
+    flops = 6 * 512 * sum(a * b for a, b in layers)
+    _, per_call = _engine._plan(layers, 512, 200, 100, 1)
+    assert per_call * flops / _engine.FLOPS_PER_SECOND < 1
+
+
+def test_a_padded_row_changes_nothing(mlp, cancer):
+    X, y = cancer
+    task = prepared(mlp(batch_size=120, epochs=5), X, y)
+    short = replace(task, batch_size=200)  # 80 padded rows
+    (alone,), (padded,) = train_together([task]), train_together([short])
+    for a, b in zip(alone.weights, padded.weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-14)

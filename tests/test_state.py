@@ -1,0 +1,162 @@
+"""What a fit leaves behind: the same bits every time, and nothing global."""
+
+import copy
+import hashlib
+import io
+import os
+import pickle
+import random
+import subprocess
+import sys
+
+import joblib
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+
+HASH = """
+import hashlib
+import numpy as np
+from sklearn.datasets import load_iris
+from skreg import RegularizedMLPClassifier
+X, y = load_iris(return_X_y=True)
+for engine in ("compiled", "keras"):
+    est = RegularizedMLPClassifier(
+        (8,), dropout=0.3, epochs=3, early_stopping=True, random_state=5, engine=engine
+    ).fit(X, y)
+    print(hashlib.sha256(b"".join(w.tobytes() for w in est.coefs_)).hexdigest())
+"""
+
+
+def in_new_process(code):
+    """The standard output; nothing at all may come on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        # TensorFlow's own start-up lines, which are not ours to silence.
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def digest(est):
+    return hashlib.sha256(b"".join(w.tobytes() for w in est.coefs_)).hexdigest()
+
+
+@pytest.mark.parametrize("engine", ["compiled", "keras"])
+def test_the_same_seed_gives_the_same_bits(mlp, cancer, engine):
+    est = mlp(dropout=0.3, engine=engine, early_stopping=True)
+    assert digest(est.fit(*cancer)) == digest(est.fit(*cancer))
+    other = clone(est).set_params(random_state=1)
+    assert digest(est) != digest(other.fit(*cancer))
+
+
+def test_two_processes_give_the_same_bits():
+    assert in_new_process(HASH) == in_new_process(HASH)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "keras"])
+def test_no_global_state_changes(mlp, cancer, engine):
+    def draw():
+        # With determinism switched on, TensorFlow would raise here.
+        tensorflow, by_keras = tf.random.uniform(()), keras.random.uniform(())
+        return random.random(), np.random.rand(), float(tensorflow), float(by_keras)
+
+    settings = dict(os.environ), keras.config.floatx(), keras.config.dtype_policy().name
+    keras.utils.set_random_seed(7)
+    expected = draw()
+    keras.utils.set_random_seed(7)
+    mlp(dropout=0.3, engine=engine, early_stopping=True).fit(*cancer).predict(cancer[0])
+    assert draw() == expected
+    after = dict(os.environ), keras.config.floatx(), keras.config.dtype_policy().name
+    assert after == settings
+
+
+def test_without_a_seed_one_number_is_drawn_from_numpy(mlp, cancer):
+    np.random.seed(3)
+    mlp(random_state=None).fit(*cancer)
+    after_fit = np.random.randint(1 << 30)
+    np.random.seed(3)
+    np.random.randint(np.iinfo(np.int32).max)
+    assert np.random.randint(1 << 30) == after_fit
+
+
+def by_joblib(est):
+    buffer = io.BytesIO()
+    joblib.dump(est, buffer)
+    buffer.seek(0)
+    return joblib.load(buffer)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.deepcopy, copy.copy, by_joblib, lambda e: pickle.loads(pickle.dumps(e))],
+)
+def test_copies_predict_the_same(mlp, cancer, copied):
+    X, y = cancer
+    est = mlp(optimizer=keras.optimizers.SGD(0.1, momentum=0.5))
+    unfitted = copied(est)
+    est.fit(X, y)
+    expected = est.predict_proba(X)
+    assert est.model_.built  # a live network must not stand in the way
+    np.testing.assert_array_equal(copied(est).predict_proba(X), expected)
+    np.testing.assert_array_equal(unfitted.fit(X, y).predict_proba(X), expected)
+    np.testing.assert_array_equal(clone(est).fit(X, y).predict_proba(X), expected)
+    again = keras.ops.convert_to_numpy(copied(est).model_(X))[:, 0]
+    np.testing.assert_allclose(again, expected[:, 1], rtol=1e-6)
+
+
+def test_a_pickle_holds_the_weights_once(mlp, cancer):
+    est = mlp((300, 300)).fit(*cancer)
+    assert est.model_.built
+    weights = sum(w.nbytes for w in est.coefs_ + est.intercepts_)
+    assert len(pickle.dumps(est)) < 1.3 * weights + 16_000
+
+
+def test_a_refit_leaves_nothing_of_the_last_fit(mlp, cancer, iris):
+    est = mlp(early_stopping=True).fit(*cancer)
+    assert est.validation_scores_ == est.history_["val_score"]
+    assert est.model_.output_shape == (None, 1)
+    est.set_params(early_stopping=False).fit(*iris)
+    assert est.validation_scores_ is None
+    assert est.model_.output_shape == (None, 3)
+    assert "val_loss" not in est.history_
+
+
+def test_names_in_the_network_are_fixed(mlp, cancer):
+    def names(est):
+        return [w.path for w in est.model_.weights], [x.name for x in est.model_.layers]
+
+    est = mlp((4, 3), dropout=0.2)
+    first = names(est.fit(*cancer))
+    assert names(est.fit(*cancer)) == first
+    assert first[1] == ["hidden_1", "dropout_1", "hidden_2", "dropout_2", "output"]
+
+
+SILENT = """
+import numpy as np
+from skreg import RegularizedMLPClassifier
+X = np.random.default_rng(0).normal(size=(64, 4))
+for engine in ("compiled", "keras"):
+    # Long enough for XLA, too.
+    est = RegularizedMLPClassifier((4,), epochs=300, engine=engine, dropout=0.1)
+    est.set_params(verbose={verbose}).fit(X, X[:, 0] > 0).predict(X)
+"""
+
+
+def test_silent_unless_asked():
+    assert in_new_process(SILENT.format(verbose=0)) == ""
+
+
+@pytest.mark.parametrize("engine", ["compiled", "keras"])
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_verbose_shows_the_figures_of_every_epoch(mlp, cancer, capsys, engine, verbose):
+    est = mlp(epochs=2, engine=engine, verbose=verbose, early_stopping=True)
+    est.fit(*cancer)
+    printed = capsys.readouterr().out
+    for figure in ("data_loss", "penalty", "val_loss", "val_score"):
+        assert f"{figure}: {est.history_[figure][-1]:.4f}"[:-2] in printed
