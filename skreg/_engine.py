@@ -18,15 +18,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# XLA makes a step two to three times as fast, and takes some half a second longer to
-# compile, anew for every set of shapes; without it one program serves all shapes.
+# XLA saves some 80 microseconds a step, and takes half a second longer to compile, anew
+# for every set of shapes; without it one program serves all shapes. So it pays where
+# there are many steps, and where a step is not long anyway from large matrices.
 # The rule looks at one network alone, so that K of them compute what one computes.
 XLA_STEPS = 500
-XLA_FLOPS = 2e10
+XLA_FLOPS_PER_STEP = 5e7
 # A call should last a second at most, so that an interrupt is heard. The estimate:
-# a fixed cost a step, and a rate that one core reaches on small float64 matrices.
+# a fixed cost a step, and a rate that two cores reach in float64.
 STEP_SECONDS = 6e-5
-FLOPS_PER_SECOND = 1.5e10
+FLOPS_PER_SECOND = 4e10
 CALL_SECONDS = 0.7
 MOST_STEPS_PER_CALL = 8192
 # XLA's arrays are padded to so many bytes of X and steps at least: see `_padded_size`.
@@ -202,7 +203,7 @@ def _plan(layers, batch_size, n_steps, epochs, n_networks):
     """Whether to use XLA, and how many steps a call takes."""
     flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
     total = n_steps * epochs
-    xla = total >= XLA_STEPS or flops * total >= XLA_FLOPS
+    xla = total >= XLA_STEPS and flops <= XLA_FLOPS_PER_STEP
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
     most = min(MOST_STEPS_PER_CALL, max(1, int(CALL_SECONDS / seconds)))
     return xla, min(most, total)

@@ -1,0 +1,136 @@
+"""Early stopping: when it stops, what it keeps, and which rows it watches."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+@pytest.fixture(scope="module", params=["compiled", "keras"])
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def halves(cancer):
+    """Training and validation rows, with wrong labels enough to overfit."""
+    X, y = cancer
+    wrong = np.random.default_rng(0).random(len(y)) < 0.25
+    y = np.where(wrong, 1 - y, y)
+    return X[:60], y[:60], {"X_val": X[60:], "y_val": y[60:]}
+
+
+@pytest.fixture(scope="module")
+def overfitting(mlp, engine):
+    def make(**params):
+        return mlp(engine=engine, learning_rate=0.02, epochs=40, **params)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def val_loss(overfitting, halves):
+    """Of all epochs, as they are where nothing stops the training."""
+    X, y, validation = halves
+    est = overfitting().fit(X, y, **validation)
+    assert est.n_iter_ == est.best_epoch_ == 40
+    return est.history_["val_loss"]
+
+
+def last_epoch(val_loss, patience, tol):
+    """The first that ends so many epochs in a row with no progress of tol."""
+    best = np.minimum.accumulate([np.inf, *val_loss])[:-1]
+    stalled = np.asarray(val_loss) > best - tol
+    runs = np.lib.stride_tricks.sliding_window_view(stalled, patience).all(axis=1)
+    return int(runs.argmax()) + patience if runs.any() else len(val_loss)
+
+
+@pytest.mark.parametrize(
+    ("patience", "tol"), [(1, 0.0), (3, 0.0), (3, 0.02), (10, 1e-4), (40, 1e-4)]
+)
+def test_training_stops_after_epochs_without_progress_and_keeps_the_best(
+    overfitting, halves, val_loss, patience, tol
+):
+    X, y, validation = halves
+    est = overfitting(early_stopping=True, n_iter_no_change=patience, tol=tol)
+    est.fit(X, y, **validation)
+    assert est.n_iter_ == last_epoch(val_loss, patience, tol)
+    assert est.best_epoch_ == 1 + np.argmin(val_loss[: est.n_iter_])
+    seen = est.history_["val_loss"]
+    np.testing.assert_allclose(seen, val_loss[: est.n_iter_], rtol=1e-9)
+    assert len(est.loss_curve_) == len(est.validation_scores_) == est.n_iter_
+    kept = log_loss(validation["y_val"], est.predict_proba(validation["X_val"]))
+    np.testing.assert_allclose(kept, min(seen), rtol=1e-9)
+
+
+def test_the_best_epoch_comes_before_the_last(val_loss):
+    # Without which the test above would show little.
+    assert 1 < 1 + np.argmin(val_loss) < 20
+    assert (
+        len({last_epoch(val_loss, p, t) for p, t in [(1, 0), (3, 0.02), (10, 0)]}) > 1
+    )
+
+
+def test_the_penalty_does_not_count(overfitting, halves):
+    X, y, validation = halves
+    est = overfitting(early_stopping=True, l1=0.05).fit(X, y, **validation)
+    kept = log_loss(validation["y_val"], est.predict_proba(validation["X_val"]))
+    np.testing.assert_allclose(kept, min(est.history_["val_loss"]), rtol=1e-9)
+    assert est.history_["penalty"][est.best_epoch_ - 1] > kept
+
+
+def test_a_stratified_fraction_is_held_out(mlp, engine):
+    # All rows are alike but for their labels, 7 to 3. So are the rows held out, if
+    # stratified, whichever they are: their loss is that of all rows. Momentum makes
+    # it swing around its minimum.
+    X, y = np.ones((100, 1)), np.repeat([0, 1], [70, 30])
+    swinging = keras.optimizers.SGD(2.0, momentum=0.9)
+    est = mlp((), optimizer=swinging, epochs=60, batch_size=80, engine=engine)
+    est.set_params(early_stopping=True, validation_fraction=0.2).fit(X, y)
+    assert est.best_epoch_ < est.n_iter_ < 60
+    loss = log_loss(y, est.predict_proba(X))
+    np.testing.assert_allclose(loss, min(est.history_["val_loss"]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+def test_the_fraction_is_that_of_the_rows(mlp, cancer, fraction):
+    # Weighted by row number as a power of two, the rows held out show in the score:
+    # none can be had from fewer or other rows.
+    X, y = cancer
+    est = mlp(early_stopping=True, validation_fraction=fraction).fit(X, y)
+    hits = np.array(est.validation_scores_) * np.ceil(fraction * len(y))
+    np.testing.assert_allclose(hits, hits.round(), atol=1e-9)
+
+
+@pytest.mark.parametrize("y", [[0, 1, 1], [0, 0, 1, 1], [0, 1, 2, 2, 2]])
+def test_few_rows_are_split_all_the_same(mlp, y):
+    X = np.eye(len(y))
+    est = mlp(early_stopping=True).fit(X, y)
+    assert len(est.classes_) == len(set(y))
+    assert np.isfinite(est.history_["val_loss"]).all()
+
+
+def test_single_rows_of_every_class_cannot_be_split(mlp):
+    with pytest.raises(ValueError, match="early_stopping needs a class with two rows"):
+        mlp(early_stopping=True).fit(np.eye(3), [0, 1, 2])
+
+
+def test_a_pipeline_transforms_the_validation_rows(mlp, halves):
+    X, y, validation = halves
+    X, X_val, y_val = 5 * X + 3, 5 * validation["X_val"] + 3, validation["y_val"]
+    est = mlp(early_stopping=True, learning_rate=0.02, epochs=40)
+    with config_context(enable_metadata_routing=True):
+        est.set_fit_request(X_val=True, y_val=True)
+        pipe = make_pipeline(StandardScaler(), est, transform_input=["X_val"])
+        inside = pipe.fit(X, y, X_val=X_val, y_val=y_val)[-1]
+    assert inside.best_epoch_ < inside.n_iter_ < 40
+    loss = log_loss(y_val, pipe.predict_proba(X_val))
+    np.testing.assert_allclose(loss, min(inside.history_["val_loss"]), rtol=1e-9)
+
+    scaler = StandardScaler().fit(X)
+    by_hand = mlp(early_stopping=True, learning_rate=0.02, epochs=40)
+    by_hand.fit(scaler.transform(X), y, X_val=scaler.transform(X_val), y_val=y_val)
+    np.testing.assert_array_equal(inside.coefs_[0], by_hand.coefs_[0])
