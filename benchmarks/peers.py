@@ -30,7 +30,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import RegularizedMLPClassifier, _engine
+from skreg import RegularizedMLPClassifier, _program
 
 STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
 OURS, SKLEARN = "skreg", "scikit-learn MLPClassifier"
@@ -173,7 +173,7 @@ def n_epochs(model):
 
 def timed(action):
     """Seconds of an action that finds nothing compiled, and what it returns."""
-    _engine._programs.clear()
+    _program._programs.clear()
     gc.collect()
     start = time.perf_counter()
     result = action()

@@ -8,6 +8,7 @@ import numpy as np
 from skreg import _engine, _keras_loop
 from skreg._network import build_network, get_weights
 from skreg._optimizers import find_rule
+from skreg._program import Program
 from skreg._task import DROPOUT, Trained, derived_seed, non_finite_error
 
 
@@ -81,7 +82,7 @@ def train_together(tasks, report=None):
     task = tasks[0]
     rule, _ = find_rule(task.optimizer)
     start = get_weights(build_network(task.architecture, task.seed))
-    program = _engine.Program(
+    program = Program(
         layers=tuple(kernel.shape for kernel in start[::2]),
         activation=keras.activations.get(task.architecture.activation),
         row_losses=task.loss.per_row,

@@ -9,7 +9,7 @@ import pytest
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV
 
-from skreg import _engine
+from skreg import _engine, _program
 from skreg._training import train_together
 
 
@@ -133,7 +133,7 @@ def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
         seen.append(np.asarray(h)[0])
         return h * 0 + 1  # before dropout, every unit is 1
 
-    program = _engine.Program(
+    program = _program.Program(
         layers=((width, width),) * 3,
         activation=spy,
         row_losses=None,
@@ -149,7 +149,9 @@ def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
     factors = []
     for step in range(n_steps):
         seen.clear()
-        last = _engine._forward(program, [eye] * 3, [zero] * 3, ones, inputs, step << 8)
+        last = _program._forward(
+            program, [eye] * 3, [zero] * 3, ones, inputs, step << 8
+        )
         factors.append([seen[1], np.asarray(last)[0]])
     return np.array(factors)
 
@@ -173,7 +175,7 @@ def test_dropout_is_independent_between_steps_layers_rows_and_units():
 
 
 def test_strengths_rates_and_seeds_never_trace_again(mlp, cancer, monkeypatch):
-    monkeypatch.setattr(_engine, "_programs", type(_engine._programs)())
+    monkeypatch.setattr(_program, "_programs", type(_program._programs)())
     rng = np.random.default_rng(0)
     for seed in range(6):
         l1, l2, dropout, learning_rate = rng.uniform(1e-4, 0.1, 4)
@@ -184,24 +186,24 @@ def test_strengths_rates_and_seeds_never_trace_again(mlp, cancer, monkeypatch):
             learning_rate=learning_rate,
             random_state=seed,
         ).fit(*cancer)
-    (program,) = _engine._programs.values()
+    (program,) = _program._programs.values()
     assert program.experimental_get_tracing_count() == 1
 
 
 def test_without_xla_one_program_serves_all_sizes(mlp, cancer, iris, monkeypatch):
-    monkeypatch.setattr(_engine, "_programs", type(_engine._programs)())
+    monkeypatch.setattr(_program, "_programs", type(_program._programs)())
     X, y = cancer
     mlp((8,)).fit(X, y)
     mlp((5,), batch_size=7).fit(X[:50, :9], y[:50])
-    assert len(_engine._programs) == 1
+    assert len(_program._programs) == 1
 
 
 def test_programs_kept_are_bounded(mlp, cancer, monkeypatch):
-    monkeypatch.setattr(_engine, "_programs", type(_engine._programs)())
-    monkeypatch.setattr(_engine, "PROGRAMS", 2)
+    monkeypatch.setattr(_program, "_programs", type(_program._programs)())
+    monkeypatch.setattr(_program, "PROGRAMS", 2)
     for activation in ("relu", "tanh", "relu", "elu"):
         mlp(activation=activation).fit(*cancer)
-    kept = [key[0].activation for key in _engine._programs]
+    kept = [key[0].activation for key in _program._programs]
     assert kept == [keras.activations.relu, keras.activations.elu]
 
 
@@ -229,16 +231,16 @@ def test_a_grid_search_in_threads_is_that_of_one_thread(mlp, cancer):
 def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
     est = mlp().fit(*cancer)
     before = dict(vars(est))
-    compiled = _engine._compiled
+    original = _engine.compiled
     calls = []
 
     def interrupted(*args):
         calls.append(args)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return compiled(*args)
+        return original(*args)
 
-    monkeypatch.setattr(_engine, "_compiled", interrupted)
+    monkeypatch.setattr(_engine, "compiled", interrupted)
     monkeypatch.setattr(_engine, "MOST_STEPS_PER_CALL", 2)
     with pytest.raises(KeyboardInterrupt):
         est.fit(*cancer)
