@@ -126,7 +126,7 @@ def main():
     """Read the options, train the four networks, show their losses."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reviews", type=Path, nargs=2, metavar=("POS", "NEG"))
-    parser.add_argument("--encoding", default="utf-8", help="of those files")
+    parser.add_argument("--encoding", default="latin-1", help="of those files")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--figure", type=Path, metavar="PATH", help="a PNG to write")
     options = parser.parse_args()

@@ -88,6 +88,15 @@ DATA = [
     ({"sample_weight_val": LABELS}, "must be given together, and sample_weight_val"),
     ({"X_val": ROWS, "y_val": LABELS + 1}, r"y_val must hold classes of y only.*\[2"),
     ({"X_val": ROWS[:, :2], "y_val": LABELS}, "X has 2 features, but .* 3 features"),
+    ({"X_val": ROWS, "y_val": LABELS[1:]}, r"inconsistent numbers of.*\[8, 7\]"),
+    (
+        {"X_val": np.where(ROWS > 0.9, np.inf, ROWS), "y_val": LABELS},
+        "Input X contains infinity",
+    ),
+    (
+        {"X_val": ROWS, "y_val": LABELS, "sample_weight_val": -LABELS},
+        "sample_weight_val must be non-negative, got -1.0",
+    ),
     (
         {"X_val": ROWS, "y_val": LABELS, "sample_weight_val": np.zeros(8)},
         "sample_weight_val must not be zero for all rows",
@@ -148,12 +157,29 @@ def test_both_engines_name_the_same_epoch(mlp, cancer):
 )
 def test_a_failed_fit_leaves_the_estimator_as_it_was(mlp, cancer, bad, data):
     est = mlp().fit(*cancer)
+    expected = est.predict_proba(cancer[0])
     est.set_params(**bad)
     before = dict(vars(est))
     with pytest.raises(ValueError, match=r"l2|sample_weight|X has 2|non-finite"):
         est.fit(ROWS, LABELS, **data)
     assert vars(est).keys() == before.keys()
     assert all(vars(est)[name] is value for name, value in before.items())
+    np.testing.assert_array_equal(est.predict_proba(cancer[0]), expected)
+
+
+class Failing(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise OSError("no space left")
+
+
+def test_a_failed_first_fit_leaves_nothing_half_fitted(mlp, cancer):
+    est = mlp(callbacks=Failing())
+    before = dict(vars(est))
+    with pytest.raises(OSError, match="no space left"):
+        est.fit(*cancer)
+    assert vars(est) == before
+    with pytest.raises(NotFittedError):
+        est.predict(cancer[0])
 
 
 @pytest.mark.parametrize(

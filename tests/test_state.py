@@ -16,6 +16,9 @@ import pytest
 import tensorflow as tf
 from sklearn.base import clone
 
+# TensorFlow's public names can only switch it on.
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
 HASH = """
 import hashlib
 import numpy as np
@@ -59,21 +62,55 @@ def test_two_processes_give_the_same_bits():
     assert in_new_process(HASH) == in_new_process(HASH)
 
 
+def global_settings():
+    return (
+        dict(os.environ),
+        keras.config.floatx(),
+        keras.config.dtype_policy().name,
+        is_op_determinism_enabled(),
+    )
+
+
 @pytest.mark.parametrize("engine", ["compiled", "keras"])
 def test_no_global_state_changes(mlp, cancer, engine):
     def draw():
-        # With determinism switched on, TensorFlow would raise here.
         tensorflow, by_keras = tf.random.uniform(()), keras.random.uniform(())
         return random.random(), np.random.rand(), float(tensorflow), float(by_keras)
 
-    settings = dict(os.environ), keras.config.floatx(), keras.config.dtype_policy().name
+    settings = global_settings()
     keras.utils.set_random_seed(7)
     expected = draw()
     keras.utils.set_random_seed(7)
     mlp(dropout=0.3, engine=engine, early_stopping=True).fit(*cancer).predict(cancer[0])
     assert draw() == expected
-    after = dict(os.environ), keras.config.floatx(), keras.config.dtype_policy().name
-    assert after == settings
+    assert global_settings() == settings
+
+
+IMPORT = """
+import os, random
+import keras, numpy, scikeras, sklearn
+
+def state():
+    numbers = numpy.random.get_state()[1].tolist()
+    return dict(os.environ), random.getstate(), numbers, keras.config.floatx()
+
+before = state()
+import skreg
+assert state() == before
+"""
+
+
+def test_importing_changes_no_global_state():
+    assert in_new_process(IMPORT) == ""
+
+
+def test_fit_leaves_parameters_as_they_were(mlp, cancer):
+    given = {"l2": [0.1], "class_weight": {1: 2}, "dropout": np.array([0.2])}
+    est = mlp([8], **copy.deepcopy(given))
+    before = est.get_params()
+    after = est.fit(*cancer).get_params()
+    assert all(after[name] is value for name, value in before.items())
+    assert {name: after[name] for name in given} == given
 
 
 def test_without_a_seed_one_number_is_drawn_from_numpy(mlp, cancer):
