@@ -1,9 +1,8 @@
 """A network for film reviews overfits; L2 and dropout make it overfit less.
 
-Four networks of 16, 16 and 1 units learn from the words that reviews contain. Without
---reviews the IMDB reviews that Keras downloads are used, which takes several GB of
-memory; --reviews takes two text files instead, one of positive and one of negative
-reviews, with a review a line.
+Four networks of 16, 16 and 1 units learn which words a good review has: plain, with L2
+of 0.001, with dropout of 0.5, and with both. They learn from the IMDB reviews, which
+Keras downloads, or from two text files with a review a line: --reviews POS NEG.
 """
 
 import argparse
@@ -19,12 +18,15 @@ from skreg import RegularizedMLPClassifier
 N_WORDS = 10_000
 NETWORKS = {
     "plain": {"l2": 0.0},
-    "L2 0.001": {"l2": 0.001},
-    "dropout 0.5": {"l2": 0.0, "dropout": 0.5},
+    "L2": {"l2": 0.001},
+    "dropout": {"l2": 0.0, "dropout": 0.5},
     "both": {"l2": 0.001, "dropout": 0.5},
 }
-# What history_ calls it, and the heading, as wide as its column.
-COLUMNS = {"data_loss": "  train", "penalty": "  penalty", "val_loss": "    val"}
+TABLES = {
+    "data_loss": "Training loss, without the penalty",
+    "penalty": "Penalty, added to the training loss",
+    "val_loss": "Validation loss, without the penalty",
+}
 
 
 def load_imdb():
@@ -76,27 +78,15 @@ def train(X_train, y_train, X_val, y_val, epochs):
     return histories
 
 
-def print_table(histories):
-    """A line an epoch; the penalty only of the networks that have one."""
-    shown = {
-        name: [key for key in COLUMNS if any(history[key])]
-        for name, history in histories.items()
-    }
-    names, headings = "     ", "epoch"
-    for name, keys in shown.items():
-        heading = "".join(COLUMNS[key] for key in keys)
-        names += f"{name:>{len(heading)}}"
-        headings += heading
-    print(
-        "Loss on training rows (without the penalty), penalty, loss on validation rows"
-    )
-    print(names, headings, sep="\n")
-    for epoch in range(len(histories["plain"]["loss"])):
-        line = f"{epoch + 1:5}"
-        for name, keys in shown.items():
-            for key in keys:
-                line += f"{histories[name][key][epoch]:{len(COLUMNS[key])}.3f}"
-        print(line)
+def print_tables(histories):
+    """A line an epoch, a column a network."""
+    for key, title in TABLES.items():
+        print(title)
+        print("epoch", *(f"{name:>8}" for name in histories))
+        columns = [history[key] for history in histories.values()]
+        for epoch, values in enumerate(zip(*columns, strict=True), start=1):
+            print(f"{epoch:5}", *(f"{value:8.4f}" for value in values))
+        print()
 
 
 def save_figure(histories, path):
@@ -105,20 +95,19 @@ def save_figure(histories, path):
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 4.5), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    panels = figure.subplots(1, 2, sharey=True)
     # Told apart without colour too: by dashes and by markers.
     styles = ["-o", "--s", ":^", "-.x"]
-    for (name, history), style in zip(histories.items(), styles, strict=True):
-        epochs = np.arange(1, len(history["loss"]) + 1)
-        left.plot(epochs, history["data_loss"], style, label=name, markersize=4)
-        right.plot(epochs, history["val_loss"], style, markersize=4)
-    left.set(title="Training rows (without the penalty)", ylabel="loss (nats a review)")
-    right.set(title="Validation rows")
-    for axes in (left, right):
-        axes.set(xlabel="training time (epochs)", ylim=(0, None))
+    for axes, key in zip(panels, ["data_loss", "val_loss"], strict=True):
+        for (name, history), style in zip(histories.items(), styles, strict=True):
+            epochs = np.arange(1, len(history[key]) + 1)
+            axes.plot(epochs, history[key], style, label=name, markersize=4)
+        axes.set(title=TABLES[key], xlabel="training time (epochs)", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=4)
+    panels[0].set_ylabel("loss (nats a review)")
+    lines = panels[0].get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=150, format="png")
 
 
@@ -135,7 +124,7 @@ def main():
     else:
         data = load_imdb()
     histories = train(*data, options.epochs)
-    print_table(histories)
+    print_tables(histories)
     if options.figure:
         save_figure(histories, options.figure)
 
