@@ -2,7 +2,7 @@
 
 Prints medians in seconds, and ratios to skreg. Every timed part starts without any
 compiled program, so the time to compile is in it. `--quick` is a smoke run, whose
-figures say nothing.
+figures say nothing; `--only` takes the names of peers, as they are printed.
 """
 
 import argparse
@@ -150,7 +150,7 @@ def scikit_learn(l2, sizes, batch_size, epochs):
     )
 
 
-def peers(X, y):
+def peers(X, y, only=None):
     """Name to a function (l2, sizes, batch_size, epochs) that makes a classifier."""
     makers = {
         OURS: ours,
@@ -162,7 +162,7 @@ def peers(X, y):
     if find_spec("skorch") and find_spec("torch"):
         shape = {"n_features": X.shape[1], "n_classes": len(np.unique(y))}
         makers["skorch"] = partial(skorch, **shape)
-    return makers
+    return {k: v for k, v in makers.items() if only is None or k in {OURS, *only}}
 
 
 def n_epochs(model):
@@ -229,11 +229,11 @@ def row(name, seconds, reference):
     print(f"  {name:28} {seconds:10.4g} s {seconds / reference:10.3g}", flush=True)
 
 
-def compare_searches(title, X, y, epochs, repeats, quick):
+def compare_searches(title, X, y, epochs, repeats, quick, only):
     strengths, n_folds = (STRENGTHS[:2], 2) if quick else (STRENGTHS, 5)
     size = f"{len(strengths)} strengths x {n_folds} folds"
     print(f"\nGridSearchCV, {title}: {size}, {epochs} epochs, batch 32")
-    makers = peers(X, y)
+    makers = peers(X, y, only)
     fast = [OURS, SKLEARN]
     times = {name: [] for name in makers}
     scores = {}
@@ -250,9 +250,9 @@ def compare_searches(title, X, y, epochs, repeats, quick):
     print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))
 
 
-def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, names=None):
+def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
     print(f"\nOne fit, {title}: {sizes}, batch {batch_size}, {epochs} epochs")
-    makers = {k: v for k, v in peers(X, y).items() if names is None or k in names}
+    makers = peers(X, y, only)
     times, models = {name: [] for name in makers}, {}
     for _ in range(repeats):
         for name, make in makers.items():
@@ -280,11 +280,11 @@ def compare_predictions(title, models, X, repeats):
             row(name, seconds, times[OURS])
 
 
-def compare_memory(X, y, n_fits):
+def compare_memory(X, y, n_fits, only):
     print(f"\nResident memory that {n_fits - 1} further fits leave behind, MB")
     X = StandardScaler().fit_transform(X)
     process = psutil.Process()
-    for name, make in peers(X, y).items():
+    for name, make in peers(X, y, only).items():
         after = []
         for i, l2 in enumerate(np.geomspace(1e-5, 1e-2, n_fits)):
             model = make(l2, (64, 64), 32, 2)
@@ -314,7 +314,11 @@ def compare_threads(X, y, epochs, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--only", nargs="+", metavar="PEER", help="compare with these peers alone"
+    )
+    options = parser.parse_args()
+    quick, only = options.quick, options.only and {SKLEARN, *options.only}
     keras.utils.disable_interactive_logging()  # of Keras' wrapper in predict
     warnings.simplefilter("ignore")  # of MLPClassifier: not converged
     print(
@@ -332,9 +336,9 @@ def main():
     )
     if quick:
         cancer, digits = ((X[:200], y[:200]) for X, y in (cancer, digits))
-    compare_searches("breast cancer", *cancer, epochs, repeats, quick)
+    compare_searches("breast cancer", *cancer, epochs, repeats, quick, only)
     if not quick:
-        compare_searches("digits", *digits, epochs, repeats, quick)
+        compare_searches("digits", *digits, epochs, repeats, quick, only)
     models = compare_fits(
         "100,000 x 100, float64 (peers but scikit-learn: float32)",
         *big,
@@ -342,6 +346,7 @@ def main():
         512,
         epochs=2 if quick else 5,
         repeats=repeats,
+        only=only,
     )
     compare_predictions("float64", models, big[0], repeats)
     big = big[0].astype(np.float32), big[1]
@@ -352,11 +357,11 @@ def main():
         512,
         epochs=2 if quick else 5,
         repeats=repeats,
-        names=[OURS, SKLEARN, "Keras SKLearnClassifier"],
+        only=[SKLEARN, "Keras SKLearnClassifier"],
     )
     compare_predictions("float32", models, big[0], repeats)
     compare_threads(*digits, epochs, repeats)
-    compare_memory(*cancer, n_fits=3 if quick else 100)
+    compare_memory(*cancer, n_fits=3 if quick else 100, only=only)
 
 
 if __name__ == "__main__":
