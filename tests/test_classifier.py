@@ -176,6 +176,18 @@ def test_shuffling_matters_where_there_is_more_than_one_batch(mlp, cancer, batch
     assert same == (batch_size == 120)
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("change", [{"random_state": 1}, {"epochs": 3}])
+def test_every_seed_and_every_epoch_has_an_order_of_its_own(mlp, shuffle, change):
+    # Inputs of zero leave a bias to train, which at such a rate forgets all but the
+    # last few of 60 rows: it tells their order, and nothing but that.
+    X, y = np.zeros((60, 1)), np.arange(60) % 2
+    est = mlp((), optimizer="sgd", learning_rate=2.0, batch_size=1, shuffle=shuffle)
+    before = est.fit(X, y).intercepts_[0]
+    after = est.set_params(**change).fit(X, y).intercepts_[0]
+    assert np.allclose(before, after) == (not shuffle)
+
+
 def test_the_model_has_the_regularization_of_each_layer(mlp, iris):
     est = mlp((5, 4), l1=[0.0, 0.1], l2=[0.5, 0.25, 0.125], dropout=[0.0, 0.5])
     network = est.fit(*iris).model_

@@ -90,8 +90,8 @@ def test_a_stratified_fraction_is_held_out(mlp, engine, seed):
     X, y = np.ones((100, 1)), np.repeat([0, 1], [70, 30])
     swinging = keras.optimizers.SGD(2.0, momentum=0.9)
     est = mlp((), optimizer=swinging, epochs=60, batch_size=80, random_state=seed)
-    est.set_params(engine=engine)
-    est.set_params(early_stopping=True, validation_fraction=0.2).fit(X, y)
+    est.set_params(engine=engine, early_stopping=True, validation_fraction=0.2)
+    est.fit(X, y)
     assert est.best_epoch_ < est.n_iter_ < 60
     loss = log_loss(y, est.predict_proba(X))
     np.testing.assert_allclose(loss, min(est.history_["val_loss"]), rtol=1e-9)

@@ -85,6 +85,11 @@ def test_training_starts_from_glorot_uniform_kernels_and_zero_biases(mlp, cancer
         np.testing.assert_allclose(bias, 0, atol=1e-25)
 
 
+def test_layers_of_one_shape_start_from_different_kernels(mlp, iris):
+    first, second, _ = mlp((4, 4), **STANDING_STILL).fit(*iris).coefs_
+    assert not np.isclose(first, second).any()
+
+
 @pytest.mark.parametrize("data", ["cancer", "iris"])
 @pytest.mark.parametrize("activation", NUMPY_ACTIVATIONS)
 def test_probabilities_are_the_forward_pass_of_the_coefs(
