@@ -1,7 +1,5 @@
 """From tasks to trained networks: chooses the engine, and stacks what goes into it."""
 
-from functools import cache
-
 import keras
 import numpy as np
 
@@ -49,20 +47,10 @@ def why_not_compiled(task):
         return f"the Keras backend {keras.backend.backend()!r}"
     if task.callbacks:
         return "Keras callbacks"
-    if _changes_width(task.architecture.activation):
-        activation = task.architecture.activation
-        return f"an activation that changes a layer's width: {activation}"
     rule, _ = find_rule(task.optimizer)
     if rule is None:
         return f"this optimizer or its settings: {task.optimizer.cls.__name__}"
     return None
-
-
-@cache
-def _changes_width(activation):
-    width = 2
-    outputs = keras.activations.get(activation)(keras.ops.zeros((1, width)))
-    return outputs.shape[-1] != width
 
 
 def train_together(tasks, report=None):
