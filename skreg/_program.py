@@ -237,7 +237,8 @@ def _end_of_epoch(program, xla, inputs, state, ends, epoch):
         val_loss, val_score = _validate(program, xla, inputs, state, ends)
     if program.stopping:
         state = _consider_stopping(inputs, state, val_loss, ends, epoch)
-    state = state._replace(active=state.active & finite)
+    # A network that is lost goes on to the end of its epoch, where it is reported.
+    state = state._replace(active=state.active & (finite | ~ends))
     return state, (tf.cast(finite, program.dtype), val_loss, val_score)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from skreg import RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier, _engine
 
 PARAMETERS = [
     ({"l1": -1.0}, "l1 == -1.0, must be >= 0"),
@@ -194,3 +194,11 @@ def test_a_failed_first_fit_leaves_nothing_half_fitted(mlp, cancer):
 def test_what_the_compiled_engine_cannot_express(mlp, cancer, params, reason):
     with pytest.raises(ValueError, match=f"engine='compiled' cannot.*{reason}"):
         mlp(engine="compiled", **params).fit(*cancer)
+
+
+def test_a_failure_in_the_middle_of_a_long_epoch_is_reported(mlp, cancer, monkeypatch):
+    # Epochs of many calls: the weights are lost long before the first one ends.
+    monkeypatch.setattr(_engine, "MOST_STEPS_PER_CALL", 1)
+    est = mlp((), optimizer="sgd", learning_rate=1e30, l2=[1e30], batch_size=4)
+    with pytest.raises(ValueError, match=r"non-finite .* in epoch 1"):
+        est.fit(*cancer)
