@@ -105,17 +105,15 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         factor = self._weighting(targets, weights)
         training = _counting_rows(X, targets, weights, factor, "sample_weight")
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        validation = None
         if not (X_val is None and y_val is None and sample_weight_val is None):
-            training = _scaled(training)
             validation = self._given_validation(
                 X_val, y_val, sample_weight_val, factor, X.dtype
             )
-        elif settings.early_stopping:
+        elif settings.stopping is not None:
             training, validation = self._split(
                 training, settings.validation_fraction, seed
             )
-        else:
-            training, validation = _scaled(training), None
         batch_size = 32 if settings.batch_size == "auto" else settings.batch_size
         return Task(
             architecture=Architecture(
@@ -131,10 +129,10 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
             ),
             loss=loss,
             optimizer=settings.optimizer,
-            training=training,
-            validation=validation,
+            training=_scaled(training),
+            validation=None if validation is None else _scaled(validation),
             stopping=settings.stopping,
-            batch_size=min(batch_size, len(training)),
+            batch_size=min(batch_size, training[0].shape[0]),
             epochs=settings.epochs,
             shuffle=settings.shuffle,
             seed=seed,
@@ -155,24 +153,19 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         )
         targets = self._encode(y_val, "y_val", dtype)
         weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
-        return _scaled(
-            _counting_rows(X_val, targets, weights, factor, "sample_weight_val")
-        )
+        return _counting_rows(X_val, targets, weights, factor, "sample_weight_val")
 
     def _split(self, rows, fraction, seed):
         """Hold out a fraction of the rows for validation."""
         kept, held_out = held_out_split(
             self._strata(rows[1]), fraction, derived_seed(seed, SPLIT)
         )
-        return (
-            _scaled(tuple(part[kept] for part in rows)),
-            _scaled(tuple(part[held_out] for part in rows)),
-        )
+        return [tuple(part[side] for part in rows) for side in (kept, held_out)]
 
     def _adopt(self, task, trained):
         """Set the fitted attributes."""
-        self.coefs_ = trained.weights[::2]
-        self.intercepts_ = trained.weights[1::2]
+        self.coefs_ = trained.kernels
+        self.intercepts_ = trained.biases
         self.history_ = trained.history
         self.loss_curve_ = trained.history["loss"]
         self.validation_scores_ = trained.history.get("val_score")
@@ -190,9 +183,7 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         """
         check_is_fitted(self)
         network = build_network(self._architecture, seed=0)
-        weights = [None] * (2 * len(self.coefs_))
-        weights[::2], weights[1::2] = self.coefs_, self.intercepts_
-        set_weights(network, weights)
+        set_weights(network, self.coefs_, self.intercepts_)
         return network
 
     def __getstate__(self):
@@ -241,5 +232,6 @@ def _counting_rows(X, targets, sample_weight, factor, name):
 
 
 def _scaled(rows):
+    """Rows for an engine, their weights scaled to mean 1."""
     X, targets, weight, score_weight = rows
     return Rows(X, targets, mean_one(weight, X.dtype), mean_one(score_weight, X.dtype))

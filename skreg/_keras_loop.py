@@ -39,7 +39,7 @@ def train(task):
         verbose=task.verbose,
     )
     watch.restore_best()
-    return Trained(get_weights(network), watch.history, watch.best_epoch)
+    return Trained(*get_weights(network), watch.history, watch.best_epoch)
 
 
 class _Batches(keras.utils.PyDataset):
@@ -116,7 +116,8 @@ class _Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         weights = get_weights(self._network)
-        if not all(np.isfinite(w).all() for w in weights):
+        kernels, biases = weights
+        if not all(np.isfinite(w).all() for w in kernels + biases):
             raise non_finite_error(epoch + 1)
         if self._task.validation is not None:
             logs.update(self._validate())
@@ -159,4 +160,4 @@ class _Watch(keras.callbacks.Callback):
     def restore_best(self):
         """Give the network the weights of the best epoch, where one was sought."""
         if self._best_weights is not None:
-            set_weights(self._network, self._best_weights)
+            set_weights(self._network, *self._best_weights)

@@ -32,7 +32,6 @@ class Settings:
     batch_size: int | str
     epochs: int
     shuffle: bool
-    early_stopping: bool
     validation_fraction: float
     stopping: Stopping | None
     engine: str
@@ -68,7 +67,6 @@ def resolve(estimator):
         batch_size=_batch_size(e.batch_size),
         epochs=_integer(e.epochs, "epochs", 1),
         shuffle=_boolean(e.shuffle, "shuffle"),
-        early_stopping=early_stopping,
         validation_fraction=fraction,
         stopping=stopping if early_stopping else None,
         engine=_one_of(e.engine, "engine", ENGINES),

@@ -21,12 +21,6 @@ def derived_seed(seed, *key):
     return int(state[0] >> 1)
 
 
-def epoch_order(seed, epoch, n_rows):
-    """The order in which an epoch, counted from 0, visits the rows."""
-    stream = np.random.default_rng([seed, SHUFFLE, epoch])
-    return stream.permutation(n_rows)
-
-
 @dataclass(frozen=True)
 class Architecture:
     """All that describes a network but its weights.
@@ -106,18 +100,19 @@ class Task:
         n_rows = len(self.training)
         if not self.shuffle:
             return np.arange(n_rows)
-        return epoch_order(self.seed, epoch, n_rows)
+        stream = np.random.default_rng([self.seed, SHUFFLE, epoch])
+        return stream.permutation(n_rows)
 
 
 @dataclass(frozen=True)
 class Trained:
     """What a run leaves: weights, one history entry an epoch, the epoch kept.
 
-    ``weights`` alternates kernels (n_in, n_out) and biases (n_out,);
-    ``best_epoch`` counts from 1.
+    Kernels are of shape (n_in, n_out), biases (n_out,); ``best_epoch`` counts from 1.
     """
 
-    weights: list[np.ndarray]
+    kernels: list[np.ndarray]
+    biases: list[np.ndarray]
     history: dict[str, list[float]]
     best_epoch: int
 

@@ -1,5 +1,7 @@
 """From tasks to trained networks: chooses the engine, and stacks what goes into it."""
 
+from functools import lru_cache
+
 import keras
 import numpy as np
 
@@ -54,11 +56,13 @@ def why_not_compiled(task):
 
 
 def train_together(tasks, report=None):
-    """Train the networks of tasks that share all of `common`, in one computation.
+    """Train networks that differ in rows, strengths and rates, in one computation.
 
     Parameters
     ----------
     tasks : list of Task
+        Alike in shapes, loss, kind of optimizer, batch size, epochs and seed, and in
+        whether they validate and stop early.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, see `skreg._engine.train`.
 
@@ -70,8 +74,9 @@ def train_together(tasks, report=None):
     task = tasks[0]
     rule, _ = find_rule(task.optimizer)
     start = get_weights(build_network(task.architecture, task.seed))
+    kernels, _ = start
     program = Program(
-        layers=tuple(kernel.shape for kernel in start[::2]),
+        layers=tuple(kernel.shape for kernel in kernels),
         activation=keras.activations.get(task.architecture.activation),
         row_losses=task.loss.per_row,
         score=task.loss.score,
@@ -96,11 +101,12 @@ def train_together(tasks, report=None):
 def _networks(tasks, start):
     """Stack what is each network's own; all start from the same weights."""
     n = len(tasks)
+    kernels, biases = start
     stopping = [t.stopping for t in tasks]
     hyper = [find_rule(t.optimizer)[1] for t in tasks]
     return _engine.Networks(
-        kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in start[::2]],
-        biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in start[1::2]],
+        kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in kernels],
+        biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in biases],
         l1=np.array([t.architecture.l1 for t in tasks]),
         l2=np.array([t.architecture.l2 for t in tasks]),
         rates=np.array([t.architecture.dropout for t in tasks]),
@@ -120,6 +126,7 @@ def _data(tasks):
                 blocks.append(rows)
                 n_rows += len(rows)
 
+    @lru_cache(maxsize=1)  # an epoch may be cut into many calls
     def order(epoch):
         by_rows = {}
         for t in tasks:
@@ -150,9 +157,7 @@ def _data(tasks):
 def _trained(result):
     if result.failed_epoch:
         return non_finite_error(result.failed_epoch)
-    weights = [None] * (2 * len(result.kernels))
-    weights[::2], weights[1::2] = result.kernels, result.biases
-    return Trained(weights, result.history, result.best_epoch)
+    return Trained(result.kernels, result.biases, result.history, result.best_epoch)
 
 
 def _epoch_report(task):
