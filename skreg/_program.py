@@ -129,16 +129,16 @@ def _steps(program, xla, inputs, plan, state, first, last):
             tf.gather(inputs[name], rows) for name in ("X", "targets", "weight")
         )
         weight = _valid(weight, count)
+        n = tf.cast(tf.maximum(count, 1), program.dtype)
+        kernels, biases = _unflatten(program, xla, inputs, state.params)
+        layers = _forward(program, kernels, biases, x, inputs, plan["keys"][t])
         with tf.GradientTape() as tape:
-            tape.watch(state.params)
-            kernels, biases = _unflatten(program, xla, inputs, state.params)
-            logits = _forward(program, kernels, biases, x, inputs, plan["keys"][t])
-            n = tf.cast(tf.maximum(count, 1), program.dtype)
-            row_losses = program.row_losses(targets, logits)
+            tape.watch(layers.logits)
+            row_losses = program.row_losses(targets, layers.logits)
             data_loss = tf.reduce_sum(weight * row_losses, axis=-1) / n
-            penalty = _penalty(kernels, inputs["l1"], inputs["l2"])
-            loss = tf.reduce_sum(data_loss + penalty)
-        gradients = tape.gradient(loss, state.params)
+        slope = tape.gradient(data_loss, layers.logits)
+        gradients = _backward(kernels, layers, slope, inputs)
+        penalty = _penalty(kernels, inputs)
         moves = state.active & (count > 0)
         state = _update(program, inputs["hyper"], state, gradients, moves)
         n = tf.where(moves, n, 0)
@@ -175,35 +175,82 @@ def _unflatten(program, xla, inputs, params):
     return parts[::2], parts[1::2]
 
 
+class _Layers(NamedTuple):
+    """A forward pass: what goes into each layer, and how to get back from there."""
+
+    inputs: list  # (K, B, n_in) of each layer
+    tapes: list  # of the hidden layers, from before the activation to after dropout
+    before: list
+    logits: tf.Tensor  # (K, B, n_outputs)
+
+
 def _forward(program, kernels, biases, h, inputs, noise_key=None):
-    """Logits (K, B, n_outputs); with a key for the noise, dropout is on."""
+    """Push rows forward; with a key for the noise, dropout is on."""
+    layers = _Layers([h], [], [], None)
     for i, (kernel, bias) in enumerate(zip(kernels[:-1], biases[:-1], strict=True)):
-        h = program.activation(h @ kernel + bias)
-        if program.dropout and noise_key is not None:
-            # One noise for all networks, each of which has its own rate. Integers,
-            # since only they are the same with XLA and without.
-            noise = tf.random.stateless_uniform(
-                tf.shape(h)[1:],
-                (inputs["noise_seed"], noise_key + i),
-                minval=None,
-                maxval=None,
-                dtype=tf.uint32,
-                alg="philox",
+        z = h @ kernel + bias
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            h = program.activation(z)
+            if program.dropout and noise_key is not None:
+                rate = inputs["rates"][:, i, tf.newaxis, tf.newaxis]
+                noise = _noise(tf.shape(h)[1:], inputs["noise_seed"], noise_key + i)
+                kept = tf.cast(noise, program.dtype) >= rate * 2**32
+                h = tf.where(kept, h / (1 - rate), 0)
+        layers.inputs.append(h)
+        layers.tapes.append(tape)
+        layers.before.append(z)
+    return layers._replace(logits=h @ kernels[-1] + biases[-1])
+
+
+def _noise(shape, seed, key):
+    """One noise for all networks, each of which has its own rate.
+
+    Integers, since only they are the same with XLA and without.
+    """
+    return tf.random.stateless_uniform(
+        shape, (seed, key), minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+
+
+def _backward(kernels, layers, slope, inputs):
+    """Gradients (K, P) of data loss and penalty, from the slope of the logits."""
+    parts = []
+    for i in reversed(range(len(kernels))):
+        kernel, h = kernels[i], layers.inputs[i]
+        gradient = tf.matmul(h, slope, transpose_a=True)
+        gradient += _penalty_slope(kernel, inputs, i)
+        n = tf.shape(kernel)[0]
+        parts = [
+            tf.reshape(gradient, (n, -1)),
+            tf.reduce_sum(slope, axis=1),
+            *parts,
+        ]
+        if i:
+            slope = layers.tapes[i - 1].gradient(
+                h, layers.before[i - 1], tf.matmul(slope, kernel, transpose_b=True)
             )
-            rate = inputs["rates"][:, i, tf.newaxis, tf.newaxis]
-            kept = tf.cast(noise, program.dtype) >= rate * 2**32
-            h = tf.where(kept, h / (1 - rate), 0)
-    return h @ kernels[-1] + biases[-1]
+    return tf.concat(parts, axis=1)
 
 
-def _penalty(kernels, l1, l2):
+def _penalty(kernels, inputs):
     """``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, of shape (K,)."""
-    parts = [
-        l1[:, i] * tf.reduce_sum(tf.abs(w), (1, 2))
-        + l2[:, i] * tf.reduce_sum(tf.square(w), (1, 2))
-        for i, w in enumerate(kernels)
-    ]
+    parts = []
+    for i, w in enumerate(kernels):
+        l1, l2 = _strengths(inputs, i)
+        parts.append(tf.reduce_sum(l1 * tf.abs(w) + l2 * tf.square(w), (1, 2)))
     return tf.add_n(parts)
+
+
+def _penalty_slope(kernel, inputs, i):
+    """The penalty's (sub)gradient for the kernel of a layer."""
+    l1, l2 = _strengths(inputs, i)
+    return l1 * tf.sign(kernel) + l2 * (kernel + kernel)
+
+
+def _strengths(inputs, i):
+    """l1 and l2 of a layer, of shape (K, 1, 1)."""
+    return (inputs[name][:, i, tf.newaxis, tf.newaxis] for name in ("l1", "l2"))
 
 
 def _update(program, hyper, state, gradients, moves):
@@ -254,7 +301,7 @@ def _validate(program, xla, inputs, state, ends):
             tf.gather(inputs[name], rows)
             for name in ("X", "targets", "weight", "score_weight")
         )
-        logits = _forward(program, kernels, biases, x, inputs)
+        logits = _forward(program, kernels, biases, x, inputs).logits
         losses = _valid(weight, count) * program.row_losses(targets, logits)
         scores = program.score(targets, logits, _valid(score_weight, count))
         terms = (tf.reduce_sum(losses, axis=-1), tf.reduce_sum(scores, axis=-1))

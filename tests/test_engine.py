@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV
 
@@ -129,7 +130,7 @@ def test_a_network_that_diverges_leaves_its_neighbours_alone(mlp, cancer):
 
 def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
     """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
-    eye = np.eye(width)[np.newaxis]
+    eye = tf.eye(width, batch_shape=[1], dtype=tf.float64)
     zero = np.zeros((1, 1, width))
     seen = []
 
@@ -149,14 +150,14 @@ def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
         stopping=False,
     )
     inputs = {"noise_seed": np.int64(5), "rates": np.full((1, 2), rate)}
-    ones = np.ones((1, n_rows, width))
+    ones = tf.ones((1, n_rows, width), tf.float64)
     factors = []
     for step in range(n_steps):
         seen.clear()
-        last = _program._forward(
+        layers = _program._forward(
             program, [eye] * 3, [zero] * 3, ones, inputs, step << 8
         )
-        factors.append([seen[1], np.asarray(last)[0]])
+        factors.append([seen[1], np.asarray(layers.logits)[0]])
     return np.array(factors)
 
 
