@@ -1,7 +1,12 @@
 """Regularization as ordinary hyperparameters: Keras networks for scikit-learn."""
 
 from skreg._classifier import RegularizedMLPClassifier
+from skreg._search import BatchedGridSearchCV, BatchedRandomizedSearchCV
 
 __version__ = "0.1.0"
 
-__all__ = ["RegularizedMLPClassifier"]
+__all__ = [
+    "BatchedGridSearchCV",
+    "BatchedRandomizedSearchCV",
+    "RegularizedMLPClassifier",
+]

@@ -95,7 +95,15 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
     def _strata(self, targets):
         """What a held-out fraction is stratified by, of shape (n_samples,)."""
 
-    def _prepare(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
+    def _prepare(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Validate everything, and say what is to be trained, as a `Task`."""
         settings = resolve(self)
         X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)

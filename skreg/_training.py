@@ -1,5 +1,7 @@
 """From tasks to trained networks: chooses the engine, and stacks what goes into it."""
 
+import itertools
+from dataclasses import replace
 from functools import lru_cache
 
 import keras
@@ -10,6 +12,10 @@ from skreg._network import build_network, get_weights
 from skreg._optimizers import find_rule
 from skreg._program import Program
 from skreg._task import DROPOUT, Trained, derived_seed, non_finite_error
+
+# Bounds of a group of networks: see `group_bound`.
+GROUP_BYTES = 1 << 22
+MOST_IN_GROUP = 16
 
 
 def train(task):
@@ -53,6 +59,38 @@ def why_not_compiled(task):
     if rule is None:
         return f"this optimizer or its settings: {task.optimizer.cls.__name__}"
     return None
+
+
+def kind(task):
+    """What networks that train together have in common; None if it must train alone."""
+    if task.engine == "keras" or why_not_compiled(task) is not None:
+        return None
+    rule, _ = find_rule(task.optimizer)
+    return (
+        replace(task.architecture, l1=(), l2=(), dropout=()),
+        task.loss,
+        rule,
+        task.batch_size,
+        task.epochs,
+        task.shuffle,
+        task.seed,
+        task.validation is None,
+        task.stopping is None,
+    )
+
+
+def group_bound(task):
+    """How many such networks are best trained together.
+
+    So many that their parameters, with gradients and slots, fit the processor's
+    cache.
+    """
+    a = task.architecture
+    sizes = (a.n_features, *a.hidden_layer_sizes, a.n_outputs)
+    n_params = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
+    rule, _ = find_rule(task.optimizer)
+    n_bytes = n_params * (2 + rule.n_slots) * np.dtype(a.dtype).itemsize
+    return min(max(1, GROUP_BYTES // n_bytes), MOST_IN_GROUP)
 
 
 def train_together(tasks, report=None):

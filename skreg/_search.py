@@ -1,0 +1,451 @@
+"""The batched searches: scikit-learn's own, over networks that were trained together.
+
+All candidates are trained on all folds first; then scikit-learn's search runs over a
+stand-in for the estimator, whose fits are those made before. So scores, ranks, masks,
+error scores and the refit are scikit-learn's.
+"""
+
+from collections import deque
+from functools import partial
+from numbers import Integral
+
+import numpy as np
+from joblib import Parallel, effective_n_jobs, parallel_config
+from sklearn import get_config
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import (
+    GridSearchCV,
+    ParameterGrid,
+    ParameterSampler,
+    RandomizedSearchCV,
+    check_cv,
+)
+from sklearn.utils import check_scalar, get_tags, indexable
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+
+from skreg._candidates import fit_all
+from skreg._folds import final_network
+
+
+class _BatchedSearch:
+    """What the two searches have in common; goes before scikit-learn's class."""
+
+    def fit(self, X, y=None, **params):
+        """Train every candidate on every fold, score them, and refit the best one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            Targets.
+        **params : dict of str to object
+            Passed on to the estimator's ``fit``, to the scorer and to the splitter as
+            scikit-learn's search does; arrays with an entry a row are cut by fold.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or an argument is not usable; before anything is trained,
+            but for what only fitting shows. The search is then left as it was.
+        """
+        if final_network(self.estimator) is None:
+            raise TypeError(
+                "estimator must be a skreg estimator, or a Pipeline whose last step "
+                f"is one, got {self.estimator!r}."
+            )
+        if self.group_size is not None:
+            check_scalar(self.group_size, "group_size", Integral, min_val=1)
+        X, y = indexable(X, y)
+        for_estimator, for_splitter = self._routed(params)
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        splits = list(cv.split(X, y, **for_splitter))
+        train = partial(
+            fit_all,
+            self.estimator,
+            X=X,
+            y=y,
+            splits=splits,
+            fit_params=for_estimator,
+            parallel=Parallel(
+                self.n_jobs,
+                prefer="threads",
+                pre_dispatch=self.pre_dispatch,
+                return_as="generator",
+            ),
+            n_workers=effective_n_jobs(self.n_jobs),
+            group_size=self.group_size,
+            visible=self.verbose > 0,
+        )
+        changed = {
+            "estimator": _StandIn(self.estimator, train),
+            "cv": _FixedSplits(cv, splits),
+            "n_jobs": None,  # all that is left to do for each fit is to look it up
+            "verbose": max(0, self.verbose - 1),
+        }
+        if self.scoring is None:
+            changed["scoring"] = check_scoring(self.estimator)
+        search = type(self)(**{**self.get_params(deep=False), **changed})
+        with parallel_config("sequential"):  # not on whatever machines fit the groups
+            super(_BatchedSearch, search).fit(X, y, **params)
+        for name, value in vars(search).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+        return self
+
+    def _routed(self, params):
+        """Those of the parameters of fit that the estimator and the splitter get."""
+        if not get_config()["enable_metadata_routing"]:
+            params = dict(params)
+            return params, {"groups": params.pop("groups", None)}
+        routed = process_routing(self, "fit", **params)
+        consumed = get_routing_for_object(self.estimator).consumes("fit", params)
+        return {name: params[name] for name in consumed}, routed.splitter.split
+
+    def _run_search(self, evaluate_candidates):
+        candidates = list(self._candidates())
+        seconds = np.array(self.estimator.train(candidates))
+        results = evaluate_candidates(candidates)
+        seconds = seconds.reshape(len(candidates), -1)
+        results["mean_fit_time"] = seconds.mean(axis=1)
+        results["std_fit_time"] = seconds.std(axis=1)
+
+
+class _StandIn:
+    """Stands for the estimator in scikit-learn's search, which clones it for each fit.
+
+    Once all candidates are trained, its clones are their fits, in the order in which
+    scikit-learn makes them; when these are used up, the estimator itself.
+    """
+
+    def __init__(self, estimator, train):
+        self._estimator = estimator
+        self._train = train
+        self._fits = None
+
+    def train(self, candidates):
+        """Train all candidates on all folds; return the seconds that each fit took."""
+        fits = self._train(candidates)
+        self._fits = deque(fit.outcome for fit in fits)
+        return [fit.seconds for fit in fits]
+
+    def __sklearn_clone__(self):
+        if self._fits is None:
+            return self
+        if not self._fits:
+            return clone(self._estimator)
+        return _Trained(self._estimator, self._fits.popleft())
+
+    def fit(self, X, y=None):
+        """What makes it an estimator; never called."""
+        raise NotImplementedError
+
+    def get_params(self, deep=True):
+        """Those of the estimator."""
+        return self._estimator.get_params(deep)
+
+    def get_metadata_routing(self):
+        """That of the estimator."""
+        return get_routing_for_object(self._estimator)
+
+    def __sklearn_tags__(self):
+        return get_tags(self._estimator)
+
+
+class _Trained(_StandIn):
+    """A candidate that has been fitted already, or has failed to."""
+
+    def __init__(self, estimator, outcome):
+        self._estimator = estimator
+        self._outcome = outcome
+
+    def set_params(self, **params):
+        """Nothing is left to be set."""
+        return self
+
+    def fit(self, X, y=None, **params):
+        """Become the fitted estimator, which is what scorers are to see."""
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        fitted = self._outcome
+        self.__class__, self.__dict__ = type(fitted), vars(fitted)
+        return self
+
+
+class _FixedSplits:
+    """Splits made before: a splitter that shuffles would make others."""
+
+    def __init__(self, cv, splits):
+        self._cv = cv
+        self._splits = splits
+
+    def split(self, X=None, y=None, **params):
+        """Row numbers of each fold."""
+        return iter(self._splits)
+
+    def get_n_splits(self, X=None, y=None, **params):
+        """Return the number of folds."""
+        return len(self._splits)
+
+    def get_metadata_routing(self):
+        """That of the splitter."""
+        return get_routing_for_object(self._cv)
+
+
+class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
+    """Grid search in which candidates and folds are trained together.
+
+    Gives what `sklearn.model_selection.GridSearchCV` gives for an estimator with an
+    integer ``random_state``, in a fraction of the time: networks that differ in
+    ``l1``, ``l2``, ``dropout``, ``learning_rate`` and rows are trained as one batched
+    computation.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of skreg's, or a `sklearn.pipeline.Pipeline` that ends in one. The steps
+        before it are fitted on each fold's training rows once for each of their
+        settings. With ``random_state=None`` one seed is drawn, and all candidates and
+        folds share it: they start alike and see the same noise, so that their scores
+        differ by what the grid varies. (In scikit-learn's search each draws its own.)
+    param_grid : dict or list of dict
+        Parameter names to lists of values, or several such dicts. Candidates that
+        differ in other parameters than those named above, such as
+        ``hidden_layer_sizes``, are trained in groups of their own.
+    scoring : str, callable, list, tuple or dict, default=None
+        How to score on the test rows; None means the estimator's ``score``.
+    n_jobs : int, default=None
+        Groups trained at once, by joblib: on threads unless a
+        `joblib.parallel_config` says otherwise. None means 1, -1 all cores.
+    refit : bool, str or callable, default=True
+        Whether to fit the best candidate on all rows; with several scores, by which
+        of them it is chosen, or a function of ``cv_results_`` that gives its index.
+    cv : int, splitter or iterable, default=None
+        The folds; None means 5, stratified for a classifier.
+    verbose : int, default=0
+        1 or more shows one bar over all epochs of all networks, on a terminal or in
+        a notebook; above 1, also what scikit-learn's search shows for one less.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Groups handed to the workers ahead of time.
+    error_score : "raise" or float, default=nan
+        The score of a candidate whose fit fails, or to raise its error.
+    return_train_score : bool, default=False
+        Whether to score on the training rows too.
+    group_size : int, default=None
+        Networks trained together at most; None means what fits the processor's
+        cache.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        As scikit-learn's. ``mean_fit_time``, in seconds, is a network's share of the
+        time that its group took, without the steps before it.
+    best_estimator_ : estimator
+        Fitted on all rows; with `refit` only.
+    best_score_ : float
+        Mean test score of the best candidate; not where `refit` is a function.
+    best_params_ : dict
+        Parameters of the best candidate.
+    best_index_ : int
+        Its position in ``cv_results_``.
+    scorer_ : callable or dict
+        The scorer, or scorers by name.
+    n_splits_ : int
+        Number of folds.
+    refit_time_ : float
+        Seconds that the final fit took; with `refit` only.
+    multimetric_ : bool
+        Whether there are several scores.
+    classes_ : ndarray of shape (n_classes,)
+        Labels; with `refit` and a classifier only.
+    n_features_in_ : int
+        Number of columns; with `refit` only.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them; with `refit` only.
+
+    See Also
+    --------
+    BatchedRandomizedSearchCV : Draws candidates at random.
+    sklearn.model_selection.GridSearchCV : The better choice for a single candidate or
+        where each candidate has a shape of its own, as then nothing is stacked.
+
+    Notes
+    -----
+    Equal results are a matter of rounding: a network that is trained among others
+    differs from one trained alone in the last bits, which training amplifies. In
+    float64, log losses agree to 1e-6 or better. A transformer that draws random
+    numbers without a seed is fitted once a fold here and once a candidate there.
+
+    What can't be stacked, such as a network with Keras callbacks, is fitted alone.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+    >>> mlp = RegularizedMLPClassifier((16,), epochs=10, random_state=0)
+    >>> grid = {
+    ...     "regularizedmlpclassifier__l2": [0.0, 1e-3, 1e-2],
+    ...     "regularizedmlpclassifier__dropout": [0.0, 0.5],
+    ... }
+    >>> search = BatchedGridSearchCV(make_pipeline(StandardScaler(), mlp), grid)
+    >>> search.fit(*load_breast_cancer(return_X_y=True)).best_score_ > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        error_score=np.nan,
+        return_train_score=False,
+        group_size=None,
+    ):
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.group_size = group_size
+
+    def _candidates(self):
+        return ParameterGrid(self.param_grid)
+
+
+class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
+    """Randomized search in which candidates and folds are trained together.
+
+    Gives what `sklearn.model_selection.RandomizedSearchCV` gives for an estimator
+    with an integer ``random_state``; see `BatchedGridSearchCV`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As for `BatchedGridSearchCV`.
+    param_distributions : dict or list of dict
+        Parameter names to lists of values, or to distributions that have an ``rvs``
+        method, such as those of `scipy.stats`.
+    n_iter : int, default=10
+        Number of candidates.
+    scoring : str, callable, list, tuple or dict, default=None
+        As for `BatchedGridSearchCV`, and so are the parameters up to `random_state`.
+    n_jobs : int, default=None
+        Groups trained at once.
+    refit : bool, str or callable, default=True
+        Whether to fit the best candidate on all rows.
+    cv : int, splitter or iterable, default=None
+        The folds.
+    verbose : int, default=0
+        Whether to show a bar.
+    pre_dispatch : int or str, default="2*n_jobs"
+        Groups handed to the workers ahead of time.
+    random_state : int, RandomState instance or None, default=None
+        Determines the candidates.
+    error_score : "raise" or float, default=nan
+        The score of a candidate whose fit fails, or to raise its error.
+    return_train_score : bool, default=False
+        Whether to score on the training rows too.
+    group_size : int, default=None
+        Networks trained together at most.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        As for `BatchedGridSearchCV`, and so are the others.
+    best_estimator_ : estimator
+        Fitted on all rows.
+    best_score_ : float
+        Mean test score of the best candidate.
+    best_params_ : dict
+        Parameters of the best candidate.
+    best_index_ : int
+        Its position in ``cv_results_``.
+    scorer_ : callable or dict
+        The scorer, or scorers by name.
+    n_splits_ : int
+        Number of folds.
+    refit_time_ : float
+        Seconds that the final fit took.
+    multimetric_ : bool
+        Whether there are several scores.
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has them.
+
+    See Also
+    --------
+    BatchedGridSearchCV : Tries all of a grid, and says more.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg import BatchedRandomizedSearchCV, RegularizedMLPClassifier
+    >>> mlp = RegularizedMLPClassifier((16,), epochs=30, random_state=0)
+    >>> strengths = {"l1": loguniform(1e-5, 1e-2), "l2": loguniform(1e-5, 1e-2)}
+    >>> search = BatchedRandomizedSearchCV(mlp, strengths, n_iter=4, random_state=0)
+    >>> search.fit(*load_iris(return_X_y=True)).best_score_ > 0.8
+    True
+    """
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions,
+        *,
+        n_iter=10,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=np.nan,
+        return_train_score=False,
+        group_size=None,
+    ):
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.group_size = group_size
+
+    def _candidates(self):
+        return ParameterSampler(
+            self.param_distributions, self.n_iter, random_state=self.random_state
+        )
