@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from math import ceil
 from numbers import Integral
+from threading import Thread
 from time import perf_counter
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn.utils import check_random_state
 
 from skreg._folds import STACKED, Fold, Untrained, final_network
 from skreg._progress import GroupReport, Progress
-from skreg._training import group_bound, kind, train, train_together
+from skreg._training import compile_ahead, group_bound, kind, train, train_together
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def fit_all(
     parallel,
     n_workers,
     group_size,
+    refit,
     visible,
 ):
     """Fit every candidate on every fold.
@@ -69,6 +71,8 @@ def fit_all(
         How many groups it runs at once.
     group_size : int or None
         Networks in a group at most.
+    refit : bool
+        Whether one of the candidates will be fitted on all rows then.
     visible : bool
         Whether to show progress.
 
@@ -105,6 +109,8 @@ def fit_all(
                     else:
                         fits[c, fold] = Fit(made, perf_counter() - start)
                         progress.advance(_epochs(candidates[c]))
+            if refit:
+                _compile_refit(works, splits)
             for (c, fold), outcome, seconds in _trained(
                 works, parallel, n_workers, group_size, progress
             ):
@@ -168,6 +174,25 @@ def _identity(params):
         (name, type(value), value if isinstance(value, plain) else id(value))
         for name, value in params.items()
     )
+
+
+def _compile_refit(works, splits):
+    """Compile for the refit while the groups are compiled, which leaves cores idle.
+
+    Only where all candidates make the same kind of network, so that little can be
+    wrong about the best one. What it does not foresee, the refit compiles itself.
+    """
+    kinds = {kind(work.task) for work in works.values()}
+    if len(kinds) != 1 or None in kinds:
+        return
+    (_, fold), work = max(
+        works.items(),
+        key=lambda item: max(item[1].task.architecture.dropout, default=0),
+    )
+    train, test = splits[fold]
+    share = len(work.task.training) / len(train)
+    n_rows = round(share * (len(train) + len(test)))
+    Thread(target=compile_ahead, args=(work.task, n_rows), daemon=True).start()
 
 
 def _trained(works, parallel, n_workers, group_size, progress):

@@ -37,9 +37,11 @@ CALL_SECONDS = 0.7
 MOST_STEPS_PER_CALL = 8192
 # XLA's arrays are padded to so many bytes of X and steps at least: see `_padded_size`.
 LEAST_BYTES = 1 << 21
-LEAST_STEPS = 2048
+LEAST_STEPS = 1024
 # Validation rows pushed through the networks at once: bounds the memory.
 VALIDATION_BATCH = 1024
+# Bytes of dropout noise that a call may take along.
+NOISE_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ class Result:
     failed_epoch: int
 
 
-def train(program, networks, data, batch_size, epochs, noise_seed, report=None):
+def train(
+    program, networks, data, batch_size, epochs, noise_seed, report=None, dry=False
+):
     """Train K networks.
 
     Parameters
@@ -123,39 +127,51 @@ def train(program, networks, data, batch_size, epochs, noise_seed, report=None):
     epochs : int
         Fewer are run where all networks have stopped.
     noise_seed : int
-        Dropout noise is drawn once a step, keyed by this seed, epoch, step and layer,
-        and compared with the rate of each network.
+        Determines the dropout noise, of which one is drawn a step, for all networks:
+        it is compared with the rate of each.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
+    dry : bool, default=False
+        Compile only, so that the next call on arrays of such sizes starts at once.
 
     Returns
     -------
     list of Result
+        None for a dry run.
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
-    xla, per_call = _plan(program.layers, batch_size, n_steps, epochs, len(networks))
-    inputs = _fixed_inputs(networks, data, noise_seed, program, xla)
-    state = _initial_state(networks, program)
+    xla, per_call, n_slots = _plan(program, batch_size, n_steps, epochs, len(networks))
+    inputs = _fixed_inputs(networks, data, program, xla)
+    state = _initial_state(networks, program, active=not dry)
     history = _History(len(networks), data.validation is not None, report)
     for segments in _calls(epochs, n_steps, per_call):
-        plan = _batches(segments, data.order, batch_size, n_steps, per_call, xla)
+        plan = _batches(segments, data.order, batch_size, n_steps, n_slots)
+        if program.dropout:
+            shape = batch_size, program.n_units
+            plan["noise"] = _noise(segments, shape, noise_seed, n_slots)
+        plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
         run = compiled(program, xla, inputs, plan, state)
         state, figures = run(inputs, plan, state)
         history.extend(segments, figures.numpy(), n_steps)
         if not state.active.numpy().any():
             break
-    return _results(program, state, history)
+    return None if dry else _results(program, state, history)
 
 
-def _plan(layers, batch_size, n_steps, epochs, n_networks):
-    """Whether to use XLA, and how many steps a call takes."""
-    flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
+def _plan(program, batch_size, n_steps, epochs, n_networks):
+    """Whether to use XLA, how many steps a call takes, and to how many it is padded."""
+    flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in program.layers)
     total = n_steps * epochs
     xla = total >= XLA_STEPS and flops <= XLA_FLOPS_PER_STEP
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
-    most = min(MOST_STEPS_PER_CALL, max(1, int(CALL_SECONDS / seconds)))
-    return xla, min(most, total)
+    most = min(MOST_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
+    if program.dropout:
+        most = min(most, NOISE_BYTES // (4 * batch_size * program.n_units))
+    most = max(1, most)
+    per_call = min(most, total)
+    n_slots = _padded_size(per_call, min(LEAST_STEPS, most)) if xla else per_call
+    return xla, per_call, n_slots
 
 
 def _calls(epochs, n_steps, per_call):
@@ -183,30 +199,44 @@ def _padded_size(n, least):
     return max(1 << (int(n) - 1).bit_length(), least)
 
 
-def _fixed_inputs(networks, data, noise_seed, program, xla):
+def _fixed_inputs(networks, data, program, xla):
     """What all calls share, as arrays."""
     dtype = program.dtype
+    l1, l2 = (_of_parameters(s, program) for s in (networks.l1, networks.l2))
     inputs = {
         "layers": np.asarray(program.layers, np.int32),
         "X": data.X,
-        "targets": data.targets,
-        "weight": data.weight,
-        "score_weight": data.score_weight,
-        "l1": networks.l1.astype(dtype),
-        "l2": networks.l2.astype(dtype),
-        "rates": networks.rates.astype(dtype),
+        "rest": np.column_stack([data.targets, data.weight, data.score_weight]),
+        "l1": l1,
+        "l2": l2,
+        "ones": np.ones((l1.shape[1], 1), dtype),
+        **_dropout(networks.rates, dtype),
         "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
-        "noise_seed": np.int64(noise_seed),
     }
     if xla:
         n_rows = _padded_size(len(data.X), LEAST_BYTES // data.X[0].nbytes)
-        for name in ("X", "targets", "weight", "score_weight"):
+        for name in ("X", "rest"):
             inputs[name] = _pad_rows(inputs[name], n_rows)
     if data.validation is not None:
         inputs["validation"] = _validation_batches(data.validation, xla)
     return tf.nest.map_structure(tf.convert_to_tensor, inputs)
+
+
+def _dropout(rates, dtype):
+    """Noise in [0, 2**32) that keeps a unit, and its share, (n_hidden, K, 1, 1)."""
+    rates = rates.T[..., np.newaxis, np.newaxis]
+    least = np.minimum(np.round(rates * 2**32), 2**32 - 1).astype(np.uint32)
+    return {"least_kept": least, "kept_share": (1 - rates).astype(dtype)}
+
+
+def _of_parameters(strengths, program):
+    """Strengths of the kernels (K, n_layers) as those of all parameters (K, P)."""
+    sizes = [n for n_in, n_out in program.layers for n in (n_in * n_out, n_out)]
+    with_biases = np.zeros((len(strengths), len(sizes)), program.dtype)
+    with_biases[:, ::2] = strengths
+    return np.repeat(with_biases, sizes, axis=1)
 
 
 def _pad_rows(array, n_rows):
@@ -234,12 +264,9 @@ def _in_batches(rows, n_batches, batch_size):
     return padded.reshape(n_batches, batch_size), counts.astype(np.int32)
 
 
-def _batches(segments, order, batch_size, n_steps, per_call, xla):
-    """The batches of a call: which rows, how many, keys for the noise."""
-    n_slots = sum(last - first for _, first, last in segments)
-    if xla:
-        n_slots = _padded_size(per_call, LEAST_STEPS)
-    rows, counts, keys, bounds = [], [], [], []
+def _batches(segments, order, batch_size, n_steps, n_slots):
+    """The batches of a call: which rows, and how many; where its epochs end."""
+    rows, counts, bounds = [], [], []
     for epoch, first, last in segments:
         batches = {}  # networks of the same rows and order share one array
         for visited in (orders := order(epoch)):
@@ -248,21 +275,38 @@ def _batches(segments, order, batch_size, n_steps, per_call, xla):
         chosen = [batches[id(visited)] for visited in orders]
         rows.append(np.stack([b[0][first:last] for b in chosen], 1))
         counts.append(np.stack([b[1][first:last] for b in chosen], 1))
-        # Room for 256 layers; the key does not depend on how many steps an epoch has.
-        keys.append((epoch << 40) + (np.arange(first, last, dtype=np.int64) << 8))
         start = bounds[-1][1] if bounds else 0
         bounds.append((start, start + last - first, last == n_steps, epoch + 1))
-    plan = {
+    return {
         "rows": _pad_rows(np.concatenate(rows), n_slots),
         "counts": _pad_rows(np.concatenate(counts), n_slots),
-        "keys": _pad_rows(np.concatenate(keys), n_slots),
         "bounds": _pad_rows(np.asarray(bounds, np.int32), n_slots),
         "n_segments": np.int32(len(segments)),
     }
-    return tf.nest.map_structure(tf.convert_to_tensor, plan)
 
 
-def _initial_state(networks, program):
+def _noise(segments, shape, seed, n_slots):
+    """Uniform random integers (n_slots, batch_size, n_units) in [0, 2**32).
+
+    Each step has its place in one stream, which depends on its number and its epoch's
+    alone: not on how many steps an epoch or a call has.
+    """
+    size = math.prod(shape)
+    words = math.ceil(size / 2)  # of 64 bits
+    noise = np.empty((n_slots, *shape), np.uint32)
+    start = 0
+    for epoch, first, last in segments:
+        stream = np.random.PCG64DXSM(seed).advance(((epoch << 32) + first) * words)
+        drawn = stream.random_raw((last - first) * words).view(np.uint32)
+        stop = start + last - first
+        noise[start:stop].reshape(stop - start, size)[...] = drawn.reshape(
+            stop - start, 2 * words
+        )[:, :size]
+        start = stop
+    return noise
+
+
+def _initial_state(networks, program, active):
     n = len(networks)
     parts = []
     for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
@@ -272,7 +316,7 @@ def _initial_state(networks, program):
         params=params,
         slots=(tf.zeros_like(params),) * program.n_slots,
         step=tf.zeros(n, program.dtype),
-        active=tf.ones(n, bool),
+        active=tf.fill([n], active),
         best_params=params if program.stopping else tf.zeros((n, 0), program.dtype),
         best_loss=tf.fill([n], tf.constant(math.inf, program.dtype)),
         best_epoch=tf.zeros(n, tf.int32),

@@ -16,24 +16,34 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Rule:
-    """An update rule, the slots it carries, and its hyperparameters' names."""
+    """An update rule, the slots it carries, its hyperparameters out of a config."""
 
     update: Callable
     n_slots: int
-    hyper: tuple[str, ...]
+    hyper: Callable
 
 
-def _single(number):
-    return tf.cast(tf.cast(number, tf.float32), number.dtype)
+def _values(*names):
+    return lambda config: {name: float(config[name]) for name in names}
+
+
+def _adam_hyper(config):
+    beta_1, beta_2 = config["beta_1"], config["beta_2"]
+    return {
+        **_values("learning_rate", "epsilon")(config),
+        "rest_1": 1 - beta_1,
+        "rest_2": 1 - beta_2,
+        # The powers alone are of the float32 values: Keras casts a Python float so.
+        "base_1": float(np.float32(beta_1)),
+        "base_2": float(np.float32(beta_2)),
+    }
 
 
 def _adam(params, gradients, slots, step, hyper):
     m, v = slots
-    beta_1, beta_2 = hyper["beta_1"], hyper["beta_2"]
-    m += (gradients - m) * (1 - beta_1)
-    v += (gradients * gradients - v) * (1 - beta_2)
-    # The powers alone are of the float32 values: Keras casts a Python float so.
-    power_1, power_2 = _single(beta_1) ** step, _single(beta_2) ** step
+    m += (gradients - m) * hyper["rest_1"]
+    v += (gradients * gradients - v) * hyper["rest_2"]
+    power_1, power_2 = hyper["base_1"] ** step, hyper["base_2"] ** step
     rate = hyper["learning_rate"] * tf.sqrt(1 - power_2) / (1 - power_1)
     return params - m * rate / (tf.sqrt(v) + hyper["epsilon"]), (m, v)
 
@@ -70,11 +80,11 @@ def _rmsprop_centered(params, gradients, slots, step, hyper):
     return params - m, (v, m, mean)
 
 
-_ADAM = Rule(_adam, 2, ("learning_rate", "beta_1", "beta_2", "epsilon"))
-_SGD = Rule(_sgd, 0, ("learning_rate",))
-_SGD_MOMENTUM = Rule(_sgd_momentum, 1, ("learning_rate", "momentum"))
-_SGD_NESTEROV = Rule(_sgd_nesterov, 1, ("learning_rate", "momentum"))
-_RMSPROP_HYPER = ("learning_rate", "rho", "momentum", "epsilon")
+_ADAM = Rule(_adam, 2, _adam_hyper)
+_SGD = Rule(_sgd, 0, _values("learning_rate"))
+_SGD_MOMENTUM = Rule(_sgd_momentum, 1, _values("learning_rate", "momentum"))
+_SGD_NESTEROV = Rule(_sgd_nesterov, 1, _values("learning_rate", "momentum"))
+_RMSPROP_HYPER = _values("learning_rate", "rho", "momentum", "epsilon")
 _RMSPROP = Rule(_rmsprop, 2, _RMSPROP_HYPER)
 _RMSPROP_CENTERED = Rule(_rmsprop_centered, 3, _RMSPROP_HYPER)
 
@@ -131,7 +141,7 @@ def find_rule(spec):
     rule = _RULES[spec.cls](config) if plain else None
     if rule is None or not np.isscalar(config["learning_rate"]):
         return None, {}
-    hyper = {name: float(config[name]) for name in rule.hyper}
+    hyper = rule.hyper(config)
     # Keras keeps the learning rate in a float32 variable, whatever the dtype.
     with np.errstate(over="ignore"):  # an infinite rate is found out in training
         hyper["learning_rate"] = float(np.float32(hyper["learning_rate"]))

@@ -57,6 +57,11 @@ class Program:
     dropout: bool
     stopping: bool
 
+    @property
+    def n_units(self):
+        """Units of all hidden layers, each of which takes a share in the noise."""
+        return sum(n_out for _, n_out in self.layers[:-1])
+
 
 class State(NamedTuple):
     """What training changes; all on the axis K."""
@@ -72,10 +77,12 @@ class State(NamedTuple):
 
 
 def compiled(program, xla, *arguments):
-    """The compiled function for such arguments, from the cache or new."""
+    """The compiled function for such arguments, from the cache or new.
+
+    It is traced once for arrays of all sizes; XLA compiles it for each set of them.
+    """
     specs = tf.nest.map_structure(
-        lambda a: tf.TensorSpec(a.shape if xla else [None] * a.ndim, a.dtype),
-        arguments,
+        lambda a: tf.TensorSpec([None] * a.ndim, a.dtype), arguments
     )
     layers = program.layers if xla else len(program.layers)
     key = (replace(program, layers=layers), *tf.nest.flatten(specs))
@@ -101,12 +108,17 @@ def _run(program, xla, inputs, plan, state):
     Returns the state and, for every segment, the figures (n_segments, K, columns).
     """
     figures = tf.TensorArray(program.dtype, tf.shape(plan["bounds"])[0])
+    sizes = program.layers
+    if not xla:  # one program serves all sizes
+        sizes = tf.unstack(inputs["layers"], len(sizes))
+        sizes = [tf.unstack(size, 2) for size in sizes]
 
     def one_segment(i, state, figures):
-        first, last, ends, epoch = tf.unstack(plan["bounds"][i], num=4)
+        bounds = tf.gather(plan["bounds"], i)
+        first, last, ends, epoch = tf.unstack(bounds, num=4)
         ran = state.active
-        state, sums = _steps(program, xla, inputs, plan, state, first, last)
-        state, checks = _end_of_epoch(program, xla, inputs, state, ends > 0, epoch)
+        state, sums = _steps(program, sizes, inputs, plan, state, first, last)
+        state, checks = _end_of_epoch(program, sizes, inputs, state, ends > 0, epoch)
         columns = tf.stack([tf.cast(ran, program.dtype), *sums, *checks], axis=-1)
         return i + 1, state, figures.write(i, columns)
 
@@ -119,138 +131,124 @@ def _run(program, xla, inputs, plan, state):
     return state, figures.stack()
 
 
-def _steps(program, xla, inputs, plan, state, first, last):
+def _steps(program, sizes, inputs, plan, state, first, last):
     """Gradient steps from first to last; the sums of rows, data loss and penalty."""
-    nothing = tf.zeros_like(state.step)
+    nothing = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
 
     def one_step(t, state, sums):
-        rows, count = plan["rows"][t], plan["counts"][t]
-        x, targets, weight = (
-            tf.gather(inputs[name], rows) for name in ("X", "targets", "weight")
-        )
-        weight = _valid(weight, count)
+        count = tf.gather(plan["counts"], t)
+        x, targets, weight, _ = _gather(inputs, tf.gather(plan["rows"], t), count)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
-        kernels, biases = _unflatten(program, xla, inputs, state.params)
-        layers = _forward(program, kernels, biases, x, inputs, plan["keys"][t])
+        weight /= n[:, tf.newaxis]
+        kernels = _kernels(sizes, state.params)
+        noise = tf.gather(plan["noise"], t) if program.dropout else None
+        hidden, into, logits = _forward(program, sizes, kernels, x, inputs, noise)
         with tf.GradientTape() as tape:
-            tape.watch(layers.logits)
-            row_losses = program.row_losses(targets, layers.logits)
-            data_loss = tf.reduce_sum(weight * row_losses, axis=-1) / n
-        slope = tape.gradient(data_loss, layers.logits)
-        gradients = _backward(kernels, layers, slope, inputs)
-        penalty = _penalty(kernels, inputs)
+            tape.watch(logits)
+            row_losses = program.row_losses(targets, logits)
+        slope = tape.gradient(row_losses, logits, weight)
+        penalty, gradients = _penalty(state.params, inputs)
+        gradients += _backward(sizes, kernels, hidden, into, slope)
         moves = state.active & (count > 0)
         state = _update(program, inputs["hyper"], state, gradients, moves)
-        n = tf.where(moves, n, 0)
-        return t + 1, state, _add(sums, (n, n * data_loss, n * penalty))
+        data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
+        terms = tf.stack([n, n * data_loss, n * penalty], axis=1)
+        return t + 1, state, sums + tf.where(moves[:, tf.newaxis], terms, 0)
 
-    _, state, (n, data_loss, penalty) = tf.while_loop(
-        lambda t, *_: t < last, one_step, (first, state, (nothing,) * 3)
+    _, state, sums = tf.while_loop(
+        lambda t, *_: t < last, one_step, (first, state, nothing)
     )
-    return state, (n, data_loss, penalty)
+    return state, tf.unstack(sums, num=3, axis=1)
 
 
-def _add(sums, terms):
-    return tuple(a + b for a, b in zip(sums, terms, strict=True))
+def _gather(inputs, rows, count):
+    """X, targets and both weights of rows (K, B); padded rows have weights of 0."""
+    rest = tf.gather(inputs["rest"], rows)
+    valid = tf.range(tf.shape(rows)[1]) < count[:, tf.newaxis]
+    weights = tf.where(valid[..., tf.newaxis], rest[..., -2:], 0)
+    return tf.gather(inputs["X"], rows), rest[..., :-2], *tf.unstack(weights, 2, -1)
 
 
-def _valid(weight, count):
-    """Weights (K, B) with those of padded rows at 0."""
-    return tf.where(tf.range(tf.shape(weight)[1]) < count[:, tf.newaxis], weight, 0)
-
-
-def _unflatten(program, xla, inputs, params):
-    """Kernels (K, n_in, n_out) and biases (K, 1, n_out) out of params (K, P)."""
-    layers = program.layers
-    if not xla:  # one program serves all sizes
-        layers = [
-            tf.unstack(layer, 2) for layer in tf.unstack(inputs["layers"], len(layers))
-        ]
-    shapes = [shape for n_in, n_out in layers for shape in ((n_in, n_out), (1, n_out))]
-    parts = tf.split(params, [a * b for a, b in shapes], axis=1, num=len(shapes))
-    parts = [
-        tf.reshape(part, (-1, *shape))
-        for part, shape in zip(parts, shapes, strict=True)
+def _kernels(sizes, params):
+    """Kernels (K, n_in + 1, n_out), the biases as their last row, of params (K, P)."""
+    lengths = [(n_in + 1) * n_out for n_in, n_out in sizes]
+    parts = tf.split(params, lengths, axis=1, num=len(sizes))
+    return [
+        tf.reshape(part, (-1, n_in + 1, n_out))
+        for part, (n_in, n_out) in zip(parts, sizes, strict=True)
     ]
-    return parts[::2], parts[1::2]
 
 
-class _Layers(NamedTuple):
-    """A forward pass: what goes into each layer, and how to get back from there."""
+class _Hidden(NamedTuple):
+    """What a forward pass leaves of a hidden layer, for the way back."""
 
-    inputs: list  # (K, B, n_in) of each layer
-    tapes: list  # of the hidden layers, from before the activation to after dropout
-    before: list
-    logits: tf.Tensor  # (K, B, n_outputs)
+    inputs: tf.Tensor  # (K, B, n_in + 1), the last column ones
+    before: tf.Tensor  # (K, B, n), what the activation was applied to
+    after: tf.Tensor
+    tape: tf.GradientTape  # from the one to the other
+    drop: Callable  # dropout, which is linear: back through it goes the same way
 
 
-def _forward(program, kernels, biases, h, inputs, noise_key=None):
-    """Push rows forward; with a key for the noise, dropout is on."""
-    layers = _Layers([h], [], [], None)
-    for i, (kernel, bias) in enumerate(zip(kernels[:-1], biases[:-1], strict=True)):
-        z = h @ kernel + bias
+def _forward(program, sizes, kernels, h, inputs, noise=None):
+    """Push rows forward; with noise (B, units of all hidden layers), dropout is on.
+
+    Returns the hidden layers, what goes into the output layer, and the logits.
+    """
+    ones = tf.ones_like(h[..., :1])
+    drops = [tf.identity] * len(kernels[:-1])
+    if noise is not None:
+        drops = _dropouts(noise, [n_out for _, n_out in sizes[:-1]], inputs)
+    hidden = []
+    for kernel, drop in zip(kernels[:-1], drops, strict=True):
+        into = tf.concat([h, ones], axis=-1)
+        z = into @ kernel
         with tf.GradientTape() as tape:
             tape.watch(z)
-            h = program.activation(z)
-            if program.dropout and noise_key is not None:
-                rate = inputs["rates"][:, i, tf.newaxis, tf.newaxis]
-                noise = _noise(tf.shape(h)[1:], inputs["noise_seed"], noise_key + i)
-                kept = tf.cast(noise, program.dtype) >= rate * 2**32
-                h = tf.where(kept, h / (1 - rate), 0)
-        layers.inputs.append(h)
-        layers.tapes.append(tape)
-        layers.before.append(z)
-    return layers._replace(logits=h @ kernels[-1] + biases[-1])
+            after = program.activation(z)
+        hidden.append(_Hidden(into, z, after, tape, drop))
+        h = drop(after)
+    into = tf.concat([h, ones], axis=-1)
+    return hidden, into, into @ kernels[-1]
 
 
-def _noise(shape, seed, key):
-    """One noise for all networks, each of which has its own rate.
+def _dropouts(noise, widths, inputs):
+    """Dropout of each hidden layer: one noise for all networks, to each its rates."""
+    noise = tf.split(noise, widths, axis=1, num=len(widths))
+    least = tf.unstack(inputs["least_kept"], num=len(widths))
+    shares = tf.unstack(inputs["kept_share"], num=len(widths))
 
-    Integers, since only they are the same with XLA and without.
-    """
-    return tf.random.stateless_uniform(
-        shape, (seed, key), minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-    )
+    def dropout(noise, least, share):
+        kept = noise >= least
+        return lambda h: tf.where(kept, h / share, 0)
+
+    return [dropout(*layer) for layer in zip(noise, least, shares, strict=True)]
 
 
-def _backward(kernels, layers, slope, inputs):
-    """Gradients (K, P) of data loss and penalty, from the slope of the logits."""
-    parts = []
-    for i in reversed(range(len(kernels))):
-        kernel, h = kernels[i], layers.inputs[i]
-        gradient = tf.matmul(h, slope, transpose_a=True)
-        gradient += _penalty_slope(kernel, inputs, i)
-        n = tf.shape(kernel)[0]
-        parts = [
-            tf.reshape(gradient, (n, -1)),
-            tf.reduce_sum(slope, axis=1),
-            *parts,
-        ]
-        if i:
-            slope = layers.tapes[i - 1].gradient(
-                h, layers.before[i - 1], tf.matmul(slope, kernel, transpose_b=True)
-            )
+def _backward(sizes, kernels, hidden, into, slope):
+    """Gradients (K, P) of the data loss, from those of the logits."""
+    gradients = [tf.matmul(into, slope, transpose_a=True)]
+    for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
+        slope = tf.matmul(slope, kernel, transpose_b=True)[..., :-1]
+        slope = layer.drop(slope)
+        slope = layer.tape.gradient(layer.after, layer.before, slope)
+        gradients.insert(0, tf.matmul(layer.inputs, slope, transpose_a=True))
+    parts = [
+        tf.reshape(gradient, (-1, (n_in + 1) * n_out))
+        for gradient, (n_in, n_out) in zip(gradients, sizes, strict=True)
+    ]
     return tf.concat(parts, axis=1)
 
 
-def _penalty(kernels, inputs):
-    """``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, of shape (K,)."""
-    parts = []
-    for i, w in enumerate(kernels):
-        l1, l2 = _strengths(inputs, i)
-        parts.append(tf.reduce_sum(l1 * tf.abs(w) + l2 * tf.square(w), (1, 2)))
-    return tf.add_n(parts)
+def _penalty(params, inputs):
+    """``l1 * sum(|w|) + l2 * sum(w**2)``, of shape (K,), and its (sub)gradient."""
+    l1, l2 = inputs["l1"], inputs["l2"]
+    penalties = l1 * tf.abs(params) + l2 * tf.square(params)
+    return _sum(penalties, inputs), l1 * tf.sign(params) + (l2 + l2) * params
 
 
-def _penalty_slope(kernel, inputs, i):
-    """The penalty's (sub)gradient for the kernel of a layer."""
-    l1, l2 = _strengths(inputs, i)
-    return l1 * tf.sign(kernel) + l2 * (kernel + kernel)
-
-
-def _strengths(inputs, i):
-    """l1 and l2 of a layer, of shape (K, 1, 1)."""
-    return (inputs[name][:, i, tf.newaxis, tf.newaxis] for name in ("l1", "l2"))
+def _sum(terms, inputs):
+    """Sums over the parameters: a long sum by other means is long to compile."""
+    return tf.reshape(terms @ inputs["ones"], [-1])
 
 
 def _update(program, hyper, state, gradients, moves):
@@ -273,15 +271,16 @@ def _update(program, hyper, state, gradients, moves):
     )
 
 
-def _end_of_epoch(program, xla, inputs, state, ends, epoch):
+def _end_of_epoch(program, sizes, inputs, state, ends, epoch):
     """Check, validate and perhaps stop, if the segment ends an epoch.
 
     Returns the state and the figures (finite, val_loss, val_score).
     """
-    finite = tf.reduce_all(tf.math.is_finite(state.params), axis=1)
+    lost = tf.cast(~tf.math.is_finite(state.params), program.dtype)
+    finite = _sum(lost, inputs) == 0
     val_loss = val_score = tf.zeros_like(state.step)
     if "validation" in inputs:
-        val_loss, val_score = _validate(program, xla, inputs, state, ends)
+        val_loss, val_score = _validate(program, sizes, inputs, state, ends)
     if program.stopping:
         state = _consider_stopping(inputs, state, val_loss, ends, epoch)
     # A network that is lost goes on to the end of its epoch, where it is reported.
@@ -289,30 +288,29 @@ def _end_of_epoch(program, xla, inputs, state, ends, epoch):
     return state, (tf.cast(finite, program.dtype), val_loss, val_score)
 
 
-def _validate(program, xla, inputs, state, ends):
+def _validate(program, sizes, inputs, state, ends):
     """Mean loss and score of each network over its validation rows."""
     validation = inputs["validation"]
-    kernels, biases = _unflatten(program, xla, inputs, state.params)
-    nothing = tf.zeros_like(state.step)
+    kernels = _kernels(sizes, state.params)
+    nothing = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
 
     def one_chunk(c, sums):
-        rows, count = validation["rows"][c], validation["counts"][c]
-        x, targets, weight, score_weight = (
-            tf.gather(inputs[name], rows)
-            for name in ("X", "targets", "weight", "score_weight")
+        rows, count = (
+            tf.gather(validation["rows"], c),
+            tf.gather(validation["counts"], c),
         )
-        logits = _forward(program, kernels, biases, x, inputs).logits
-        losses = _valid(weight, count) * program.row_losses(targets, logits)
-        scores = program.score(targets, logits, _valid(score_weight, count))
-        terms = (tf.reduce_sum(losses, axis=-1), tf.reduce_sum(scores, axis=-1))
-        return c + 1, _add(sums, terms)
+        x, targets, weight, score_weight = _gather(inputs, rows, count)
+        _, _, logits = _forward(program, sizes, kernels, x, inputs)
+        losses = weight * program.row_losses(targets, logits)
+        scores = program.score(targets, logits, score_weight)
+        return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], 2), axis=1)
 
     n_chunks = tf.where(ends, tf.shape(validation["rows"])[0], 0)
-    _, (loss, score) = tf.while_loop(
-        lambda c, _: c < n_chunks, one_chunk, (tf.constant(0), (nothing, nothing))
+    _, sums = tf.while_loop(
+        lambda c, _: c < n_chunks, one_chunk, (tf.constant(0), nothing)
     )
     n = tf.cast(tf.reduce_sum(validation["counts"], axis=0), program.dtype)
-    return loss / n, score / n
+    return tf.unstack(sums / n[:, tf.newaxis], num=2, axis=1)
 
 
 def _consider_stopping(inputs, state, val_loss, ends, epoch):

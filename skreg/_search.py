@@ -81,6 +81,7 @@ class _BatchedSearch:
             ),
             n_workers=effective_n_jobs(self.n_jobs),
             group_size=self.group_size,
+            refit=bool(self.refit),
             visible=self.verbose > 0,
         )
         changed = {

@@ -11,7 +11,7 @@ from skreg import _engine, _keras_loop
 from skreg._network import build_network, get_weights
 from skreg._optimizers import find_rule
 from skreg._program import Program
-from skreg._task import DROPOUT, Trained, derived_seed, non_finite_error
+from skreg._task import DROPOUT, Rows, Trained, derived_seed, non_finite_error
 
 # Bounds of a group of networks: see `group_bound`.
 GROUP_BYTES = 1 << 22
@@ -109,6 +109,22 @@ def train_together(tasks, report=None):
     list of Trained or ValueError
         The error, not raised, for a network whose weights became non-finite.
     """
+    return [_trained(result) for result in _run(tasks, report=report)]
+
+
+def compile_ahead(task, n_rows):
+    """Compile what `train` needs for such a task with `n_rows` training rows."""
+    a = task.architecture
+    none = np.zeros(n_rows, a.dtype)
+    rows = Rows(
+        *(np.zeros((n_rows, n), a.dtype) for n in (a.n_features, a.n_outputs)),
+        none,
+        none,
+    )
+    _run([replace(task, training=rows)], dry=True)
+
+
+def _run(tasks, **options):
     task = tasks[0]
     rule, _ = find_rule(task.optimizer)
     start = get_weights(build_network(task.architecture, task.seed))
@@ -124,16 +140,15 @@ def train_together(tasks, report=None):
         dropout=any(any(t.architecture.dropout) for t in tasks),
         stopping=task.stopping is not None,
     )
-    results = _engine.train(
+    return _engine.train(
         program,
         _networks(tasks, start),
         _data(tasks),
         task.batch_size,
         task.epochs,
         derived_seed(task.seed, DROPOUT),
-        report,
+        **options,
     )
-    return [_trained(result) for result in results]
 
 
 def _networks(tasks, start):

@@ -128,19 +128,10 @@ def test_a_network_that_diverges_leaves_its_neighbours_alone(mlp, cancer):
         np.testing.assert_array_equal(a, b)
 
 
-def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
-    """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
-    eye = tf.eye(width, batch_shape=[1], dtype=tf.float64)
-    zero = np.zeros((1, 1, width))
-    seen = []
-
-    def spy(h):
-        seen.append(np.asarray(h)[0])
-        return h * 0 + 1  # before dropout, every unit is 1
-
-    program = _program.Program(
-        layers=((width, width),) * 3,
-        activation=spy,
+def an_empty_program(layers):
+    return _program.Program(
+        layers,
+        activation=None,
         row_losses=None,
         score=None,
         update=None,
@@ -149,16 +140,20 @@ def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
         dropout=True,
         stopping=False,
     )
-    inputs = {"noise_seed": np.int64(5), "rates": np.full((1, 2), rate)}
+
+
+def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
+    """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
+    steps = [(0, 0, n_steps // 2), (1, 0, n_steps // 2)]  # of two epochs
+    noise = _engine._noise(steps, (n_rows, 2 * width), seed=5, n_slots=n_steps)
+    inputs = _engine._dropout(np.full((1, 2), rate), "float64")
     ones = tf.ones((1, n_rows, width), tf.float64)
-    factors = []
-    for step in range(n_steps):
-        seen.clear()
-        layers = _program._forward(
-            program, [eye] * 3, [zero] * 3, ones, inputs, step << 8
-        )
-        factors.append([seen[1], np.asarray(layers.logits)[0]])
-    return np.array(factors)
+    return np.array(
+        [
+            [drop(ones)[0] for drop in _program._dropouts(of_step, [width] * 2, inputs)]
+            for of_step in noise
+        ]
+    )
 
 
 def test_dropout_drops_at_its_rate_and_scales_what_is_kept():
@@ -253,10 +248,19 @@ def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
 
 
 def test_a_call_lasts_a_second_at_most_by_its_own_estimate():
-    layers = ((100, 256), (256, 256), (256, 1))
-    flops = 6 * 512 * sum(a * b for a, b in layers)
-    _, per_call = _engine._plan(layers, 512, 200, 100, 1)
+    program = an_empty_program(((100, 256), (256, 256), (256, 1)))
+    flops = 6 * 512 * sum(a * b for a, b in program.layers)
+    _, per_call, _ = _engine._plan(program, 512, 200, 100, 1)
     assert per_call * flops / _engine.FLOPS_PER_SECOND < 1
+
+
+@pytest.mark.parametrize("width", [1, 100, 10_000])
+@pytest.mark.parametrize("n_steps", [1, 300, 100_000])
+def test_the_noise_of_a_call_is_bounded(width, n_steps):
+    program = an_empty_program(((1, width), (width, 1)))
+    _, per_call, n_slots = _engine._plan(program, 400, n_steps, 10, 1)
+    assert 1 <= per_call <= n_slots
+    assert n_slots * 400 * width * 4 < 2 * _engine.NOISE_BYTES
 
 
 def test_a_padded_row_changes_nothing(mlp, cancer):

