@@ -235,8 +235,8 @@ def _groups(works, n_workers, group_size):
     for key, work in works.items():
         stacks[kind(work.task)].append(key)
     for which, keys in stacks.items():
-        bound = group_size or group_bound(works[keys[0]].task)
-        n_groups = len(keys) if which is None else ceil(len(keys) / bound)
+        bound = group_size or group_bound(works[keys[0]].task) if which else 1
+        n_groups = ceil(len(keys) / bound)
         n_groups = min(ceil(n_groups / n_workers) * n_workers, len(keys))
         size = ceil(len(keys) / n_groups)
         for start in range(0, len(keys), size):

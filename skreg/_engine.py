@@ -142,6 +142,8 @@ def train(
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
     xla, per_call, n_slots = _plan(program, batch_size, n_steps, epochs, len(networks))
+    if dry and not xla:  # then there is one program for all sizes
+        return None
     inputs = _fixed_inputs(networks, data, program, xla)
     state = _initial_state(networks, program, active=not dry)
     history = _History(len(networks), data.validation is not None, report)

@@ -52,3 +52,31 @@ def fitted(mlp, cancer):
 def fitted_iris(mlp, iris):
     """Fitted to three classes; not to be changed."""
     return mlp().fit(*iris)
+
+
+@pytest.fixture(scope="session")
+def assert_same_results():
+    """Compare the results of two searches, all but the times."""
+
+    def check(ours, theirs):
+        assert list(ours.cv_results_) == list(theirs.cv_results_)
+        for name, expected in theirs.cv_results_.items():
+            got = ours.cv_results_[name]
+            assert type(got) is type(expected)
+            if isinstance(expected, list):  # of the candidates' parameters
+                assert got == expected
+                continue
+            assert got.dtype == expected.dtype
+            assert got.shape == expected.shape
+            if "_time" in name:
+                assert (got >= 0).all()
+            elif name.startswith("param_"):
+                np.testing.assert_array_equal(got.mask, expected.mask)
+                assert got.tolist() == expected.tolist()
+            else:
+                np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6)
+        names = ["best_index_", "best_params_", "n_splits_", "multimetric_"]
+        for name in names:
+            assert getattr(ours, name, None) == getattr(theirs, name, None), name
+
+    return check
