@@ -55,6 +55,7 @@ class _BatchedSearch:
             If a parameter or an argument is not usable; before anything is trained,
             but for what only fitting shows. The search is then left as it was.
         """
+        self._validate_params()
         if final_network(self.estimator) is None:
             raise TypeError(
                 "estimator must be a skreg estimator, or a Pipeline whose last step "
