@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from skreg._folds import STACKED, Fold, Untrained, final_network
-from skreg._progress import GroupReport, Progress
+from skreg._progress import Progress
 from skreg._training import compile_ahead, group_bound, kind, train, train_together
 
 
@@ -192,7 +192,7 @@ def _compile_refit(works, splits):
     train, test = splits[fold]
     share = len(work.task.training) / len(train)
     n_rows = round(share * (len(train) + len(test)))
-    Thread(target=compile_ahead, args=(work.task, n_rows), daemon=True).start()
+    Thread(target=compile_ahead, args=(work.task, n_rows)).start()
 
 
 def _trained(works, parallel, n_workers, group_size, progress):
@@ -206,7 +206,7 @@ def _trained(works, parallel, n_workers, group_size, progress):
     seconds : float
     """
     groups = list(_groups(works, n_workers, group_size))
-    reports = [GroupReport(progress, len(keys)) for keys, _ in groups]
+    reports = [progress.report(len(keys)) for keys, _ in groups]
     results = parallel(
         delayed(_train_group)([works[key].task for key in keys], size, report)
         for (keys, size), report in zip(groups, reports, strict=True)
@@ -246,11 +246,12 @@ def _groups(works, n_workers, group_size):
 def _train_group(tasks, size, report):
     """Train one group; the networks' outcomes, and the seconds that each took."""
     start = perf_counter()
-    if kind(tasks[0]) is None:
-        outcomes = [_train_alone(task) for task in tasks]
-    else:
-        padding = [tasks[0]] * (size - len(tasks))
-        outcomes = train_together(tasks + padding, report)[: len(tasks)]
+    with report:
+        if kind(tasks[0]) is None:
+            outcomes = [_train_alone(task) for task in tasks]
+        else:
+            padding = [tasks[0]] * (size - len(tasks))
+            outcomes = train_together(tasks + padding, report)[: len(tasks)]
     return outcomes, (perf_counter() - start) / len(tasks)
 
 
