@@ -7,12 +7,13 @@ figures say nothing; `--only` takes the names of peers, as they are printed.
 
 import argparse
 import gc
-import itertools
+import multiprocessing
 import platform
+import resource
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from importlib.util import find_spec
 from statistics import median
 
 import keras
@@ -21,7 +22,7 @@ import psutil
 import sklearn
 import tensorflow as tf
 from joblib import parallel_config
-from scikeras.wrappers import KerasClassifier
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 from sklearn.metrics import accuracy_score
@@ -30,145 +31,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import RegularizedMLPClassifier, _program
+from networks import OURS, SKLEARN, n_epochs, ours, peers, scikit_learn, single
+from skreg import BatchedGridSearchCV, RegularizedMLPClassifier, _program
 
 STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
-OURS, SKLEARN = "skreg", "scikit-learn MLPClassifier"
-
-
-def network(n_features, n_outputs, sizes, l2, loss):
-    """The same network for the peers that want a function."""
-    l2 = keras.regularizers.L2(l2)
-    hidden = [keras.layers.Dense(n, "relu", kernel_regularizer=l2) for n in sizes]
-    last = keras.layers.Dense(n_outputs, "sigmoid" if n_outputs == 1 else "softmax")
-    model = keras.Sequential([keras.Input((n_features,)), *hidden, last])
-    model.compile("adam", loss)
-    return model
-
-
-def scikeras_network(meta, sizes, l2):
-    binary = meta["target_type_"] == "binary"
-    loss = "binary_crossentropy" if binary else "sparse_categorical_crossentropy"
-    n_outputs = 1 if binary else meta["n_classes_"]
-    return network(meta["n_features_in_"], n_outputs, sizes, l2, loss)
-
-
-def keras_network(X, y, sizes, l2):
-    # Keras' wrapper one-hot encodes two classes as well.
-    n_classes = 2 if y.ndim == 1 else y.shape[1]
-    return network(X.shape[1], n_classes, sizes, l2, "categorical_crossentropy")
-
-
-class Scikeras:
-    """scikeras' classifier, by its fit and predict: its search is broken since 1.6."""
-
-    def __init__(self, l2, sizes, batch_size, epochs):
-        self.model = KerasClassifier(
-            model=scikeras_network,
-            model__sizes=sizes,
-            model__l2=l2,
-            epochs=epochs,
-            batch_size=batch_size,
-            verbose=0,
-        )
-
-    def fit(self, X, y):
-        self.model.fit(X, y)
-        return self
-
-    def predict(self, X):
-        return self.model.predict(X, verbose=0)
-
-    def n_epochs(self):
-        return len(self.model.history_["loss"])
-
-
-class KerasWrapper:
-    """Keras' own SKLearnClassifier, by its fit and predict."""
-
-    def __init__(self, l2, sizes, batch_size, epochs):
-        self.model = keras.wrappers.SKLearnClassifier(
-            keras_network,
-            model_kwargs={"sizes": sizes, "l2": l2},
-            fit_kwargs={"epochs": epochs, "batch_size": batch_size, "verbose": 0},
-        )
-
-    def fit(self, X, y):
-        self.model.fit(X, y)
-        return self
-
-    def predict(self, X):
-        return self.model.predict(X).ravel()
-
-    def n_epochs(self):
-        return len(self.model.history_.epoch)
-
-
-def skorch(l2, sizes, batch_size, epochs, n_features, n_classes):
-    """skorch's classifier; its L2 is the optimizer's decay, of all layers."""
-    import torch
-    from skorch import NeuralNetClassifier
-
-    widths = [n_features, *sizes]
-    layers = []
-    for n_in, n_out in itertools.pairwise(widths):
-        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
-    layers.append(torch.nn.Linear(widths[-1], n_classes))
-    return NeuralNetClassifier(
-        torch.nn.Sequential(*layers),
-        criterion=torch.nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        optimizer__lr=1e-3,
-        optimizer__weight_decay=2 * l2,
-        max_epochs=epochs,
-        batch_size=batch_size,
-        iterator_train__shuffle=True,
-        train_split=None,
-        verbose=0,
-    )
-
-
-def ours(l2, sizes, batch_size, epochs, engine="auto"):
-    return RegularizedMLPClassifier(
-        sizes,
-        l2=l2,
-        batch_size=batch_size,
-        epochs=epochs,
-        engine=engine,
-        random_state=0,
-    )
-
-
-def scikit_learn(l2, sizes, batch_size, epochs):
-    return MLPClassifier(
-        sizes,
-        alpha=2 * l2 * batch_size,
-        batch_size=batch_size,
-        max_iter=epochs,
-        n_iter_no_change=epochs,
-        random_state=0,
-    )
-
-
-def peers(X, y, only=None):
-    """Name to a function (l2, sizes, batch_size, epochs) that makes a classifier."""
-    makers = {
-        OURS: ours,
-        SKLEARN: scikit_learn,
-        "skreg, engine='keras'": partial(ours, engine="keras"),
-        "scikeras": Scikeras,
-        "Keras SKLearnClassifier": KerasWrapper,
-    }
-    if find_spec("skorch") and find_spec("torch"):
-        shape = {"n_features": X.shape[1], "n_classes": len(np.unique(y))}
-        makers["skorch"] = partial(skorch, **shape)
-    return {k: v for k, v in makers.items() if only is None or k in {OURS, *only}}
-
-
-def n_epochs(model):
-    if hasattr(model, "n_iter_"):
-        return model.n_iter_
-    return len(model.history) if hasattr(model, "history") else model.n_epochs()
 
 
 def timed(action):
@@ -219,12 +85,6 @@ def grid_search(make, X, y, epochs, strengths, n_folds):
     return max(means), min(epochs_run)
 
 
-def single(X, model):
-    """torch and stock Keras work in single precision."""
-    double = isinstance(model, RegularizedMLPClassifier | MLPClassifier)
-    return X if double else X.astype(np.float32)
-
-
 def row(name, seconds, reference):
     print(f"  {name:28} {seconds:10.4g} s {seconds / reference:10.3g}", flush=True)
 
@@ -248,6 +108,82 @@ def compare_searches(title, X, y, epochs, repeats, quick, only):
         if not quick:
             assert scores[name] > scores[SKLEARN] - 0.02, f"{name}: {scores[name]}"
     print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))
+
+
+def a_search(search, model, grid, X, y, n_folds, **options):
+    """A function that runs a search in a scaled Pipeline; gives score and epochs."""
+    step = type(model).__name__.lower()
+    grid = {f"{step}__{name}": values for name, values in grid.items()}
+    pipeline = make_pipeline(StandardScaler(), model)
+
+    def run():
+        done = search(pipeline, grid, cv=StratifiedKFold(n_folds), **options)
+        done.fit(X, y)
+        return done.best_score_, n_epochs(done.best_estimator_[-1])
+
+    return run
+
+
+def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
+    n_folds, n = (2, 3) if quick else (5, 12)
+    strengths = np.geomspace(1e-5, 1e-2, n)
+    mixed = {"l1": [0.0, 1e-4], "l2": [1e-5, 1e-4, 1e-3], "dropout": [0.0, 0.3]}
+    print(f"\nBatchedGridSearchCV, {title}: {n} candidates x {n_folds} folds")
+    mlp, theirs = (make(1e-4, (64, 64), 32, epochs) for make in (ours, scikit_learn))
+    data = X, y, n_folds
+    l2, alpha = {"l2": strengths}, {"alpha": 64 * strengths}
+    on_all_cores = a_search(GridSearchCV, theirs, alpha, *data, n_jobs=-1)
+    mixed_search = a_search(BatchedGridSearchCV, mlp, mixed, *data)
+    runs = {
+        OURS: a_search(BatchedGridSearchCV, mlp, l2, *data),
+        f"{SKLEARN}, n_jobs=-1": on_all_cores,
+        "the same, workers running": on_all_cores,
+        "skreg, 12 of l1, l2, dropout": mixed_search,
+        "skreg in GridSearchCV": a_search(GridSearchCV, mlp, l2, *data),
+    }
+    times, scores = {name: [] for name in runs}, {}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            if name == f"{SKLEARN}, n_jobs=-1":
+                get_reusable_executor().shutdown()
+            seconds, (scores[name], n_run) = timed(run)
+            times[name].append(seconds)
+            assert n_run == epochs, f"{name} ran {n_run} epochs"
+    if only is None:
+        times["scikeras, one by one"] = [
+            timed(
+                partial(
+                    *(grid_search, peers(X, y)["scikeras"], X, y, epochs),
+                    *(strengths, n_folds),
+                )
+            )[0]
+        ]
+    for name, seconds in times.items():
+        row(name, median(seconds), median(times[OURS]))
+    print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))
+    if not quick:
+        least = scores[f"{SKLEARN}, n_jobs=-1"] - 0.02
+        assert min(scores.values()) > least
+
+
+def large_search(n_candidates, X, y, epochs, n_folds):
+    """Seconds a fit of a search, and the process' peak memory in MB."""
+    l2 = {"l2": np.geomspace(1e-5, 1e-2, n_candidates)}
+    mlp = ours(1e-4, (64, 64), 32, epochs)
+    seconds, (_, n_run) = timed(a_search(BatchedGridSearchCV, mlp, l2, X, y, n_folds))
+    assert n_run == epochs
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return seconds / (n_candidates * n_folds), peak
+
+
+def compare_sizes(X, y, epochs, quick):
+    counts, n_folds = ((3, 6), 2) if quick else ((12, 300), 5)
+    print(f"\nBatchedGridSearchCV, digits, {n_folds} folds, each in a new process")
+    for n in counts:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as process:
+            each, peak = process.submit(large_search, n, X, y, epochs, n_folds).result()
+        print(f"  {n} candidates: {1e3 * each:.4g} ms a fit, peak {peak:.0f} MB")
 
 
 def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
@@ -339,6 +275,10 @@ def main():
     compare_searches("breast cancer", *cancer, epochs, repeats, quick, only)
     if not quick:
         compare_searches("digits", *digits, epochs, repeats, quick, only)
+    compare_batched_searches("breast cancer", *cancer, epochs, repeats, quick, only)
+    if not quick:
+        compare_batched_searches("digits", *digits, epochs, repeats, quick, only)
+    compare_sizes(*digits, epochs, quick)
     models = compare_fits(
         "100,000 x 100, float64 (peers but scikit-learn: float32)",
         *big,
