@@ -64,6 +64,9 @@ class _BatchedSearch:
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
+        n_jobs = self.n_jobs
+        if n_jobs is None and effective_n_jobs(None) == 1:  # of no parallel_config
+            n_jobs = -1
         for_estimator, for_splitter = self._routed(params)
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = list(cv.split(X, y, **for_splitter))
@@ -75,12 +78,12 @@ class _BatchedSearch:
             splits=splits,
             fit_params=for_estimator,
             parallel=Parallel(
-                self.n_jobs,
+                n_jobs,
                 prefer="threads",
                 pre_dispatch=self.pre_dispatch,
                 return_as="generator",
             ),
-            n_workers=effective_n_jobs(self.n_jobs),
+            n_workers=effective_n_jobs(n_jobs),
             group_size=self.group_size,
             refit=bool(self.refit),
             visible=self.verbose > 0,
@@ -224,7 +227,8 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
         How to score on the test rows; None means the estimator's ``score``.
     n_jobs : int, default=None
         Groups trained at once, by joblib: on threads unless a
-        `joblib.parallel_config` says otherwise. None means 1, -1 all cores.
+        `joblib.parallel_config` says otherwise. None means what that says, or else
+        all cores, which TensorFlow would use anyway; 1 means one after the other.
     refit : bool, str or callable, default=True
         Whether to fit the best candidate on all rows; with several scores, by which
         of them it is chosen, or a function of ``cv_results_`` that gives its index.

@@ -127,7 +127,7 @@ def compile_ahead(task, n_rows):
 def _run(tasks, **options):
     task = tasks[0]
     rule, _ = find_rule(task.optimizer)
-    start = get_weights(build_network(task.architecture, task.seed))
+    start = _start(replace(task.architecture, l1=(), l2=(), dropout=()), task.seed)
     kernels, _ = start
     program = Program(
         layers=tuple(kernel.shape for kernel in kernels),
@@ -149,6 +149,15 @@ def _run(tasks, **options):
         derived_seed(task.seed, DROPOUT),
         **options,
     )
+
+
+@lru_cache(maxsize=1)  # all candidates of a search start alike
+def _start(architecture, seed):
+    """Kernels and biases before training."""
+    n_hidden = len(architecture.hidden_layer_sizes)
+    plain = {"l1": (0.0,) * (n_hidden + 1), "dropout": (0.0,) * n_hidden}
+    plain["l2"] = plain["l1"]
+    return get_weights(build_network(replace(architecture, **plain), seed))
 
 
 def _networks(tasks, start):
