@@ -204,14 +204,14 @@ def _padded_size(n, least):
 def _fixed_inputs(networks, data, program, xla):
     """What all calls share, as arrays."""
     dtype = program.dtype
-    l1, l2 = (_of_parameters(s, program) for s in (networks.l1, networks.l2))
+    n_params = sum((n_in + 1) * n_out for n_in, n_out in program.layers)
     inputs = {
         "layers": np.asarray(program.layers, np.int32),
         "X": data.X,
         "rest": np.column_stack([data.targets, data.weight, data.score_weight]),
-        "l1": l1,
-        "l2": l2,
-        "ones": np.ones((l1.shape[1], 1), dtype),
+        "l1": _of_rows(networks.l1, program),
+        "l2": _of_rows(networks.l2, program),
+        "ones": np.ones((n_params, 1), dtype),
         **_dropout(networks.rates, dtype),
         "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
         "patience": networks.patience.astype(np.int32),
@@ -233,12 +233,16 @@ def _dropout(rates, dtype):
     return {"least_kept": least, "kept_share": (1 - rates).astype(dtype)}
 
 
-def _of_parameters(strengths, program):
-    """Strengths of the kernels (K, n_layers) as those of all parameters (K, P)."""
-    sizes = [n for n_in, n_out in program.layers for n in (n_in * n_out, n_out)]
-    with_biases = np.zeros((len(strengths), len(sizes)), program.dtype)
-    with_biases[:, ::2] = strengths
-    return np.repeat(with_biases, sizes, axis=1)
+def _of_rows(strengths, program):
+    """Strengths (K, n_layers) as those of the kernels' rows, of which the last is 0.
+
+    It is the biases. A list of arrays (K, n_in + 1, 1).
+    """
+    rows = []
+    for strength, (n_in, _) in zip(strengths.T, program.layers, strict=True):
+        rows.append(np.zeros((len(strength), n_in + 1, 1), program.dtype))
+        rows[-1][:, :-1] = strength[:, np.newaxis, np.newaxis]
+    return rows
 
 
 def _pad_rows(array, n_rows):

@@ -147,8 +147,8 @@ def _steps(program, sizes, inputs, plan, state, first, last):
             tape.watch(logits)
             row_losses = program.row_losses(targets, logits)
         slope = tape.gradient(row_losses, logits, weight)
-        penalty, gradients = _penalty(state.params, inputs)
-        gradients += _backward(sizes, kernels, hidden, into, slope)
+        penalty, strain = _penalty(kernels, inputs)
+        gradients = _backward(kernels, hidden, into, slope, strain)
         moves = state.active & (count > 0)
         state = _update(program, inputs["hyper"], state, gradients, moves)
         data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
@@ -224,26 +224,35 @@ def _dropouts(noise, widths, inputs):
     return [dropout(*layer) for layer in zip(noise, least, shares, strict=True)]
 
 
-def _backward(sizes, kernels, hidden, into, slope):
-    """Gradients (K, P) of the data loss, from those of the logits."""
+def _backward(kernels, hidden, into, slope, strain):
+    """Gradients (K, P): of the data loss, from those of the logits, plus others."""
     gradients = [tf.matmul(into, slope, transpose_a=True)]
     for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
         slope = tf.matmul(slope, kernel, transpose_b=True)[..., :-1]
         slope = layer.drop(slope)
         slope = layer.tape.gradient(layer.after, layer.before, slope)
         gradients.insert(0, tf.matmul(layer.inputs, slope, transpose_a=True))
-    parts = [
-        tf.reshape(gradient, (-1, (n_in + 1) * n_out))
-        for gradient, (n_in, n_out) in zip(gradients, sizes, strict=True)
-    ]
-    return tf.concat(parts, axis=1)
+    parts = map(tf.add, gradients, strain)
+    return tf.concat([_flat(part) for part in parts], axis=1)
 
 
-def _penalty(params, inputs):
-    """``l1 * sum(|w|) + l2 * sum(w**2)``, of shape (K,), and its (sub)gradient."""
-    l1, l2 = inputs["l1"], inputs["l2"]
-    penalties = l1 * tf.abs(params) + l2 * tf.square(params)
-    return _sum(penalties, inputs), l1 * tf.sign(params) + (l2 + l2) * params
+def _flat(array):
+    """Of shape (K, anything), as (K, n)."""
+    shape = tf.shape(array)
+    return tf.reshape(array, (shape[0], tf.reduce_prod(shape[1:])))
+
+
+def _penalty(kernels, inputs):
+    """``l1 * sum(|w|) + l2 * sum(w**2)``, of shape (K,), and its (sub)gradients.
+
+    Added layer by layer: a strength for each of all the parameters would be another
+    array of their size to read, thrice a step.
+    """
+    penalties, gradients = [], []
+    for w, l1, l2 in zip(kernels, inputs["l1"], inputs["l2"], strict=True):
+        penalties.append(_flat(l1 * tf.abs(w) + l2 * tf.square(w)))
+        gradients.append(l1 * tf.sign(w) + (l2 + l2) * w)
+    return _sum(tf.concat(penalties, axis=1), inputs), gradients
 
 
 def _sum(terms, inputs):
