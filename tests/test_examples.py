@@ -78,6 +78,13 @@ def test_grid_search_ranks_twelve_settings(run):
     assert len(lines) == 16
 
 
+def test_grid_search_dask_gets_the_same_results(run):
+    output = run("grid_search_dask.py", "--epochs", 2, "--folds", 2)
+    best, difference = output.splitlines()
+    assert best.startswith("Best setting: {'network__dropout': ")
+    assert float(difference.split()[-1]) < 1e-6
+
+
 def test_cross_validation_compares_five_networks(run):
     output = run("cross_validation.py", "--epochs", 3, "--folds", 2, "--repeats", 1)
     lines = output.splitlines()[2:]

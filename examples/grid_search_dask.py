@@ -1,0 +1,50 @@
+"""Spread a search over a Dask cluster: another line, the same results.
+
+joblib sends the groups of a batched search to whatever a `parallel_config` names. Here
+that is a cluster of two processes on this machine; the address of a scheduler makes it
+any other. (On one machine, the threads that are used otherwise need less memory.)
+"""
+
+import argparse
+
+import joblib
+import numpy as np
+from distributed import Client
+from sklearn.datasets import load_digits
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--epochs", type=int, default=50)
+parser.add_argument("--folds", type=int, default=5)
+parser.add_argument("--scheduler", help="address of a running Dask scheduler")
+options = parser.parse_args()
+
+
+def main():
+    """Search the same grid here and on the cluster."""
+    X, y = load_digits(return_X_y=True)
+    network = RegularizedMLPClassifier((64, 64), epochs=options.epochs, random_state=0)
+    search = BatchedGridSearchCV(
+        Pipeline([("scale", StandardScaler()), ("network", network)]),
+        {
+            "network__l2": np.geomspace(1e-5, 1e-2, 4),
+            "network__dropout": [0.0, 0.2, 0.5],
+        },
+        scoring="neg_log_loss",
+        cv=options.folds,
+        verbose=1,
+    )
+    here = search.fit(X, y).cv_results_["mean_test_score"]
+    local = {"n_workers": 2, "threads_per_worker": 1}
+    cluster = Client(options.scheduler) if options.scheduler else Client(**local)
+    with cluster, joblib.parallel_config(backend="dask"):
+        there = search.fit(X, y).cv_results_["mean_test_score"]
+    print(f"Best setting: {search.best_params_}, log-loss {-search.best_score_:.4f}")
+    print(f"Largest difference between the two: {abs(here - there).max():.0e}")
+
+
+if __name__ == "__main__":  # worker processes import this file
+    main()
