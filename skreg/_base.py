@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._network import build_network, forward, set_weights
@@ -156,6 +156,7 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
                 "X_val and y_val must be given together, and sample_weight_val only "
                 f"with them, got {absent}=None."
             )
+        check_array(X_val, dtype=dtype, input_name="X_val")  # errors name it
         X_val, y_val = validate_data(
             self, X_val, y_val, reset=False, dtype=dtype, multi_output=True
         )

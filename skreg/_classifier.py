@@ -1,5 +1,7 @@
 """RegularizedMLPClassifier: labels in, probabilities out."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
@@ -67,8 +69,9 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, ``{label: factor}``; labels not in the dict
         have 1. "balanced" gives every class the same total weight.
-    engine : {"auto", "keras"}, default="auto"
-        What trains the network. "keras" is Keras' own ``fit``.
+    engine : {"auto", "compiled", "keras"}, default="auto"
+        What trains the network: "compiled" runs the epochs in one compiled function,
+        "keras" is Keras' own ``fit``, "auto" takes the first where it can.
     callbacks : keras.callbacks.Callback or list of them, default=None
         Copied at every fit. Among their logs are ``val_loss``, without the penalty,
         and ``val_score``.
@@ -301,6 +304,12 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 f"class: {self.classes_[totals > 0]!r}."
             )
         factors = self._class_factors(totals)
+        counting = totals * factors > 0
+        if np.count_nonzero(counting) == 1:
+            raise ValueError(
+                "class_weight must leave rows of at least two classes, got factors "
+                f"other than 0 for one class: {self.classes_[counting]!r}."
+            )
         return lambda targets: factors[self._codes(targets)]
 
     def _class_factors(self, totals):
@@ -319,10 +328,9 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 f"factors, got {self.class_weight!r}."
             )
         factors = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
-        factors = np.asarray(factors, dtype=np.float64)
-        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+        if not all(isinstance(f, Real) and 0 <= f < np.inf for f in factors):
             raise ValueError(
                 "class_weight must have finite factors of at least 0, "
                 f"got {self.class_weight!r}."
             )
-        return factors
+        return np.array(factors, dtype=np.float64)

@@ -29,6 +29,10 @@ def check_weights(weights, n_rows, name):
     """
     if weights is None or isinstance(weights, Real):
         weights = np.full(n_rows, 1.0 if weights is None else weights)
+    if np.asarray(weights).dtype.kind not in "biufO":
+        raise ValueError(
+            f"{name} must be numbers, got an array of {np.asarray(weights).dtype}."
+        )
     weights = check_array(
         weights,
         ensure_2d=False,

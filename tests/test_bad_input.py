@@ -47,6 +47,8 @@ PARAMETERS = [
     ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
     ({"class_weight": "even"}, "class_weight must be None, 'balanced' or a dict"),
     ({"class_weight": {0: -1}}, "class_weight must have finite factors of at least 0"),
+    ({"class_weight": {0: "a"}}, "class_weight must have finite fact.* got {0: 'a'}"),
+    ({"class_weight": {0: 0}}, r"class_weight must leave .*two classes.*array\(\[1\]"),
     ({"class_weight": {0: 0, 1: 0}}, "sample_weight times class_weight must not be"),
     ({"engine": "fast"}, "engine must be one of .*got 'fast'"),
     ({"callbacks": [print]}, "callbacks must be None or keras.callbacks.Callback"),
@@ -83,6 +85,7 @@ DATA = [
     ({"sample_weight": np.ones(7)}, r"sample_weight must have one weight a row, .*7"),
     ({"sample_weight": np.ones((8, 2))}, "sample_weight must have one weight a row"),
     ({"sample_weight": np.full(8, np.nan)}, "Input sample_weight contains NaN"),
+    ({"sample_weight": ["a"] * 8}, "sample_weight must be numbers, got an array of"),
     ({"sample_weight": LABELS}, "sample_weight must leave rows of at least two class"),
     ({"X_val": ROWS}, "X_val and y_val must be given together.*got y_val=None"),
     ({"y_val": LABELS}, "X_val and y_val must be given together.*got X_val=None"),
@@ -92,7 +95,7 @@ DATA = [
     ({"X_val": ROWS, "y_val": LABELS[1:]}, r"inconsistent numbers of.*\[8, 7\]"),
     (
         {"X_val": np.where(ROWS > 0.9, np.inf, ROWS), "y_val": LABELS},
-        "Input X contains infinity",
+        "Input X_val contains infinity",
     ),
     (
         {"X_val": ROWS, "y_val": LABELS, "sample_weight_val": -LABELS},
