@@ -287,6 +287,12 @@ def main():
     compare_batched_searches("breast cancer", *cancer, epochs, repeats, quick, only)
     if not quick:
         compare_batched_searches("digits", *digits, epochs, repeats, quick, only)
+        # In the precision of scikeras and Keras, which know no other.
+        for title, (X, y) in (("breast cancer", cancer), ("digits", digits)):
+            data = X.astype(np.float32), y
+            title += ", float32"
+            compare_searches(title, *data, epochs, repeats, quick, only=[SKLEARN])
+            compare_batched_searches(title, *data, epochs, repeats, quick, [SKLEARN])
     compare_sizes(*digits, epochs, quick)
     models = compare_fits(
         "100,000 x 100, float64 (peers but scikit-learn: float32)",

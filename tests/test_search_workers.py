@@ -90,6 +90,8 @@ from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
 
 network = RegularizedMLPClassifier((8,), epochs=10**6, random_state=0)
 search = BatchedGridSearchCV(network, {"l2": [0, 0.1]}, n_jobs=int(sys.argv[1]))
+# Not so where a shell has started the tests in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(3, os.kill, [os.getpid(), signal.SIGINT]).start()
 try:
     search.fit(*load_iris(return_X_y=True))
