@@ -33,14 +33,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from networks import OURS, SKLEARN, n_epochs, ours, peers, scikit_learn, single
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier, _program
+from skreg import BatchedGridSearchCV, RegularizedMLPClassifier, _program, _training
 
 STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
 
 
 def timed(action):
-    """Seconds of an action that finds nothing compiled, and what it returns."""
+    """Seconds of an action that finds nothing made before, and what it returns."""
     _program._programs.clear()
+    _training._start.cache_clear()
     gc.collect()
     start = time.perf_counter()
     result = action()
@@ -60,19 +61,15 @@ def median_time(action, repeats):
 
 def grid_search(make, X, y, epochs, strengths, n_folds):
     """Best score and epochs run of a search over the strengths."""
-    folds = StratifiedKFold(n_folds)
     model = make(1e-4, (64, 64), 32, epochs)
     if isinstance(model, RegularizedMLPClassifier | MLPClassifier):
         name, factor = ("l2", 1) if hasattr(model, "l2") else ("alpha", 64)
-        step = type(model).__name__.lower()
-        grid = {f"{step}__{name}": [factor * l2 for l2 in strengths]}
-        search = GridSearchCV(make_pipeline(StandardScaler(), model), grid, cv=folds)
-        search.fit(X, y)
-        return search.best_score_, n_epochs(search.best_estimator_[-1])
+        grid = {name: [factor * l2 for l2 in strengths]}
+        return a_search(GridSearchCV, model, grid, X, y, n_folds)()
     means, epochs_run = [], []
     for l2 in strengths:
         scores = []
-        for train, test in folds.split(X, y):
+        for train, test in StratifiedKFold(n_folds).split(X, y):
             scale = StandardScaler().fit(X[train])
             model = make(l2, (64, 64), 32, epochs)
             model.fit(single(scale.transform(X[train]), model), y[train])
@@ -142,23 +139,20 @@ def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
         "skreg, 12 of l1, l2, dropout": mixed_search,
         "skreg in GridSearchCV": a_search(GridSearchCV, mlp, l2, *data),
     }
-    times, scores = {name: [] for name in runs}, {}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            if name == f"{SKLEARN}, n_jobs=-1":
-                get_reusable_executor().shutdown()
-            seconds, (scores[name], n_run) = timed(run)
-            times[name].append(seconds)
-            assert n_run == epochs, f"{name} ran {n_run} epochs"
+    order = list(runs) * repeats
     if only is None:
-        times["scikeras, one by one"] = [
-            timed(
-                partial(
-                    *(grid_search, peers(X, y)["scikeras"], X, y, epochs),
-                    *(strengths, n_folds),
-                )
-            )[0]
-        ]
+        scikeras = peers(X, y)["scikeras"]
+        order.append("scikeras, one by one")
+        runs[order[-1]] = partial(
+            grid_search, scikeras, X, y, epochs, strengths, n_folds
+        )
+    times, scores = {name: [] for name in runs}, {}
+    for name in order:
+        if name == f"{SKLEARN}, n_jobs=-1":
+            get_reusable_executor().shutdown()
+        seconds, (scores[name], n_run) = timed(runs[name])
+        times[name].append(seconds)
+        assert n_run == epochs, f"{name} ran {n_run} epochs"
     for name, seconds in times.items():
         row(name, median(seconds), median(times[OURS]))
     print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))

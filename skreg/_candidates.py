@@ -177,7 +177,7 @@ def _identity(params):
 
 
 def _compile_refit(works, splits):
-    """Compile for the refit while the groups are compiled, which leaves cores idle.
+    """Compile for the refit while the groups are compiled, not after all of them.
 
     Only where all candidates make the same kind of network, so that little can be
     wrong about the best one. What it does not foresee, the refit compiles itself.

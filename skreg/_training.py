@@ -67,7 +67,7 @@ def kind(task):
         return None
     rule, _ = find_rule(task.optimizer)
     return (
-        replace(task.architecture, l1=(), l2=(), dropout=()),
+        _unregularized(task.architecture),
         task.loss,
         rule,
         task.batch_size,
@@ -127,7 +127,7 @@ def compile_ahead(task, n_rows):
 def _run(tasks, **options):
     task = tasks[0]
     rule, _ = find_rule(task.optimizer)
-    start = _start(replace(task.architecture, l1=(), l2=(), dropout=()), task.seed)
+    start = _start(_unregularized(task.architecture), task.seed)
     kernels, _ = start
     program = Program(
         layers=tuple(kernel.shape for kernel in kernels),
@@ -154,10 +154,14 @@ def _run(tasks, **options):
 @lru_cache(maxsize=1)  # all candidates of a search start alike
 def _start(architecture, seed):
     """Kernels and biases before training."""
+    return get_weights(build_network(architecture, seed))
+
+
+def _unregularized(architecture):
+    """The architecture that networks share whose strengths and rates differ."""
     n_hidden = len(architecture.hidden_layer_sizes)
-    plain = {"l1": (0.0,) * (n_hidden + 1), "dropout": (0.0,) * n_hidden}
-    plain["l2"] = plain["l1"]
-    return get_weights(build_network(replace(architecture, **plain), seed))
+    none = (0.0,) * (n_hidden + 1)
+    return replace(architecture, l1=none, l2=none, dropout=none[1:])
 
 
 def _networks(tasks, start):

@@ -29,10 +29,9 @@ def check_weights(weights, n_rows, name):
     """
     if weights is None or isinstance(weights, Real):
         weights = np.full(n_rows, 1.0 if weights is None else weights)
-    if np.asarray(weights).dtype.kind not in "biufO":
-        raise ValueError(
-            f"{name} must be numbers, got an array of {np.asarray(weights).dtype}."
-        )
+    dtype = np.asarray(weights).dtype
+    if dtype.kind not in "biufO":
+        raise ValueError(f"{name} must be numbers, got an array of {dtype}.")
     weights = check_array(
         weights,
         ensure_2d=False,

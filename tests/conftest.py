@@ -1,5 +1,9 @@
 """Data and estimators that several files share."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
@@ -80,3 +84,22 @@ def assert_same_results():
             assert getattr(ours, name, None) == getattr(theirs, name, None), name
 
     return check
+
+
+@pytest.fixture(scope="session")
+def in_new_process():
+    """Run code in another process, where it must succeed; gives what it printed."""
+
+    def run(code, *arguments, timeout=None):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            # TensorFlow's own start-up lines, which are not ours to silence.
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -27,6 +27,7 @@ def expected_failures(estimator):
     return {"check_sample_weight_equivalence_on_dense_data": reason}
 
 
+# The reason for each expected failure is in `expected_failures`, right above.
 @parametrize_with_checks(VARIANTS, expected_failed_checks=expected_failures)
 def test_variant_conforms(estimator, check):
     check(estimator)

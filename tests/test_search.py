@@ -220,7 +220,7 @@ def test_what_cannot_be_stacked_is_fitted_alone(both, mlp, cancer):
 
 
 @pytest.mark.parametrize("group_size", [1, 5, 1000])
-def test_the_size_of_groups_changes_nothing(both, mlp, cancer, group_size):
+def test_the_size_of_groups_changes_nothing(mlp, cancer, group_size):
     search = BatchedGridSearchCV(
         mlp(), STRENGTHS, scoring=LOSS, group_size=group_size, refit=False
     )

@@ -6,8 +6,6 @@ import io
 import os
 import pickle
 import random
-import subprocess
-import sys
 
 import joblib
 import keras
@@ -33,19 +31,6 @@ for engine in ("compiled", "keras"):
 """
 
 
-def in_new_process(code):
-    """The standard output; nothing at all may come on standard error."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        # TensorFlow's own start-up lines, which are not ours to silence.
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def digest(est):
     return hashlib.sha256(b"".join(w.tobytes() for w in est.coefs_)).hexdigest()
 
@@ -58,7 +43,7 @@ def test_the_same_seed_gives_the_same_bits(mlp, cancer, engine):
     assert digest(est) != digest(other.fit(*cancer))
 
 
-def test_two_processes_give_the_same_bits():
+def test_two_processes_give_the_same_bits(in_new_process):
     assert in_new_process(HASH) == in_new_process(HASH)
 
 
@@ -100,7 +85,7 @@ assert state() == before
 """
 
 
-def test_importing_changes_no_global_state():
+def test_importing_changes_no_global_state(in_new_process):
     assert in_new_process(IMPORT) == ""
 
 
@@ -185,7 +170,7 @@ for engine in ("compiled", "keras"):
 """
 
 
-def test_silent_unless_asked():
+def test_silent_unless_asked(in_new_process):
     assert in_new_process(SILENT.format(verbose=0)) == ""
 
 
