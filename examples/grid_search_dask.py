@@ -38,8 +38,8 @@ def main():
         verbose=1,
     )
     here = search.fit(X, y).cv_results_["mean_test_score"]
-    # No dashboard, whose port another cluster on this machine may have taken.
-    local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    # Any free port for the dashboard: another cluster may have the usual one.
+    local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     cluster = Client(options.scheduler) if options.scheduler else Client(**local)
     with cluster, joblib.parallel_config(backend="dask"):
         there = search.fit(X, y).cv_results_["mean_test_score"]

@@ -23,7 +23,7 @@ OPTIONS = {"scoring": "neg_log_loss", "cv": 2, "error_score": "raise"}
 def cluster():
     """Two worker processes."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as two,
         Client(two) as client,
     ):
         yield client
