@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 
 from skreg import RegularizedMLPClassifier
 
-OURS, SKLEARN = "skreg", "scikit-learn MLPClassifier"
+OURS, SKLEARN, SCIKERAS = "skreg", "scikit-learn MLPClassifier", "scikeras"
 
 
 def network(n_features, n_outputs, sizes, l2, loss):
@@ -129,17 +129,19 @@ def scikit_learn(l2, sizes, batch_size, epochs):
 
 
 def peers(X, y, only=None):
-    """Name to a function (l2, sizes, batch_size, epochs) that makes a classifier."""
-    makers = {
-        OURS: ours,
-        SKLEARN: scikit_learn,
-        "skreg, engine='keras'": partial(ours, engine="keras"),
-        "scikeras": Scikeras,
-        "Keras SKLearnClassifier": KerasWrapper,
-    }
-    if find_spec("skorch") and find_spec("torch"):
-        shape = {"n_features": X.shape[1], "n_classes": len(np.unique(y))}
-        makers["skorch"] = partial(skorch, **shape)
+    """Name to a function (l2, sizes, batch_size, epochs) that makes a classifier.
+
+    Those that compute in the precision of X, which but for skreg and scikit-learn is
+    single precision.
+    """
+    makers = {OURS: ours, SKLEARN: scikit_learn}
+    if X.dtype == np.float32:
+        makers["skreg, engine='keras'"] = partial(ours, engine="keras")
+        makers[SCIKERAS] = Scikeras
+        makers["Keras SKLearnClassifier"] = KerasWrapper
+        if find_spec("skorch") and find_spec("torch"):
+            shape = {"n_features": X.shape[1], "n_classes": len(np.unique(y))}
+            makers["skorch"] = partial(skorch, **shape)
     return {k: v for k, v in makers.items() if only is None or k in {OURS, *only}}
 
 
@@ -147,9 +149,3 @@ def n_epochs(model):
     if hasattr(model, "n_iter_"):
         return model.n_iter_
     return len(model.history) if hasattr(model, "history") else model.n_epochs()
-
-
-def single(X, model):
-    """torch and stock Keras work in single precision."""
-    double = isinstance(model, RegularizedMLPClassifier | MLPClassifier)
-    return X if double else X.astype(np.float32)

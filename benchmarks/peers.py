@@ -1,6 +1,7 @@
 """skreg beside its peers: the same folds, seeds, epochs and batches, in one process.
 
-Prints medians in seconds, and ratios to skreg. Every timed part starts without any
+Prints medians in seconds, and ratios to skreg, in double precision and in single,
+which most peers are bound to. Every timed part starts without any
 compiled program, so the time to compile is in it. `--quick` is a smoke run, whose
 figures say nothing; `--only` takes the names of peers, as they are printed.
 """
@@ -32,7 +33,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from networks import OURS, SKLEARN, n_epochs, ours, peers, scikit_learn, single
+from networks import OURS, SCIKERAS, SKLEARN, n_epochs, ours, peers, scikit_learn
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier, _program, _training
 
 STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
@@ -72,14 +73,14 @@ def grid_search(make, X, y, epochs, strengths, n_folds):
         for train, test in StratifiedKFold(n_folds).split(X, y):
             scale = StandardScaler().fit(X[train])
             model = make(l2, (64, 64), 32, epochs)
-            model.fit(single(scale.transform(X[train]), model), y[train])
-            predicted = model.predict(single(scale.transform(X[test]), model))
+            model.fit(scale.transform(X[train]), y[train])
+            predicted = model.predict(scale.transform(X[test]))
             scores.append(accuracy_score(y[test], predicted))
             epochs_run.append(n_epochs(model))
         means.append(np.mean(scores))
     # The final fit on all rows, as GridSearchCV does it.
     model = make(strengths[int(np.argmax(means))], (64, 64), 32, epochs)
-    model.fit(single(StandardScaler().fit_transform(X), model), y)
+    model.fit(StandardScaler().fit_transform(X), y)
     return max(means), min(epochs_run)
 
 
@@ -140,11 +141,10 @@ def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
         "skreg in GridSearchCV": a_search(GridSearchCV, mlp, l2, *data),
     }
     order = list(runs) * repeats
-    if only is None:
-        scikeras = peers(X, y)["scikeras"]
+    if SCIKERAS in (one_by_one := peers(X, y, only)):
         order.append("scikeras, one by one")
         runs[order[-1]] = partial(
-            grid_search, scikeras, X, y, epochs, strengths, n_folds
+            grid_search, one_by_one[SCIKERAS], X, y, epochs, strengths, n_folds
         )
     times, scores = {name: [] for name in runs}, {}
     for name in order:
@@ -196,8 +196,7 @@ def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
     for _ in range(repeats):
         for name, make in makers.items():
             model = make(1e-4, sizes, batch_size, epochs)
-            data = single(X, model)
-            seconds, models[name] = timed(lambda m=model, d=data: m.fit(d, y))
+            seconds, models[name] = timed(partial(model.fit, X, y))
             times[name].append(seconds)
             assert n_epochs(model) == epochs, name
     for name, seconds in times.items():
@@ -210,7 +209,7 @@ def compare_predictions(title, models, X, repeats):
         print(f"\nPredict {n} rows, {title}")
         times = {
             name: median_time(
-                partial(model.predict, single(X[:n], model)),
+                partial(model.predict, X[:n]),
                 50 if n == 1 and name in (OURS, SKLEARN) else repeats,
             )
             for name, model in models.items()
@@ -227,7 +226,7 @@ def compare_memory(X, y, n_fits, only):
         after = []
         for i, l2 in enumerate(np.geomspace(1e-5, 1e-2, n_fits)):
             model = make(l2, (64, 64), 32, 2)
-            model.fit(single(X, model), y)
+            model.fit(X, y)
             if i in (0, n_fits - 1):
                 gc.collect()
                 after.append(process.memory_info().rss / 1e6)
@@ -275,42 +274,23 @@ def main():
     )
     if quick:
         cancer, digits = ((X[:200], y[:200]) for X, y in (cancer, digits))
-    compare_searches("breast cancer", *cancer, epochs, repeats, quick, only)
-    if not quick:
-        compare_searches("digits", *digits, epochs, repeats, quick, only)
-    compare_batched_searches("breast cancer", *cancer, epochs, repeats, quick, only)
-    if not quick:
-        compare_batched_searches("digits", *digits, epochs, repeats, quick, only)
-        # In the precision of scikeras and Keras, which know no other.
-        for title, (X, y) in (("breast cancer", cancer), ("digits", digits)):
-            data = X.astype(np.float32), y
-            title += ", float32"
-            compare_searches(title, *data, epochs, repeats, quick, only=[SKLEARN])
-            compare_batched_searches(title, *data, epochs, repeats, quick, [SKLEARN])
+    for dtype in (np.float64, np.float32):
+        for title, (X, y) in {"breast cancer": cancer, "digits": digits}.items():
+            if quick and title == "digits":
+                continue
+            work = f"{title}, {dtype.__name__}", X.astype(dtype), y, epochs, repeats
+            compare_searches(*work, quick, only)
+            compare_batched_searches(*work, quick, only)
+        X, y = big[0].astype(dtype), big[1]
+        title = f"100,000 x 100, {dtype.__name__}"
+        models = compare_fits(
+            title, X, y, (256, 256), 512, 2 if quick else 5, repeats, only
+        )
+        compare_predictions(title, models, X, repeats)
     compare_sizes(*digits, epochs, quick)
-    models = compare_fits(
-        "100,000 x 100, float64 (peers but scikit-learn: float32)",
-        *big,
-        (256, 256),
-        512,
-        epochs=2 if quick else 5,
-        repeats=repeats,
-        only=only,
-    )
-    compare_predictions("float64", models, big[0], repeats)
-    big = big[0].astype(np.float32), big[1]
-    models = compare_fits(
-        "100,000 x 100, float32",
-        *big,
-        (256, 256),
-        512,
-        epochs=2 if quick else 5,
-        repeats=repeats,
-        only=[SKLEARN, "Keras SKLearnClassifier"],
-    )
-    compare_predictions("float32", models, big[0], repeats)
     compare_threads(*digits, epochs, repeats)
-    compare_memory(*cancer, n_fits=3 if quick else 100, only=only)
+    single = cancer[0].astype(np.float32), cancer[1]
+    compare_memory(*single, n_fits=3 if quick else 100, only=only)
 
 
 if __name__ == "__main__":

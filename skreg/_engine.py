@@ -320,7 +320,7 @@ def _initial_state(networks, program, active):
     params = tf.constant(np.concatenate(parts, axis=1))
     return State(
         params=params,
-        slots=(tf.zeros_like(params),) * program.n_slots,
+        slots=(tf.zeros_like(params),) * program.rule.n_slots,
         step=tf.zeros(n, program.dtype),
         active=tf.fill([n], active),
         best_params=params if program.stopping else tf.zeros((n, 0), program.dtype),

@@ -1,9 +1,10 @@
 """Update rules of the compiled engine, and which Keras optimizers they stand for.
 
-A rule follows the Keras optimizer's own formula, on all parameters of K networks at
-once: ``rule(params, gradients, slots, step, hyper)``, with params, gradients and
-slots of shape (K, P), step and the hyperparameters of shape (K, 1). Every operation
-is elementwise, so that no network sees another.
+A rule follows the Keras optimizer's own formula, in two parts, on all parameters of K
+networks at once: ``accumulate(gradients, slots, hyper)`` gives the new slots, and
+``move(slots, step, hyper)`` what to subtract from the parameters then. All but step
+and the hyperparameters, of shape (K, 1), is of shape (K, P). Every operation is
+elementwise, so that no network sees another.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,8 @@ import tensorflow as tf
 class Rule:
     """An update rule, the slots it carries, its hyperparameters out of a config."""
 
-    update: Callable
+    accumulate: Callable
+    move: Callable
     n_slots: int
     hyper: Callable
 
@@ -39,54 +41,73 @@ def _adam_hyper(config):
     }
 
 
-def _adam(params, gradients, slots, step, hyper):
+def _adam_slots(g, slots, hyper):
     m, v = slots
-    m += (gradients - m) * hyper["rest_1"]
-    v += (gradients * gradients - v) * hyper["rest_2"]
+    m += (g - m) * hyper["rest_1"]
+    v += (g * g - v) * hyper["rest_2"]
+    return m, v
+
+
+def _adam_move(slots, step, hyper):
+    m, v = slots
     power_1, power_2 = hyper["base_1"] ** step, hyper["base_2"] ** step
     rate = hyper["learning_rate"] * tf.sqrt(1 - power_2) / (1 - power_1)
-    return params - m * rate / (tf.sqrt(v) + hyper["epsilon"]), (m, v)
+    return m * rate / (tf.sqrt(v) + hyper["epsilon"])
 
 
-def _sgd(params, gradients, slots, step, hyper):
-    return params - gradients * hyper["learning_rate"], slots
+def _sgd_slots(g, slots, hyper):
+    return (g,)
 
 
-def _sgd_momentum(params, gradients, slots, step, hyper):
-    m = slots[0] * hyper["momentum"] - gradients * hyper["learning_rate"]
-    return params + m, (m,)
+def _sgd_move(slots, step, hyper):
+    return slots[0] * hyper["learning_rate"]
 
 
-def _sgd_nesterov(params, gradients, slots, step, hyper):
-    move = gradients * hyper["learning_rate"]
-    m = slots[0] * hyper["momentum"] - move
-    return params + m * hyper["momentum"] - move, (m,)
+def _momentum_slots(g, slots, hyper):
+    return (slots[0] * hyper["momentum"] - g * hyper["learning_rate"],)
 
 
-def _rmsprop(params, gradients, slots, step, hyper):
+def _momentum_move(slots, step, hyper):
+    return -slots[0]
+
+
+def _nesterov_slots(g, slots, hyper):
+    return *_momentum_slots(g, slots, hyper), g
+
+
+def _nesterov_move(slots, step, hyper):
+    m, g = slots
+    return g * hyper["learning_rate"] - m * hyper["momentum"]
+
+
+def _rmsprop_slots(g, slots, hyper):
     v, m = slots
-    v = hyper["rho"] * v + (1 - hyper["rho"]) * gradients * gradients
-    move = hyper["learning_rate"] * gradients / tf.sqrt(v + hyper["epsilon"])
-    m = hyper["momentum"] * m + move
-    return params - m, (v, m)
+    v = hyper["rho"] * v + (1 - hyper["rho"]) * g * g
+    move = hyper["learning_rate"] * g / tf.sqrt(v + hyper["epsilon"])
+    return v, hyper["momentum"] * m + move
 
 
-def _rmsprop_centered(params, gradients, slots, step, hyper):
+def _centered_slots(g, slots, hyper):
     v, m, mean = slots
-    v = hyper["rho"] * v + (1 - hyper["rho"]) * gradients * gradients
-    mean = hyper["rho"] * mean + (1 - hyper["rho"]) * gradients
+    v = hyper["rho"] * v + (1 - hyper["rho"]) * g * g
+    mean = hyper["rho"] * mean + (1 - hyper["rho"]) * g
     variance = v - mean * mean + hyper["epsilon"]
-    m = hyper["momentum"] * m + hyper["learning_rate"] * gradients / tf.sqrt(variance)
-    return params - m, (v, m, mean)
+    m = hyper["momentum"] * m + hyper["learning_rate"] * g / tf.sqrt(variance)
+    return v, m, mean
 
 
-_ADAM = Rule(_adam, 2, _adam_hyper)
-_SGD = Rule(_sgd, 0, _values("learning_rate"))
-_SGD_MOMENTUM = Rule(_sgd_momentum, 1, _values("learning_rate", "momentum"))
-_SGD_NESTEROV = Rule(_sgd_nesterov, 1, _values("learning_rate", "momentum"))
+def _rmsprop_move(slots, step, hyper):
+    return slots[1]
+
+
+_ADAM = Rule(_adam_slots, _adam_move, 2, _adam_hyper)
+_SGD = Rule(_sgd_slots, _sgd_move, 1, _values("learning_rate"))
+_SGD_HYPER = _values("learning_rate", "momentum")
+_SGD_MOMENTUM = Rule(_momentum_slots, _momentum_move, 1, _SGD_HYPER)
+_SGD_NESTEROV = Rule(_nesterov_slots, _nesterov_move, 2, _SGD_HYPER)
 _RMSPROP_HYPER = _values("learning_rate", "rho", "momentum", "epsilon")
-_RMSPROP = Rule(_rmsprop, 2, _RMSPROP_HYPER)
-_RMSPROP_CENTERED = Rule(_rmsprop_centered, 3, _RMSPROP_HYPER)
+_RMSPROP = Rule(_rmsprop_slots, _rmsprop_move, 2, _RMSPROP_HYPER)
+_RMSPROP_CENTERED = Rule(_centered_slots, _rmsprop_move, 3, _RMSPROP_HYPER)
 
 
 def _adam_rule(config):

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from skreg._optimizers import Rule
+
 # Compiled programs kept, the least recently used goes first.
 PROGRAMS = 64
 # Columns of what a segment of steps reports about a network.
@@ -37,11 +39,9 @@ class Program:
     score : callable
         ``score(targets, logits, weight)`` gives each row's share of a score, of
         shape (K, n_rows), whose mean over the rows is reported.
-    update : callable
-        ``update(params, gradients, slots, step, hyper)`` gives new params and slots;
-        elementwise, so that networks do not meet in it.
-    n_slots : int
-        Arrays of the shape of the parameters that `update` carries along.
+    rule : Rule
+        Of the optimizer, see `skreg._optimizers`: elementwise, so that networks do
+        not meet in it.
     dtype : str
     dropout, stopping : bool
         Whether there is any.
@@ -51,8 +51,7 @@ class Program:
     activation: Callable
     row_losses: Callable
     score: Callable
-    update: Callable
-    n_slots: int
+    rule: Rule
     dtype: str
     dropout: bool
     stopping: bool
@@ -135,7 +134,8 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     """Gradient steps from first to last; the sums of rows, data loss and penalty."""
     nothing = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
 
-    def one_step(t, state, sums):
+    def one_step(t, moved, state, sums):
+        state = _move(program, inputs["hyper"], state, moved)
         count = tf.gather(plan["counts"], t)
         x, targets, weight, _ = _gather(inputs, tf.gather(plan["rows"], t), count)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
@@ -150,14 +150,16 @@ def _steps(program, sizes, inputs, plan, state, first, last):
         penalty, strain = _penalty(kernels, inputs)
         gradients = _backward(kernels, hidden, into, slope, strain)
         moves = state.active & (count > 0)
-        state = _update(program, inputs["hyper"], state, gradients, moves)
+        state = _accumulate(program, inputs["hyper"], state, gradients, moves)
         data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
         terms = tf.stack([n, n * data_loss, n * penalty], axis=1)
-        return t + 1, state, sums + tf.where(moves[:, tf.newaxis], terms, 0)
+        return t + 1, moves, state, sums + tf.where(moves[:, tf.newaxis], terms, 0)
 
-    _, state, sums = tf.while_loop(
-        lambda t, *_: t < last, one_step, (first, state, nothing)
+    none = tf.zeros_like(state.active)
+    _, moved, state, sums = tf.while_loop(
+        lambda t, *_: t < last, one_step, (first, none, state, nothing)
     )
+    state = _move(program, inputs["hyper"], state, moved)
     return state, tf.unstack(sums, num=3, axis=1)
 
 
@@ -260,24 +262,29 @@ def _sum(terms, inputs):
     return tf.reshape(terms @ inputs["ones"], [-1])
 
 
-def _update(program, hyper, state, gradients, moves):
-    """One optimizer step of the networks that move; the others stay as they are.
+def _accumulate(program, hyper, state, gradients, moves):
+    """Take the gradients into the slots of the networks that move.
 
     By `where`, not by a factor 0, which would turn an infinity into NaN.
     """
-    step = state.step + 1
-    params, slots = program.update(
-        state.params, gradients, state.slots, step[:, tf.newaxis], hyper
+    new = program.rule.accumulate(gradients, state.slots, hyper)
+    slots = tuple(
+        tf.where(moves[:, tf.newaxis], *pair)
+        for pair in zip(new, state.slots, strict=True)
     )
-    column = moves[:, tf.newaxis]
-    return state._replace(
-        params=tf.where(column, params, state.params),
-        slots=tuple(
-            tf.where(column, new, old)
-            for new, old in zip(slots, state.slots, strict=True)
-        ),
-        step=tf.where(moves, step, state.step),
-    )
+    return state._replace(slots=slots, step=state.step + tf.cast(moves, program.dtype))
+
+
+def _move(program, hyper, state, moved):
+    """Move the networks whose slots the last step changed.
+
+    The next step does it, not the last one itself: for XLA to update an array in its
+    place, nothing may read it but what is computed before. It copied the slots else,
+    and worked them out twice.
+    """
+    move = program.rule.move(state.slots, state.step[:, tf.newaxis], hyper)
+    params = tf.where(moved[:, tf.newaxis], state.params - move, state.params)
+    return state._replace(params=params)
 
 
 def _end_of_epoch(program, sizes, inputs, state, ends, epoch):
