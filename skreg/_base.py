@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._network import build_network, forward, set_weights
 from skreg._parameters import resolve
-from skreg._task import SPLIT, Architecture, Rows, Task, derived_seed
+from skreg._task import SPLIT, Architecture, Rows, Start, Task, derived_seed
 from skreg._training import train
 from skreg._weights import check_weights, mean_one
 
@@ -48,17 +48,17 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows. float32 is trained in float32, anything else in float64.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; None means 1 each. Rows of weight 0 are
             left out.
-        X_val : array-like of shape (n_val, n_features), default=None
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Rows to validate on after every epoch. In a `Pipeline`, they are
             transformed as `X` is with ``transform_input=["X_val"]``.
-        y_val : array-like of shape (n_val,), default=None
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of `X_val`.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the rows of `X_val`.
@@ -73,27 +73,68 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         TypeError, ValueError
             If a parameter or an argument is not usable, or if the network's weights
             became non-finite. The estimator is then left as it was.
+        KeyboardInterrupt
+            The estimator is then left as it was, but with ``warm_start=True``, where
+            it keeps the epochs that it has run.
         """
+        goes_on = bool(self.warm_start) and hasattr(self, "coefs_")
+        validation = X_val, y_val, sample_weight_val
+        return self._train(X, y, sample_weight, validation, goes_on=goes_on)
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        if self.early_stopping:
+            raise ValueError(
+                "early_stopping=True is not supported by partial_fit, which runs one "
+                "epoch at a time."
+            )
+        goes_on = hasattr(self, "coefs_")
+        return self._train(
+            X, y, sample_weight, goes_on=goes_on, partial=True, classes=classes
+        )
+
+    def _train(self, X, y, sample_weight, validation=(None,) * 3, **mode):
+        """Fit from fresh weights, or go on; see `_prepare`."""
         with all_or_nothing(self):
-            task = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
-            self._adopt(task, train(task))
+            task = self._prepare(X, y, sample_weight, *validation, **mode)
+            trained = train(task)
+            self._adopt(task, trained)
+        if trained.interrupted:  # and kept what it had learned
+            raise KeyboardInterrupt
         return self
 
     @abstractmethod
-    def _learn_targets(self, y):
-        """Learn what the targets are; return their loss and the number of outputs."""
+    def _learn_targets(self, y, *, goes_on, partial, classes):
+        """Learn what the targets are, or check that they are what they were."""
+
+    @abstractmethod
+    def _loss(self):
+        """The loss and the number of outputs."""
 
     @abstractmethod
     def _encode(self, y, name, dtype):
         """Targets as the network sees them, of shape (n_samples, n_outputs)."""
 
     @abstractmethod
-    def _weighting(self, targets, sample_weight):
+    def _weighting(self, targets, sample_weight, *, partial):
         """A function that gives, for targets, the factor a row of its loss weight."""
 
     @abstractmethod
     def _strata(self, targets):
         """What a held-out fraction is stratified by, of shape (n_samples,)."""
+
+    def _learn_scale(self, targets, weight):
+        """Learn in which units the network is to see the targets."""
+
+    def _in_units(self, targets, dtype):
+        """Targets in the network's units and dtype."""
+        return targets
+
+    def _weights_in(self, kernels, biases, *, inward):
+        """Weights for the user's units of the targets from those for the network's.
+
+        `inward`: the other way round.
+        """
+        return kernels, biases
 
     def _prepare(
         self,
@@ -103,16 +144,36 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         X_val=None,
         y_val=None,
         sample_weight_val=None,
+        *,
+        goes_on=False,
+        partial=False,
+        classes=None,
     ):
-        """Validate everything, and say what is to be trained, as a `Task`."""
+        """Validate everything, and say what is to be trained, as a `Task`.
+
+        `goes_on`: from the weights that there are; `partial`: for one epoch, and then
+        `classes` are those of all rows to come.
+        """
         settings = resolve(self)
-        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True)
-        loss, n_outputs = self._learn_targets(y)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=self.coefs_[0].dtype if goes_on else FLOATS,
+            accept_sparse="csr",
+            multi_output=True,
+            reset=not goes_on,
+        )
+        self._learn_targets(y, goes_on=goes_on, partial=partial, classes=classes)
+        loss, n_outputs = self._loss()
         targets = self._encode(y, "y", X.dtype)
         weights = check_weights(sample_weight, X.shape[0], "sample_weight")
-        factor = self._weighting(targets, weights)
+        factor = self._weighting(targets, weights, partial=partial)
         training = _counting_rows(X, targets, weights, factor, "sample_weight")
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        if goes_on:
+            seed = self._seed
+        else:
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         validation = None
         if not (X_val is None and y_val is None and sample_weight_val is None):
             validation = self._given_validation(
@@ -122,31 +183,36 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
             training, validation = self._split(
                 training, settings.validation_fraction, seed
             )
+        if not goes_on:
+            self._learn_scale(training[1], training[2])
+        architecture = Architecture(
+            n_features=X.shape[1],
+            hidden_layer_sizes=settings.hidden_layer_sizes,
+            n_outputs=n_outputs,
+            activation=settings.activation,
+            output_activation=loss.activation,
+            l1=settings.l1,
+            l2=settings.l2,
+            dropout=settings.dropout,
+            dtype=X.dtype.name,
+        )
         batch_size = 32 if settings.batch_size == "auto" else settings.batch_size
         return Task(
-            architecture=Architecture(
-                n_features=X.shape[1],
-                hidden_layer_sizes=settings.hidden_layer_sizes,
-                n_outputs=n_outputs,
-                activation=settings.activation,
-                output_activation=loss.activation,
-                l1=settings.l1,
-                l2=settings.l2,
-                dropout=settings.dropout,
-                dtype=X.dtype.name,
-            ),
+            architecture=architecture,
             loss=loss,
             optimizer=settings.optimizer,
-            training=_scaled(training),
-            validation=None if validation is None else _scaled(validation),
+            training=self._rows(training, loss),
+            validation=None if validation is None else self._rows(validation, loss),
             stopping=settings.stopping,
             batch_size=min(batch_size, training[0].shape[0]),
-            epochs=settings.epochs,
+            epochs=1 if partial else settings.epochs,
             shuffle=settings.shuffle,
             seed=seed,
             engine=settings.engine,
             callbacks=settings.callbacks,
             verbose=settings.verbose,
+            start=self._start(architecture) if goes_on else None,
+            keeps_interrupted=settings.warm_start or partial,
         )
 
     def _given_validation(self, X_val, y_val, sample_weight_val, factor, dtype):
@@ -156,9 +222,16 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
                 "X_val and y_val must be given together, and sample_weight_val only "
                 f"with them, got {absent}=None."
             )
-        check_array(X_val, dtype=dtype, input_name="X_val")  # errors name it
+        # So that errors name it.
+        check_array(X_val, dtype=dtype, input_name="X_val", accept_sparse="csr")
         X_val, y_val = validate_data(
-            self, X_val, y_val, reset=False, dtype=dtype, multi_output=True
+            self,
+            X_val,
+            y_val,
+            reset=False,
+            dtype=dtype,
+            accept_sparse="csr",
+            multi_output=True,
         )
         targets = self._encode(y_val, "y_val", dtype)
         weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
@@ -171,16 +244,54 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         )
         return [tuple(part[side] for part in rows) for side in (kept, held_out)]
 
+    def _rows(self, rows, loss):
+        """Rows for an engine: targets in its units, weights scaled to mean 1."""
+        X, targets, weight, score_weight = rows
+        targets = self._in_units(targets, X.dtype)
+        score_weight = mean_one(score_weight, X.dtype)
+        return Rows(
+            X,
+            targets,
+            mean_one(weight, X.dtype),
+            loss.score_weights(score_weight, targets),
+        )
+
+    def _start(self, architecture):
+        """Where the training goes on."""
+        sizes = [kernel.shape for kernel in self.coefs_]
+        if sizes != architecture.kernel_shapes:
+            raise ValueError(
+                "hidden_layer_sizes and the number of outputs must be what they were "
+                f"to go on training, with kernels of shapes {sizes}, got "
+                f"{architecture.kernel_shapes}."
+            )
+        return Start(
+            *self._weights_in(self.coefs_, self.intercepts_, inward=True),
+            optimizer=getattr(self, "_optimizer_state", None),
+            epochs=self.n_iter_,
+        )
+
     def _adopt(self, task, trained):
         """Set the fitted attributes."""
-        self.coefs_ = trained.kernels
-        self.intercepts_ = trained.biases
-        self.history_ = trained.history
-        self.loss_curve_ = trained.history["loss"]
-        self.validation_scores_ = trained.history.get("val_score")
-        self.n_iter_ = len(trained.history["loss"])
-        self.best_epoch_ = trained.best_epoch
+        self.coefs_, self.intercepts_ = self._weights_in(
+            trained.kernels, trained.biases, inward=False
+        )
+        earlier = {} if task.start is None else self.history_
+        n_new = len(trained.history["loss"])
+        self.history_ = {  # NaN where one run validated and the other did not
+            name: earlier.get(name, [np.nan] * task.first_epoch)
+            + trained.history.get(name, [np.nan] * n_new)
+            for name in {**earlier, **trained.history}
+        }
+        self.loss_curve_ = self.history_["loss"]
+        self.validation_scores_ = self.history_.get("val_score")
+        self.n_iter_ = task.first_epoch + n_new
+        self.best_epoch_ = task.first_epoch + trained.best_epoch
         self._architecture = task.architecture
+        self._seed = task.seed
+        vars(self).pop("_optimizer_state", None)
+        if task.keeps_interrupted:  # then it may go on
+            self._optimizer_state = trained.optimizer
         vars(self).pop("model_", None)  # of an earlier fit
 
     @cached_property
@@ -200,10 +311,17 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         state.pop("model_", None)  # rebuilt from the weights when asked for
         return state
 
-    def _logits(self, X):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _outputs(self, X):
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=self.coefs_[0].dtype)
+        X = validate_data(
+            self, X, reset=False, dtype=self.coefs_[0].dtype, accept_sparse="csr"
+        )
         return forward(self.coefs_, self.intercepts_, self._architecture.activation, X)
 
 
@@ -219,8 +337,8 @@ def held_out_split(strata, fraction, seed):
     n_strata = np.count_nonzero(counts > 1)
     if not n_strata:
         raise ValueError(
-            "early_stopping needs a class with two rows or more to hold some out, "
-            "got single rows only; give fit X_val and y_val instead."
+            "early_stopping needs two rows or more, of one class for a classifier, to "
+            "hold some out, got single rows only; give fit X_val and y_val instead."
         )
     n_held_out = int(np.ceil(fraction * len(strata)))
     n_held_out = min(max(n_held_out, n_strata), len(rows) - n_strata)
@@ -238,9 +356,3 @@ def _counting_rows(X, targets, sample_weight, factor, name):
         raise ValueError(f"{name} times class_weight must not be zero for all rows.")
     rows = (X, targets, weight, sample_weight)
     return rows if counts.all() else tuple(part[counts] for part in rows)
-
-
-def _scaled(rows):
-    """Rows for an engine, their weights scaled to mean 1."""
-    X, targets, weight, score_weight = rows
-    return Rows(X, targets, mean_one(weight, X.dtype), mean_one(score_weight, X.dtype))

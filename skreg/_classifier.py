@@ -3,9 +3,10 @@
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from skreg._base import RegularizedMLP
@@ -69,6 +70,10 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, ``{label: factor}``; labels not in the dict
         have 1. "balanced" gives every class the same total weight.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights that there are, with the optimizer's
+        state and the random streams where they were: fits of 5 and 5 epochs make one
+        of 10.
     engine : {"auto", "compiled", "keras"}, default="auto"
         What trains the network: "compiled" runs the epochs in one compiled function,
         "keras" is Keras' own ``fit``, "auto" takes the first where it can.
@@ -168,6 +173,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         n_iter_no_change=10,
         tol=1e-4,
         class_weight=None,
+        warm_start=False,
         engine="auto",
         callbacks=None,
         random_state=None,
@@ -188,10 +194,61 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.class_weight = class_weight
+        self.warm_start = warm_start
         self.engine = engine
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch over these rows, going on from what there is.
+
+        Rows larger than memory can so be trained on part by part. The optimizer's state
+        and the random streams are carried on; sample weights are scaled to mean 1 over
+        the rows of each call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Targets, not necessarily of all classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that are to come. Required on the first call, if `fit` was not
+            called before.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None means 1 each.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or an argument is not usable, early stopping is asked for, or
+            `class_weight` is "balanced", for which all rows would have to be known. The
+            estimator is then left as it was.
+        KeyboardInterrupt
+            The estimator is then left as it was, or as the epoch left it.
+        """
+        goes_on = hasattr(self, "coefs_")
+        if classes is None and not goes_on:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        changed = goes_on and classes is not None
+        if changed and not np.array_equal(self.classes_, np.unique(classes)):
+            raise ValueError(
+                "classes must be what they were on the first call to partial_fit, "
+                f"{self.classes_!r}, got {classes!r}."
+            )
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit, which does "
+                "not know all rows; give a dict, such as one from "
+                "sklearn.utils.class_weight.compute_class_weight."
+            )
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
         """Predict labels.
@@ -203,10 +260,13 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            The most probable label of each row, in the dtype of `classes_`.
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The most probable label of each row, in the dtype of `classes_`; 0 or 1 for
+            every label, where a row may have several.
         """
-        logits = self._logits(X)
+        logits = self._outputs(X)
+        if self._multilabel:
+            return (logits > 0).astype(int)
         return self.classes_[self._codes(logits)]
 
     def predict_proba(self, X):
@@ -220,9 +280,12 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
+            Columns in the order of `classes_`; where a row may have several labels, the
+            probability of each of them.
         """
-        logits = self._logits(X)
+        logits = self._outputs(X)
+        if self._multilabel:
+            return expit(logits)
         if logits.shape[1] > 1:
             return softmax(logits, axis=1)
         positive = expit(logits)
@@ -241,7 +304,9 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        logits = self._logits(X)
+        logits = self._outputs(X)
+        if self._multilabel:
+            return log_expit(logits)
         if logits.shape[1] > 1:
             return log_softmax(logits, axis=1)
         return log_expit(np.hstack([-logits, logits]))
@@ -260,20 +325,58 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             One column a class; with two classes one figure a row, positive where the
             second class is the more probable one.
         """
-        logits = self._logits(X)
-        return logits if logits.shape[1] > 1 else logits[:, 0]
+        logits = self._outputs(X)
+        one_figure = logits.shape[1] == 1 and not self._multilabel
+        return logits[:, 0] if one_figure else logits
 
-    def _learn_targets(self, y):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _learn_targets(self, y, *, goes_on, partial, classes):
         check_classification_targets(y)
-        self.classes_ = np.unique(column_or_1d(y, warn=True))
-        n_classes = len(self.classes_)
-        if n_classes < 2:
+        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        if multilabel:
+            seen = np.arange(y.shape[1])
+        else:
+            seen = np.unique(column_or_1d(y, warn=True))
+        if not goes_on:
+            self._multilabel = multilabel
+            self.classes_ = seen if classes is None else np.unique(classes)
+            if len(self.classes_) < 2 and not multilabel:
+                name = "y" if classes is None else "classes"
+                raise ValueError(
+                    f"{name} must have at least two classes, got one class: "
+                    f"{self.classes_!r}."
+                )
+        if multilabel != self._multilabel:
+            kinds = {True: "several labels a row", False: "one class a row"}
             raise ValueError(
-                f"y must have at least two classes, got one class: {self.classes_!r}."
+                f"y must have {kinds[self._multilabel]}, as before, "
+                f"got {kinds[multilabel]}."
             )
+        if goes_on and not partial and not np.array_equal(seen, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where y has the same classes as in the "
+                f"previous call to fit, {self.classes_!r}, got {seen!r}."
+            )
+
+    def _loss(self):
+        n_classes = len(self.classes_)
+        if self._multilabel:
+            return BINARY, n_classes
         return (BINARY, 1) if n_classes == 2 else (MULTICLASS, n_classes)
 
     def _encode(self, y, name, dtype):
+        if self._multilabel:
+            y = y.toarray() if issparse(y) else np.asarray(y)
+            if y.ndim != 2 or y.shape[1] != len(self.classes_):
+                raise ValueError(
+                    f"{name} must have a column for each of {len(self.classes_)} "
+                    f"labels, got shape {y.shape}."
+                )
+            return y.astype(dtype)
         y = column_or_1d(y)
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
@@ -293,19 +396,28 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         return (outputs[:, 0] > 0).astype(np.intp)
 
     def _strata(self, targets):
+        if self._multilabel:
+            return np.zeros(len(targets))
         return self._codes(targets)
 
-    def _weighting(self, targets, sample_weight):
+    def _weighting(self, targets, sample_weight, *, partial):
+        if self._multilabel:
+            if self.class_weight is not None:
+                raise ValueError(
+                    "class_weight must be None where a row may have several labels, "
+                    f"got {self.class_weight!r}."
+                )
+            return lambda targets: np.ones(len(targets))
         codes = self._codes(targets)
         totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
-        if np.count_nonzero(totals) < 2:
+        if np.count_nonzero(totals) < 2 and not partial:
             raise ValueError(
                 "sample_weight must leave rows of at least two classes, got one "
                 f"class: {self.classes_[totals > 0]!r}."
             )
         factors = self._class_factors(totals)
         counting = totals * factors > 0
-        if np.count_nonzero(counting) == 1:
+        if np.count_nonzero(counting) == 1 and not partial:
             raise ValueError(
                 "class_weight must leave rows of at least two classes, got factors "
                 f"other than 0 for one class: {self.classes_[counting]!r}."

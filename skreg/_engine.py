@@ -1,8 +1,8 @@
 """The compiled engine: trains K networks of one shape at once, arrays in, arrays out.
 
 All epochs run inside one compiled function, see `skreg._program`, called again only
-so that no call lasts longer than about a second. What is here makes its arrays, and
-reads its figures.
+so that no call lasts longer than about a second. What is here makes its arrays, with
+those of `skreg._batches`, and reads its figures.
 """
 
 import math
@@ -11,7 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from scipy import sparse
 
+from skreg._batches import (
+    calls,
+    dropout_noise,
+    pad_rows,
+    padded_size,
+    training_batches,
+    validation_batches,
+)
 from skreg._program import (
     FINITE,
     PENALTY,
@@ -30,18 +39,18 @@ from skreg._program import (
 XLA_STEPS = 500
 XLA_FLOPS_PER_STEP = 5e7
 # A call should last a second at most, so that an interrupt is heard. The estimate:
-# a fixed cost a step, and a rate that two cores reach in float64.
+# a fixed cost a step, and a rate that two cores reach in float64; an update of the
+# parameters takes as long as that many operations on each.
 STEP_SECONDS = 6e-5
 FLOPS_PER_SECOND = 4e10
+FLOPS_PER_PARAMETER = 200
 CALL_SECONDS = 0.7
 MOST_STEPS_PER_CALL = 8192
-# XLA's arrays are padded to so many bytes of X and steps at least: see `_padded_size`.
+# XLA's arrays are padded to so many bytes of X and steps at least: see `padded_size`.
 LEAST_BYTES = 1 << 21
 LEAST_STEPS = 1024
-# Validation rows pushed through the networks at once: bounds the memory.
-VALIDATION_BATCH = 1024
-# Bytes of dropout noise that a call may take along.
-NOISE_BYTES = 1 << 26
+# Bytes that a call may take along of dropout noise, and of sparse rows.
+CALL_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ class Networks:
     patience : ndarray of shape (K,), int
     tol : ndarray of shape (K,)
         For early stopping.
+    resumed : tuple of (step, slots) or None
+        What the optimizer had come to, where a training goes on: steps (K,), and a
+        list of arrays (K, n_parameters).
     """
 
     kernels: list
@@ -71,6 +83,7 @@ class Networks:
     hyper: dict
     patience: np.ndarray
     tol: np.ndarray
+    resumed: tuple | None
 
     def __len__(self):
         return len(self.l1)
@@ -82,10 +95,12 @@ class Data:
 
     Attributes
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    X : ndarray, or a SciPy matrix or array in CSR format, (n_rows, n_features)
     targets : ndarray of shape (n_rows, n_outputs)
-    weight, score_weight : ndarray of shape (n_rows,)
-        Row weights in the loss and in the score, mean 1 over each network's rows.
+    weight : ndarray of shape (n_rows,)
+        Row weights in the loss, mean 1 over each network's rows.
+    score_weight : ndarray of shape (n_rows, n)
+        What the program's score asks of a row.
     order : callable
         ``order(epoch)``, the epoch counted from 0, gives a list of K integer arrays:
         the rows that each network visits, in that order.
@@ -93,7 +108,7 @@ class Data:
         The rows that each network is validated on.
     """
 
-    X: np.ndarray
+    X: np.ndarray | sparse.csr_array | sparse.csr_matrix
     targets: np.ndarray
     weight: np.ndarray
     score_weight: np.ndarray
@@ -103,17 +118,33 @@ class Data:
 
 @dataclass(frozen=True)
 class Result:
-    """One trained network; `failed_epoch` is that of non-finite weights, or 0."""
+    """One trained network.
+
+    `failed_epoch` is that of non-finite weights, or 0; `resume` is what `Networks`
+    takes as `resumed`, of this network alone.
+    """
 
     kernels: list
     biases: list
     history: dict
     best_epoch: int
     failed_epoch: int
+    resume: tuple
+    interrupted: bool
 
 
 def train(
-    program, networks, data, batch_size, epochs, noise_seed, report=None, dry=False
+    program,
+    networks,
+    data,
+    batch_size,
+    epochs,
+    noise_seed,
+    *,
+    first_epoch=0,
+    report=None,
+    interruptible=False,
+    dry=False,
 ):
     """Train K networks.
 
@@ -129,9 +160,14 @@ def train(
     noise_seed : int
         Determines the dropout noise, of which one is drawn a step, for all networks:
         it is compared with the rate of each.
+    first_epoch : int, default=0
+        Epochs that were run before, and used up their share of the noise.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
+    interruptible : bool, default=False
+        Whether a `KeyboardInterrupt` ends the training, with what was learned until
+        then, once there is an epoch.
     dry : bool, default=False
         Compile only, so that the next call on arrays of such sizes starts at once.
 
@@ -141,88 +177,83 @@ def train(
         None for a dry run.
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
-    xla, per_call, n_slots = _plan(program, batch_size, n_steps, epochs, len(networks))
+    xla, per_call, n_slots = _plan(
+        program, data, batch_size, n_steps, epochs, len(networks)
+    )
     if dry and not xla:  # then there is one program for all sizes
         return None
     inputs = _fixed_inputs(networks, data, program, xla)
     state = _initial_state(networks, program, active=not dry)
     history = _History(len(networks), data.validation is not None, report)
-    for segments in _calls(epochs, n_steps, per_call):
-        plan = _batches(segments, data.order, batch_size, n_steps, n_slots)
-        if program.dropout:
-            shape = batch_size, program.n_units
-            plan["noise"] = _noise(segments, shape, noise_seed, n_slots)
-        plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
-        run = compiled(program, xla, inputs, plan, state)
-        state, figures = run(inputs, plan, state)
-        history.extend(segments, figures.numpy(), n_steps)
-        if not state.active.numpy().any():
-            break
-    return None if dry else _results(program, state, history)
+    interrupted = False
+    try:
+        for segments in calls(epochs, n_steps, per_call):
+            plan = training_batches(segments, data, batch_size, n_steps, n_slots)
+            if program.dropout:
+                shape = batch_size, program.n_units
+                of_noise = [(first_epoch + e, *steps) for e, *steps in segments]
+                plan["noise"] = dropout_noise(of_noise, shape, noise_seed, n_slots)
+            plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
+            run = compiled(program, xla, inputs, plan, state)
+            state, figures = run(inputs, plan, state)
+            history.extend(segments, figures.numpy(), n_steps)
+            if not state.active.numpy().any():
+                break
+    except KeyboardInterrupt:
+        if not (interruptible and history.logs):
+            raise
+        interrupted = True
+    return None if dry else _results(program, state, history, interrupted)
 
 
-def _plan(program, batch_size, n_steps, epochs, n_networks):
+def _plan(program, data, batch_size, n_steps, epochs, n_networks):
     """Whether to use XLA, how many steps a call takes, and to how many it is padded."""
-    flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in program.layers)
+    wide, *others = (n_in * n_out for n_in, n_out in program.layers)
+    entry_bytes = 0
+    if sparse.issparse(data.X):
+        share = data.X.nnz / math.prod(data.X.shape)
+        wide *= share
+        per_row = share * data.X.shape[1] + 1
+        entry_bytes = n_networks * batch_size * per_row * (16 + data.X.dtype.itemsize)
+    flops = 6 * batch_size * (wide + sum(others))
     total = n_steps * epochs
-    xla = total >= XLA_STEPS and flops <= XLA_FLOPS_PER_STEP
+    xla = total >= XLA_STEPS and flops <= XLA_FLOPS_PER_STEP and not entry_bytes
+    flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
     most = min(MOST_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
+    step_bytes = entry_bytes
     if program.dropout:
-        most = min(most, NOISE_BYTES // (4 * batch_size * program.n_units))
+        step_bytes += 4 * batch_size * program.n_units
+    if step_bytes:
+        most = min(most, int(CALL_BYTES // step_bytes))
     most = max(1, most)
     per_call = min(most, total)
-    n_slots = _padded_size(per_call, min(LEAST_STEPS, most)) if xla else per_call
+    n_slots = padded_size(per_call, min(LEAST_STEPS, most)) if xla else per_call
     return xla, per_call, n_slots
-
-
-def _calls(epochs, n_steps, per_call):
-    """Lists of (epoch, first step, last step), of `per_call` steps at most a list.
-
-    Whole epochs where they fit, else parts of one.
-    """
-    if n_steps > per_call:
-        for epoch in range(epochs):
-            for first in range(0, n_steps, per_call):
-                yield [(epoch, first, min(first + per_call, n_steps))]
-    else:
-        together = per_call // n_steps
-        for start in range(0, epochs, together):
-            stop = min(start + together, epochs)
-            yield [(epoch, 0, n_steps) for epoch in range(start, stop)]
-
-
-def _padded_size(n, least):
-    """The size to which XLA's arrays are padded, since it compiles for each anew.
-
-    A power of two, and not below a size that costs nothing: so the folds of a search,
-    and the final fit on all rows, share a program.
-    """
-    return max(1 << (int(n) - 1).bit_length(), least)
 
 
 def _fixed_inputs(networks, data, program, xla):
     """What all calls share, as arrays."""
     dtype = program.dtype
-    n_params = sum((n_in + 1) * n_out for n_in, n_out in program.layers)
     inputs = {
         "layers": np.asarray(program.layers, np.int32),
-        "X": data.X,
         "rest": np.column_stack([data.targets, data.weight, data.score_weight]),
         "l1": _of_rows(networks.l1, program),
         "l2": _of_rows(networks.l2, program),
-        "ones": np.ones((n_params, 1), dtype),
+        "ones": np.ones((program.n_params, 1), dtype),
         **_dropout(networks.rates, dtype),
         "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
     }
+    if not sparse.issparse(data.X):  # else a call brings the entries of its rows
+        inputs["X"] = data.X
     if xla:
-        n_rows = _padded_size(len(data.X), LEAST_BYTES // data.X[0].nbytes)
+        n_rows = padded_size(len(data.X), LEAST_BYTES // data.X[0].nbytes)
         for name in ("X", "rest"):
-            inputs[name] = _pad_rows(inputs[name], n_rows)
+            inputs[name] = pad_rows(inputs[name], n_rows)
     if data.validation is not None:
-        inputs["validation"] = _validation_batches(data.validation, xla)
+        inputs["validation"] = validation_batches(data, xla)
     return tf.nest.map_structure(tf.convert_to_tensor, inputs)
 
 
@@ -245,83 +276,20 @@ def _of_rows(strengths, program):
     return rows
 
 
-def _pad_rows(array, n_rows):
-    missing = n_rows - len(array)
-    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
-
-
-def _validation_batches(validation, xla):
-    """Row numbers (C, K, V) and how many of them count (C, K)."""
-    most = max(len(rows) for rows in validation)
-    batch_size = min(VALIDATION_BATCH, _padded_size(most, 1) if xla else most)
-    chunks = math.ceil(most / batch_size)
-    if xla:
-        chunks = _padded_size(chunks, 1)
-    rows = np.stack([_in_batches(v, chunks, batch_size)[0] for v in validation], 1)
-    counts = np.stack([_in_batches(v, chunks, batch_size)[1] for v in validation], 1)
-    return {"rows": rows, "counts": counts}
-
-
-def _in_batches(rows, n_batches, batch_size):
-    """Row numbers (n_batches, batch_size), padded, and how many of each count."""
-    padded = np.full(n_batches * batch_size, rows[0], np.int32)
-    padded[: len(rows)] = rows
-    counts = np.clip(len(rows) - np.arange(n_batches) * batch_size, 0, batch_size)
-    return padded.reshape(n_batches, batch_size), counts.astype(np.int32)
-
-
-def _batches(segments, order, batch_size, n_steps, n_slots):
-    """The batches of a call: which rows, and how many; where its epochs end."""
-    rows, counts, bounds = [], [], []
-    for epoch, first, last in segments:
-        batches = {}  # networks of the same rows and order share one array
-        for visited in (orders := order(epoch)):
-            if id(visited) not in batches:
-                batches[id(visited)] = _in_batches(visited, n_steps, batch_size)
-        chosen = [batches[id(visited)] for visited in orders]
-        rows.append(np.stack([b[0][first:last] for b in chosen], 1))
-        counts.append(np.stack([b[1][first:last] for b in chosen], 1))
-        start = bounds[-1][1] if bounds else 0
-        bounds.append((start, start + last - first, last == n_steps, epoch + 1))
-    return {
-        "rows": _pad_rows(np.concatenate(rows), n_slots),
-        "counts": _pad_rows(np.concatenate(counts), n_slots),
-        "bounds": _pad_rows(np.asarray(bounds, np.int32), n_slots),
-        "n_segments": np.int32(len(segments)),
-    }
-
-
-def _noise(segments, shape, seed, n_slots):
-    """Uniform random integers (n_slots, batch_size, n_units) in [0, 2**32).
-
-    Each step has its place in one stream, which depends on its number and its epoch's
-    alone: not on how many steps an epoch or a call has.
-    """
-    size = math.prod(shape)
-    words = math.ceil(size / 2)  # of 64 bits
-    noise = np.empty((n_slots, *shape), np.uint32)
-    start = 0
-    for epoch, first, last in segments:
-        stream = np.random.PCG64DXSM(seed).advance(((epoch << 32) + first) * words)
-        drawn = stream.random_raw((last - first) * words).view(np.uint32)
-        stop = start + last - first
-        noise[start:stop].reshape(stop - start, size)[...] = drawn.reshape(
-            stop - start, 2 * words
-        )[:, :size]
-        start = stop
-    return noise
-
-
 def _initial_state(networks, program, active):
     n = len(networks)
     parts = []
     for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
         parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
     params = tf.constant(np.concatenate(parts, axis=1))
+    step, slots = np.zeros(n, program.dtype), [tf.zeros_like(params)]
+    slots *= program.rule.n_slots
+    if networks.resumed is not None:
+        step, slots = networks.resumed
     return State(
         params=params,
-        slots=(tf.zeros_like(params),) * program.rule.n_slots,
-        step=tf.zeros(n, program.dtype),
+        slots=tuple(map(tf.convert_to_tensor, slots)),
+        step=tf.convert_to_tensor(step),
         active=tf.fill([n], active),
         best_params=params if program.stopping else tf.zeros((n, 0), program.dtype),
         best_loss=tf.fill([n], tf.constant(math.inf, program.dtype)),
@@ -374,8 +342,9 @@ class _History:
         return history, failed[0] if failed else 0
 
 
-def _results(program, state, history):
+def _results(program, state, history, interrupted):
     """Weights out of the state, one `Result` a network."""
+    step, slots = state.step.numpy(), [slot.numpy() for slot in state.slots]
     params = (state.best_params if program.stopping else state.params).numpy()
     results = []
     for k in range(len(params)):
@@ -387,5 +356,8 @@ def _results(program, state, history):
             biases.append(params[k, stop : stop + n_out].copy())
             start = stop + n_out
         best = int(state.best_epoch[k]) if program.stopping else len(past["loss"])
-        results.append(Result(kernels, biases, past, best, failed_epoch))
+        resume = step[k : k + 1], [slot[k : k + 1] for slot in slots]
+        results.append(
+            Result(kernels, biases, past, best, failed_epoch, resume, interrupted)
+        )
     return results

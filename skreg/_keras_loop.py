@@ -11,12 +11,13 @@ from functools import lru_cache
 import keras
 import numpy as np
 from keras import ops
+from scipy import sparse
 
 from skreg._network import build_network, get_weights, set_weights
 from skreg._task import Trained, non_finite_error
 
 # Validation rows pushed through the network at once: bounds the memory.
-_CHUNK = 8192
+_CHUNK = 1024
 
 
 def train(task):
@@ -28,18 +29,51 @@ def train(task):
         # On TensorFlow, XLA costs more to compile than a small network's training.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+    trainer.optimizer.build(network.trainable_variables)
+    tag = f"Keras {task.optimizer.cls.__name__}"
+    if task.start is not None:
+        set_weights(network, task.start.kernels, task.start.biases)
+        _resume(trainer.optimizer, network, task.start.optimizer_state(tag))
     watch = _Watch(task, network)
     batches = _Batches(task)
-    trainer.fit(
-        batches,
-        epochs=task.epochs,
-        steps_per_epoch=batches.steps_per_epoch,
-        shuffle=False,  # the batches come shuffled
-        callbacks=[watch, *copy.deepcopy(task.callbacks)],
-        verbose=task.verbose,
-    )
+    interrupted = False
+    try:
+        trainer.fit(
+            batches,
+            epochs=task.epochs,
+            steps_per_epoch=batches.steps_per_epoch,
+            shuffle=False,  # the batches come shuffled
+            callbacks=[watch, *copy.deepcopy(task.callbacks)],
+            verbose=task.verbose,
+        )
+    except KeyboardInterrupt:
+        if not (task.keeps_interrupted and watch.history):
+            raise
+        interrupted = True
+    state = [ops.convert_to_numpy(v) for v in _stateful(trainer.optimizer, network)]
     watch.restore_best()
-    return Trained(*get_weights(network), watch.history, watch.best_epoch)
+    return Trained(
+        *get_weights(network),
+        watch.history,
+        watch.best_epoch,
+        (tag, state),
+        interrupted,
+    )
+
+
+def _stateful(optimizer, network):
+    """What changes in training beside the weights: slots, counters, dropout's seeds."""
+    return [*optimizer.variables, *network.non_trainable_variables]
+
+
+def _resume(optimizer, network, state):
+    """Put back what another run left, but for the learning rate."""
+    variables = _stateful(optimizer, network)
+    if state is None or len(state) != len(variables):
+        return
+    for variable, value in zip(variables, state, strict=True):
+        if variable.name != "learning_rate":
+            variable.assign(value)
 
 
 class _Batches(keras.utils.PyDataset):
@@ -64,7 +98,11 @@ class _Batches(keras.utils.PyDataset):
         start = step * self._task.batch_size
         chosen = self._order(epoch)[start : start + self._task.batch_size]
         rows = self._task.training
-        return rows.X[chosen], rows.targets[chosen], rows.weight[chosen]
+        return _dense(rows.X[chosen]), rows.targets[chosen], rows.weight[chosen]
+
+
+def _dense(rows):
+    return rows.toarray() if sparse.issparse(rows) else rows
 
 
 class _Trainer(keras.Model):
@@ -135,7 +173,9 @@ class _Watch(keras.callbacks.Callback):
     def _validate(self):
         rows, loss = self._task.validation, self._task.loss
         parts = [
-            ops.convert_to_numpy(self.model(rows.X[i : i + _CHUNK], training=False))
+            ops.convert_to_numpy(
+                self.model(_dense(rows.X[i : i + _CHUNK]), training=False)
+            )
             for i in range(0, len(rows), _CHUNK)
         ]
         logits = ops.convert_to_tensor(np.concatenate(parts))

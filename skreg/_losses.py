@@ -1,13 +1,14 @@
-"""The losses, written once for both engines.
+"""Losses of the output layer, one formula for both engines.
 
-Everything is a function of the logits (the output layer before its activation),
-because the cross-entropy of a saturated sigmoid or softmax is exact only there.
-Keras' stock losses are not used: they stay in float32 under float64 layers.
+Written in Keras' backend-neutral operations, of the logits (the output layer before
+its activation), because the cross-entropy of a saturated sigmoid or softmax is exact
+only there. Keras' stock losses are not used: they stay in float32 under float64 layers.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from keras import ops
 
 
@@ -25,15 +26,19 @@ class Loss:
         ``per_row(targets, logits)`` of shapes (..., n_rows, n_outputs) gives the
         losses, of shape (..., n_rows).
     score : callable
-        ``score(targets, logits, weight)``, weight of shape (..., n_rows) with mean
-        1 over the rows that count, gives each row's share of the score; the score
-        is their sum over the number of rows.
+        ``score(targets, logits, weight)`` gives each row's share of the score, which is
+        their mean. `weight`, of shape (..., n_rows, n), is what `score_weights` makes
+        of the rows' weights.
+    score_weights : callable
+        ``score_weights(weight, targets)``, of shapes (n_rows,) with mean 1 and
+        (n_rows, n_outputs), as NumPy arrays.
     """
 
     name: str
     activation: str
     per_row: Callable
     score: Callable
+    score_weights: Callable
 
 
 def _binary_cross_entropy(targets, logits):
@@ -46,17 +51,82 @@ def _categorical_cross_entropy(targets, logits):
     return ops.logsumexp(logits, axis=-1) - ops.sum(targets * logits, axis=-1)
 
 
+def _squared_error(targets, outputs):
+    return ops.mean(ops.square(targets - outputs), axis=-1)
+
+
+def _absolute_error(targets, outputs):
+    return ops.mean(ops.abs(targets - outputs), axis=-1)
+
+
+def _huber(targets, outputs):
+    # Half the square up to an error of 1, from there on the tangent.
+    error = ops.abs(targets - outputs)
+    inside = ops.minimum(error, 1)
+    return ops.mean(inside * (error - inside / 2), axis=-1)
+
+
+def _poisson(targets, logs):
+    # Half the deviance: t log(t / m) - t + m, with m the exponential of the output.
+    present = targets > 0
+    log_targets = ops.log(ops.where(present, targets, ops.ones_like(targets)))
+    terms = targets * (log_targets - logs - 1) + ops.exp(logs)
+    return ops.mean(terms, axis=-1)
+
+
+def _one_column(weight, targets):
+    return weight[:, np.newaxis]
+
+
 def _binary_accuracy(targets, logits, weight):
-    hit = ops.equal(logits[..., 0] > 0, targets[..., 0] > 0)
-    return ops.where(hit, weight, ops.zeros_like(weight))
+    """All labels of a row are to be right."""
+    hit = ops.all(ops.equal(logits > 0, targets > 0), axis=-1)
+    return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
 
 
 def _categorical_accuracy(targets, logits, weight):
     hit = ops.equal(ops.argmax(logits, axis=-1), ops.argmax(targets, axis=-1))
-    return ops.where(hit, weight, ops.zeros_like(weight))
+    return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
 
 
-BINARY = Loss("binary", "sigmoid", _binary_cross_entropy, _binary_accuracy)
+def _r2_weights(weight, targets):
+    """Weights of the rows, and of their squared errors in each output.
+
+    R2 is 1 - mean(w * error**2) / variance, on average over the outputs. Where all
+    targets of an output are the same it is undefined, and 0 here.
+    """
+    weight = weight[:, np.newaxis]
+    n_rows, n_outputs = targets.shape
+    mean = (weight * targets).sum(axis=0) / n_rows
+    variance = (weight * (targets - mean) ** 2).sum(axis=0) / n_rows
+    varies = variance > 0
+    shares = varies / np.where(varies, variance, 1) / n_outputs
+    return np.hstack([weight * varies.mean(), weight * shares]).astype(targets.dtype)
+
+
+def _r2(targets, outputs, weight):
+    errors = weight[..., 1:] * ops.square(targets - outputs)
+    return weight[..., 0] - ops.sum(errors, axis=-1)
+
+
+def _poisson_r2(targets, logs, weight):
+    return _r2(targets, ops.exp(logs), weight)
+
+
+BINARY = Loss("binary", "sigmoid", _binary_cross_entropy, _binary_accuracy, _one_column)
 MULTICLASS = Loss(
-    "multiclass", "softmax", _categorical_cross_entropy, _categorical_accuracy
+    "multiclass",
+    "softmax",
+    _categorical_cross_entropy,
+    _categorical_accuracy,
+    _one_column,
 )
+REGRESSION = {
+    loss.name: loss
+    for loss in (
+        Loss("squared_error", "linear", _squared_error, _r2, _r2_weights),
+        Loss("absolute_error", "linear", _absolute_error, _r2, _r2_weights),
+        Loss("huber", "linear", _huber, _r2, _r2_weights),
+        Loss("poisson", "exponential", _poisson, _poisson_r2, _r2_weights),
+    )
+}

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from scikeras.wrappers import KerasClassifier
+from scipy.sparse import issparse
 from scipy.special import expit
 
 from skreg._task import DROPOUT, INITIAL_WEIGHTS, derived_seed
@@ -137,7 +138,7 @@ def forward(kernels, biases, activation, X):
         Of shapes (n_in, n_out) and (n_out,).
     activation : str
         Keras name of the hidden layers' activation.
-    X : ndarray of shape (n_rows, n_features)
+    X : ndarray or SciPy CSR of shape (n_rows, n_features)
         In the dtype of the weights.
 
     Returns
@@ -152,6 +153,9 @@ def forward(kernels, biases, activation, X):
             z += bias
             h = _activate(activation, z)
         out = logits[start : start + CHUNK]
-        np.matmul(h, kernels[-1], out=out)
+        if issparse(h):
+            out[...] = h @ kernels[-1]
+        else:
+            np.matmul(h, kernels[-1], out=out)
         out += biases[-1]
     return logits

@@ -17,8 +17,12 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Rule:
-    """An update rule, the slots it carries, its hyperparameters out of a config."""
+    """An update rule, the slots it carries, its hyperparameters out of a config.
 
+    Where names are the same, so is what the slots mean.
+    """
+
+    name: str
     accumulate: Callable
     move: Callable
     n_slots: int
@@ -100,14 +104,16 @@ def _rmsprop_move(slots, step, hyper):
     return slots[1]
 
 
-_ADAM = Rule(_adam_slots, _adam_move, 2, _adam_hyper)
-_SGD = Rule(_sgd_slots, _sgd_move, 1, _values("learning_rate"))
+_ADAM = Rule("adam", _adam_slots, _adam_move, 2, _adam_hyper)
+_SGD = Rule("sgd", _sgd_slots, _sgd_move, 1, _values("learning_rate"))
 _SGD_HYPER = _values("learning_rate", "momentum")
-_SGD_MOMENTUM = Rule(_momentum_slots, _momentum_move, 1, _SGD_HYPER)
-_SGD_NESTEROV = Rule(_nesterov_slots, _nesterov_move, 2, _SGD_HYPER)
+_SGD_MOMENTUM = Rule("momentum", _momentum_slots, _momentum_move, 1, _SGD_HYPER)
+_SGD_NESTEROV = Rule("nesterov", _nesterov_slots, _nesterov_move, 2, _SGD_HYPER)
 _RMSPROP_HYPER = _values("learning_rate", "rho", "momentum", "epsilon")
-_RMSPROP = Rule(_rmsprop_slots, _rmsprop_move, 2, _RMSPROP_HYPER)
-_RMSPROP_CENTERED = Rule(_centered_slots, _rmsprop_move, 3, _RMSPROP_HYPER)
+_RMSPROP = Rule("rmsprop", _rmsprop_slots, _rmsprop_move, 2, _RMSPROP_HYPER)
+_RMSPROP_CENTERED = Rule(
+    "centered rmsprop", _centered_slots, _rmsprop_move, 3, _RMSPROP_HYPER
+)
 
 
 def _adam_rule(config):

@@ -34,6 +34,7 @@ class Settings:
     shuffle: bool
     validation_fraction: float
     stopping: Stopping | None
+    warm_start: bool
     engine: str
     callbacks: tuple
     verbose: int
@@ -69,7 +70,8 @@ def resolve(estimator):
         shuffle=_boolean(e.shuffle, "shuffle"),
         validation_fraction=fraction,
         stopping=stopping if early_stopping else None,
-        engine=_one_of(e.engine, "engine", ENGINES),
+        warm_start=_boolean(e.warm_start, "warm_start"),
+        engine=one_of(e.engine, "engine", ENGINES),
         callbacks=_callbacks(e.callbacks),
         verbose=_integer(e.verbose, "verbose", 0),
     )
@@ -94,7 +96,7 @@ def _boolean(value, name):
     return bool(value)
 
 
-def _one_of(value, name, choices):
+def one_of(value, name, choices):
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
     return value
@@ -156,7 +158,7 @@ def _rates(value, n_hidden):
 
 def _batch_size(value):
     if isinstance(value, str):
-        return _one_of(value, "batch_size", ("auto",))
+        return one_of(value, "batch_size", ("auto",))
     return _integer(value, "batch_size", 1)
 
 

@@ -38,7 +38,8 @@ class Program:
         losses, of shape (K, n_rows).
     score : callable
         ``score(targets, logits, weight)`` gives each row's share of a score, of
-        shape (K, n_rows), whose mean over the rows is reported.
+        shape (K, n_rows), whose mean over the rows is reported; `weight` is of shape
+        (K, n_rows, n), and 0 for rows that do not count.
     rule : Rule
         Of the optimizer, see `skreg._optimizers`: elementwise, so that networks do
         not meet in it.
@@ -55,6 +56,11 @@ class Program:
     dtype: str
     dropout: bool
     stopping: bool
+
+    @property
+    def n_params(self):
+        """Parameters of a network."""
+        return sum((n_in + 1) * n_out for n_in, n_out in self.layers)
 
     @property
     def n_units(self):
@@ -137,7 +143,7 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     def one_step(t, moved, state, sums):
         state = _move(program, inputs["hyper"], state, moved)
         count = tf.gather(plan["counts"], t)
-        x, targets, weight, _ = _gather(inputs, tf.gather(plan["rows"], t), count)
+        x, targets, weight, _ = _gather(sizes, inputs, plan, t)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
         weight /= n[:, tf.newaxis]
         kernels = _kernels(sizes, state.params)
@@ -163,12 +169,31 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     return state, tf.unstack(sums, num=3, axis=1)
 
 
-def _gather(inputs, rows, count):
-    """X, targets and both weights of rows (K, B); padded rows have weights of 0."""
+def _gather(sizes, inputs, plan, t):
+    """X, targets and both weights of the rows of a step; padded rows have weights of 0.
+
+    X is of shape (K, B, n_in), or the step's sparse matrix.
+    """
+    rows, counts = tf.gather(plan["rows"], t), tf.gather(plan["counts"], t)
+    n_outputs = sizes[-1][1]
     rest = tf.gather(inputs["rest"], rows)
-    valid = tf.range(tf.shape(rows)[1]) < count[:, tf.newaxis]
-    weights = tf.where(valid[..., tf.newaxis], rest[..., -2:], 0)
-    return tf.gather(inputs["X"], rows), rest[..., :-2], *tf.unstack(weights, 2, -1)
+    valid = tf.range(tf.shape(rows)[1]) < counts[:, tf.newaxis]
+    weights = tf.where(valid[..., tf.newaxis], rest[..., n_outputs:], 0)
+    if "entries" in plan:
+        x = _sparse_rows(sizes, plan["entries"], t, tf.size(rows), tf.size(counts))
+    else:
+        x = tf.gather(inputs["X"], rows)
+    return x, rest[..., :n_outputs], weights[..., 0], weights[..., 1:]
+
+
+def _sparse_rows(sizes, entries, t, n_rows, n_networks):
+    """The matrix of a step, see `skreg._batches.entries`."""
+    start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
+    n_columns = n_networks * (sizes[0][0] + 1)
+    shape = tf.cast(tf.stack([n_rows, n_columns]), tf.int64)
+    return tf.SparseTensor(
+        entries["at"][start:stop], entries["values"][start:stop], shape
+    )
 
 
 def _kernels(sizes, params):
@@ -181,10 +206,37 @@ def _kernels(sizes, params):
     ]
 
 
+def _times(into, kernels):
+    """Products (K, B, n_out) of what goes into a layer with its kernels."""
+    if not isinstance(into, tf.SparseTensor):
+        return into @ kernels
+    n_networks, _, n_out = tf.unstack(tf.shape(kernels), num=3)
+    flat = tf.reshape(kernels, (-1, n_out))
+    product = tf.sparse.sparse_dense_matmul(into, flat)
+    return tf.reshape(product, (n_networks, -1, n_out))
+
+
+def _transposed_times(into, slope):
+    """Products (K, n_in + 1, n_out) of what went into a layer with its slope."""
+    if not isinstance(into, tf.SparseTensor):
+        return tf.matmul(into, slope, transpose_a=True)
+    n_networks, _, n_out = tf.unstack(tf.shape(slope), num=3)
+    flat = tf.reshape(slope, (-1, n_out))
+    product = tf.sparse.sparse_dense_matmul(into, flat, adjoint_a=True)
+    return tf.reshape(product, (n_networks, -1, n_out))
+
+
+def _with_ones(h):
+    """Append a column of ones, for the biases; sparse rows have one already."""
+    if isinstance(h, tf.SparseTensor):
+        return h
+    return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
+
+
 class _Hidden(NamedTuple):
     """What a forward pass leaves of a hidden layer, for the way back."""
 
-    inputs: tf.Tensor  # (K, B, n_in + 1), the last column ones
+    inputs: tf.Tensor  # (K, B, n_in + 1), the last column ones; may be sparse
     before: tf.Tensor  # (K, B, n), what the activation was applied to
     after: tf.Tensor
     tape: tf.GradientTape  # from the one to the other
@@ -196,21 +248,20 @@ def _forward(program, sizes, kernels, h, inputs, noise=None):
 
     Returns the hidden layers, what goes into the output layer, and the logits.
     """
-    ones = tf.ones_like(h[..., :1])
     drops = [tf.identity] * len(kernels[:-1])
     if noise is not None:
         drops = _dropouts(noise, [n_out for _, n_out in sizes[:-1]], inputs)
     hidden = []
     for kernel, drop in zip(kernels[:-1], drops, strict=True):
-        into = tf.concat([h, ones], axis=-1)
-        z = into @ kernel
+        into = _with_ones(h)
+        z = _times(into, kernel)
         with tf.GradientTape() as tape:
             tape.watch(z)
             after = program.activation(z)
         hidden.append(_Hidden(into, z, after, tape, drop))
         h = drop(after)
-    into = tf.concat([h, ones], axis=-1)
-    return hidden, into, into @ kernels[-1]
+    into = _with_ones(h)
+    return hidden, into, _times(into, kernels[-1])
 
 
 def _dropouts(noise, widths, inputs):
@@ -228,12 +279,12 @@ def _dropouts(noise, widths, inputs):
 
 def _backward(kernels, hidden, into, slope, strain):
     """Gradients (K, P): of the data loss, from those of the logits, plus others."""
-    gradients = [tf.matmul(into, slope, transpose_a=True)]
+    gradients = [_transposed_times(into, slope)]
     for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
         slope = tf.matmul(slope, kernel, transpose_b=True)[..., :-1]
         slope = layer.drop(slope)
         slope = layer.tape.gradient(layer.after, layer.before, slope)
-        gradients.insert(0, tf.matmul(layer.inputs, slope, transpose_a=True))
+        gradients.insert(0, _transposed_times(layer.inputs, slope))
     parts = map(tf.add, gradients, strain)
     return tf.concat([_flat(part) for part in parts], axis=1)
 
@@ -311,11 +362,7 @@ def _validate(program, sizes, inputs, state, ends):
     nothing = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
 
     def one_chunk(c, sums):
-        rows, count = (
-            tf.gather(validation["rows"], c),
-            tf.gather(validation["counts"], c),
-        )
-        x, targets, weight, score_weight = _gather(inputs, rows, count)
+        x, targets, weight, score_weight = _gather(sizes, inputs, validation, c)
         _, _, logits = _forward(program, sizes, kernels, x, inputs)
         losses = weight * program.row_losses(targets, logits)
         scores = program.score(targets, logits, score_weight)

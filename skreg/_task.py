@@ -4,9 +4,11 @@ A `Task` holds validated arrays and numbers only, no estimator and no live netwo
 so that an engine can train one or many of them, and both engines the same ones.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from skreg._losses import Loss
 
@@ -39,6 +41,12 @@ class Architecture:
     dropout: tuple[float, ...]
     dtype: str
 
+    @property
+    def kernel_shapes(self):
+        """(n_in, n_out) of each kernel, the output's last."""
+        sizes = (self.n_features, *self.hidden_layer_sizes, self.n_outputs)
+        return list(itertools.pairwise(sizes))
+
 
 @dataclass(frozen=True)
 class OptimizerSpec:
@@ -54,13 +62,13 @@ class OptimizerSpec:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of data: X (n, n_features), targets (n, n_outputs), weights (n,).
+    """Rows of data: X (n, n_features), dense or CSR, and targets (n, n_outputs).
 
-    ``weight`` weighs the loss and has mean 1; ``score_weight`` weighs the reported
-    score, has mean 1 too, and leaves class weights out.
+    ``weight``, of shape (n,), weighs the loss and has mean 1; ``score_weight``, of
+    shape (n, m), is what the loss' score asks of a row, and leaves class weights out.
     """
 
-    X: np.ndarray
+    X: np.ndarray | sparse.csr_array | sparse.csr_matrix
     targets: np.ndarray
     weight: np.ndarray
     score_weight: np.ndarray
@@ -78,8 +86,31 @@ class Stopping:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a run goes on that another left.
+
+    ``optimizer`` is what that one left of its optimizer, as `Trained` has it, or None;
+    ``epochs`` are those run before.
+    """
+
+    kernels: list[np.ndarray]
+    biases: list[np.ndarray]
+    optimizer: tuple | None
+    epochs: int
+
+    def optimizer_state(self, tag):
+        """What is left of an optimizer of that tag, or None."""
+        same = self.optimizer is not None and self.optimizer[0] == tag
+        return self.optimizer[1] if same else None
+
+
+@dataclass(frozen=True)
 class Task:
-    """A network to train."""
+    """A network to train; from fresh weights, or where `start` says.
+
+    With ``keeps_interrupted``, an interrupt ends the training early, after an epoch at
+    least, instead of making it void.
+    """
 
     architecture: Architecture
     loss: Loss
@@ -94,13 +125,20 @@ class Task:
     engine: str
     callbacks: tuple
     verbose: int
+    start: Start | None = None
+    keeps_interrupted: bool = False
+
+    @property
+    def first_epoch(self):
+        """Epochs that earlier runs have used up of the random streams."""
+        return 0 if self.start is None else self.start.epochs
 
     def order(self, epoch):
-        """The rows of an epoch, counted from 0, in the order they are visited."""
+        """The rows of this run's epoch, counted from 0, in the order of their visit."""
         n_rows = len(self.training)
         if not self.shuffle:
             return np.arange(n_rows)
-        stream = np.random.default_rng([self.seed, SHUFFLE, epoch])
+        stream = np.random.default_rng([self.seed, SHUFFLE, self.first_epoch + epoch])
         return stream.permutation(n_rows)
 
 
@@ -109,12 +147,15 @@ class Trained:
     """What a run leaves: weights, one history entry an epoch, the epoch kept.
 
     Kernels are of shape (n_in, n_out), biases (n_out,); ``best_epoch`` counts from 1.
+    ``optimizer`` is a tag, which says whose it is, and the optimizer's state.
     """
 
     kernels: list[np.ndarray]
     biases: list[np.ndarray]
     history: dict[str, list[float]]
     best_epoch: int
+    optimizer: tuple
+    interrupted: bool = False
 
 
 def non_finite_error(epoch):

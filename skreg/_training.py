@@ -1,11 +1,11 @@
 """From tasks to trained networks: chooses the engine, and stacks what goes into it."""
 
-import itertools
 from dataclasses import replace
 from functools import lru_cache
 
 import keras
 import numpy as np
+from scipy import sparse
 
 from skreg import _engine, _keras_loop
 from skreg._network import build_network, get_weights
@@ -63,7 +63,8 @@ def why_not_compiled(task):
 
 def kind(task):
     """What networks that train together have in common; None if it must train alone."""
-    if task.engine == "keras" or why_not_compiled(task) is not None:
+    alone = task.engine == "keras" or task.start is not None
+    if alone or why_not_compiled(task) is not None:
         return None
     rule, _ = find_rule(task.optimizer)
     return (
@@ -76,6 +77,7 @@ def kind(task):
         task.seed,
         task.validation is None,
         task.stopping is None,
+        sparse.issparse(task.training.X),
     )
 
 
@@ -86,8 +88,7 @@ def group_bound(task):
     cache.
     """
     a = task.architecture
-    sizes = (a.n_features, *a.hidden_layer_sizes, a.n_outputs)
-    n_params = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
+    n_params = sum((n_in + 1) * n_out for n_in, n_out in a.kernel_shapes)
     rule, _ = find_rule(task.optimizer)
     n_bytes = n_params * (2 + rule.n_slots) * np.dtype(a.dtype).itemsize
     return min(max(1, GROUP_BYTES // n_bytes), MOST_IN_GROUP)
@@ -109,17 +110,19 @@ def train_together(tasks, report=None):
     list of Trained or ValueError
         The error, not raised, for a network whose weights became non-finite.
     """
-    return [_trained(result) for result in _run(tasks, report=report)]
+    rule, _ = find_rule(tasks[0].optimizer)
+    return [_trained(result, rule.name) for result in _run(tasks, report=report)]
 
 
 def compile_ahead(task, n_rows):
     """Compile what `train` needs for such a task with `n_rows` training rows."""
     a = task.architecture
     none = np.zeros(n_rows, a.dtype)
+    n_columns = a.n_features, a.n_outputs
     rows = Rows(
-        *(np.zeros((n_rows, n), a.dtype) for n in (a.n_features, a.n_outputs)),
+        *(np.zeros((n_rows, n), a.dtype) for n in n_columns),
         none,
-        none,
+        task.loss.score_weights(none, np.zeros((n_rows, a.n_outputs), a.dtype)),
     )
     _run([replace(task, training=rows)], dry=True)
 
@@ -127,7 +130,10 @@ def compile_ahead(task, n_rows):
 def _run(tasks, **options):
     task = tasks[0]
     rule, _ = find_rule(task.optimizer)
-    start = _start(_unregularized(task.architecture), task.seed)
+    if task.start is None:
+        start = _start(_unregularized(task.architecture), task.seed)
+    else:
+        start = task.start.kernels, task.start.biases
     kernels, _ = start
     program = Program(
         layers=tuple(kernel.shape for kernel in kernels),
@@ -146,6 +152,8 @@ def _run(tasks, **options):
         task.batch_size,
         task.epochs,
         derived_seed(task.seed, DROPOUT),
+        first_epoch=task.first_epoch,
+        interruptible=task.keeps_interrupted,
         **options,
     )
 
@@ -167,6 +175,10 @@ def _networks(tasks, start):
     """Stack what is each network's own; all start from the same weights."""
     n = len(tasks)
     kernels, biases = start
+    resumed = None
+    if tasks[0].start is not None:  # which trains alone
+        rule, _ = find_rule(tasks[0].optimizer)
+        resumed = tasks[0].start.optimizer_state(rule.name)
     stopping = [t.stopping for t in tasks]
     hyper = [find_rule(t.optimizer)[1] for t in tasks]
     return _engine.Networks(
@@ -178,6 +190,7 @@ def _networks(tasks, start):
         hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
         patience=np.array([s.patience if s else 0 for s in stopping]),
         tol=np.array([s.tol if s else 0.0 for s in stopping]),
+        resumed=resumed,
     )
 
 
@@ -202,7 +215,11 @@ def _data(tasks):
 
     def stacked(name):
         parts = [getattr(rows, name) for rows in blocks]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if len(parts) == 1:
+            return parts[0]
+        if sparse.issparse(parts[0]):
+            return sparse.vstack(parts, format="csr")
+        return np.concatenate(parts)
 
     validation = None
     if tasks[0].validation is not None:
@@ -219,10 +236,17 @@ def _data(tasks):
     )
 
 
-def _trained(result):
+def _trained(result, tag):
     if result.failed_epoch:
         return non_finite_error(result.failed_epoch)
-    return Trained(result.kernels, result.biases, result.history, result.best_epoch)
+    return Trained(
+        result.kernels,
+        result.biases,
+        result.history,
+        result.best_epoch,
+        (tag, result.resume),
+        result.interrupted,
+    )
 
 
 def _epoch_report(task):

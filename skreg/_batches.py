@@ -1,0 +1,159 @@
+"""What each step of the compiled engine sees: rows, where epochs end, dropout noise."""
+
+import math
+
+import numpy as np
+from scipy import sparse
+
+# Validation rows pushed through the networks at once: bounds the memory.
+VALIDATION_BATCH = 1024
+
+
+def calls(epochs, n_steps, per_call):
+    """Lists of (epoch, first step, last step), of `per_call` steps at most a list.
+
+    Whole epochs where they fit, else parts of one.
+    """
+    if n_steps > per_call:
+        for epoch in range(epochs):
+            for first in range(0, n_steps, per_call):
+                yield [(epoch, first, min(first + per_call, n_steps))]
+    else:
+        together = per_call // n_steps
+        for start in range(0, epochs, together):
+            stop = min(start + together, epochs)
+            yield [(epoch, 0, n_steps) for epoch in range(start, stop)]
+
+
+def padded_size(n, least):
+    """The size to which XLA's arrays are padded, since it compiles for each anew.
+
+    A power of two, and not below a size that costs nothing: so the folds of a search,
+    and the final fit on all rows, share a program.
+    """
+    return max(1 << (int(n) - 1).bit_length(), least)
+
+
+def pad_rows(array, n_rows):
+    """Append rows of zeros."""
+    missing = n_rows - len(array)
+    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+
+
+def in_batches(rows, n_batches, batch_size):
+    """Row numbers (n_batches, batch_size), padded, and how many of each count."""
+    padded = np.full(n_batches * batch_size, rows[0], np.int32)
+    padded[: len(rows)] = rows
+    counts = np.clip(len(rows) - np.arange(n_batches) * batch_size, 0, batch_size)
+    return padded.reshape(n_batches, batch_size), counts.astype(np.int32)
+
+
+def training_batches(segments, data, batch_size, n_steps, n_slots):
+    """The batches of a call: which rows, and how many; where its epochs end.
+
+    Parameters
+    ----------
+    segments : list of (epoch, first step, last step)
+    data : Data
+    batch_size : int
+    n_steps : int
+        In an epoch.
+    n_slots : int
+        Steps to which the arrays are padded.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``rows`` (n_slots, K, batch_size), ``counts`` (n_slots, K), ``bounds``
+        (n_slots, 4), ``n_segments``; for sparse rows also ``entries``.
+    """
+    rows, counts, bounds = [], [], []
+    for epoch, first, last in segments:
+        batches = {}  # networks of the same rows and order share one array
+        for visited in (orders := data.order(epoch)):
+            if id(visited) not in batches:
+                batches[id(visited)] = in_batches(visited, n_steps, batch_size)
+        chosen = [batches[id(visited)] for visited in orders]
+        rows.append(np.stack([b[0][first:last] for b in chosen], 1))
+        counts.append(np.stack([b[1][first:last] for b in chosen], 1))
+        start = bounds[-1][1] if bounds else 0
+        bounds.append((start, start + last - first, last == n_steps, epoch + 1))
+    rows = np.concatenate(rows)
+    plan = {
+        "rows": pad_rows(rows, n_slots),
+        "counts": pad_rows(np.concatenate(counts), n_slots),
+        "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
+        "n_segments": np.int32(len(segments)),
+    }
+    if sparse.issparse(data.X):
+        plan["entries"] = entries(data.X, rows)
+    return plan
+
+
+def validation_batches(data, xla):
+    """Row numbers (C, K, V) and how many count (C, K); for sparse rows, entries."""
+    most = max(len(rows) for rows in data.validation)
+    batch_size = min(VALIDATION_BATCH, padded_size(most, 1) if xla else most)
+    chunks = math.ceil(most / batch_size)
+    if xla:
+        chunks = padded_size(chunks, 1)
+    batches = [in_batches(rows, chunks, batch_size) for rows in data.validation]
+    rows = np.stack([b[0] for b in batches], 1)
+    plan = {"rows": rows, "counts": np.stack([b[1] for b in batches], 1)}
+    if sparse.issparse(data.X):
+        plan["entries"] = entries(data.X, rows)
+    return plan
+
+
+def entries(X, rows):
+    """The entries of sparse rows, batch after batch, with a column of ones appended.
+
+    The rows of the K networks of a step make one matrix, block-diagonal, for the
+    kernels of all networks one below the other.
+
+    Parameters
+    ----------
+    X : csr_array or csr_matrix of shape (n_rows, n_features)
+    rows : ndarray of shape (n_steps, K, batch_size), int
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``at`` (n_entries, 2): row and column in the matrix of a step; ``values``
+        (n_entries,); ``starts`` (n_steps + 1,): where each step's begin.
+    """
+    _, n_networks, batch_size = rows.shape
+    chosen = X[rows.ravel()]
+    ones = np.ones((chosen.shape[0], 1), X.dtype)
+    chosen = sparse.hstack([chosen, sparse.csr_matrix(ones)], format="csr")
+    per_step = n_networks * batch_size
+    row = np.repeat(
+        np.arange(chosen.shape[0], dtype=np.int64) % per_step, np.diff(chosen.indptr)
+    )
+    column = chosen.indices + row // batch_size * chosen.shape[1]
+    return {
+        "at": np.column_stack([row, column]),
+        "values": chosen.data,
+        "starts": chosen.indptr[::per_step].astype(np.int64),
+    }
+
+
+def dropout_noise(segments, shape, seed, n_slots):
+    """Uniform random integers (n_slots, batch_size, n_units) in [0, 2**32).
+
+    Each step has its place in one stream, which depends on its number and its epoch's
+    alone: not on how many steps an epoch or a call has.
+    """
+    size = math.prod(shape)
+    words = math.ceil(size / 2)  # of 64 bits
+    noise = np.empty((n_slots, *shape), np.uint32)
+    start = 0
+    for epoch, first, last in segments:
+        stream = np.random.PCG64DXSM(seed).advance(((epoch << 32) + first) * words)
+        drawn = stream.random_raw((last - first) * words).view(np.uint32)
+        stop = start + last - first
+        noise[start:stop].reshape(stop - start, size)[...] = drawn.reshape(
+            stop - start, 2 * words
+        )[:, :size]
+        start = stop
+    return noise

@@ -1,0 +1,304 @@
+"""RegularizedMLPRegressor: numbers in, numbers out."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import column_or_1d
+
+from skreg._base import RegularizedMLP
+from skreg._losses import REGRESSION
+from skreg._parameters import one_of
+
+
+class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
+    """Multi-layer perceptron regression with L1, L2 and dropout as hyperparameters.
+
+    A Keras network, built through scikeras, that minimises the mean of a loss plus the
+    penalty ``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, with dropout after the
+    hidden layers while it trains. Targets of any scale will do: the network sees them
+    standardized, and the scale becomes part of its output layer.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer. ``()`` is a linear model.
+    loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
+default="squared_error"
+        What is minimised, on average over rows and outputs: the squared error; the
+        absolute error; half the squared error up to an error of 1, and the absolute
+        error less 1/2 beyond [1]_; half the Poisson deviance, with an exponential
+        output. Errors are in units of the standard deviation of `y`, for "poisson"
+        deviances are in units of its mean.
+    activation : str, default="relu"
+        Activation of the hidden layers, any name that `keras.activations.get` knows.
+    l1 : float or sequence of float, default=0.0
+        Strength of the L1 penalty, as of `RegularizedMLPClassifier`.
+    l2 : float or sequence of float, default=1e-4
+        Strength of the L2 penalty, as of `RegularizedMLPClassifier`. Without hidden
+        layers, and with "squared_error", ``n_samples * n_outputs * l2`` is the
+        ``alpha`` of `sklearn.linear_model.Ridge`.
+    dropout : float or sequence of float, default=0.0
+        Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
+        training. A sequence has one rate a hidden layer.
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        A name that `keras.optimizers.get` knows, or an object, which is cloned at
+        every fit and never changed.
+    learning_rate : float, default=None
+        Learning rate of an optimizer given by name; None means Keras' default for
+        it. Must be None beside an optimizer object, which has its own.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
+    epochs : int, default=100
+        Passes over the training rows.
+    shuffle : bool, default=True
+        Whether every epoch visits the rows in another order.
+    early_stopping : bool, default=False
+        Whether to stop once the validation loss, without the penalty, no longer
+        falls, and to keep the weights of the epoch where it was lowest. Validates
+        on `X_val` if `fit` is given it, else on `validation_fraction` of the rows.
+        If False, all epochs are run.
+    validation_fraction : float, default=0.1
+        Share of the training rows, in (0, 1), that early stopping holds out where
+        `fit` is given no `X_val`.
+    n_iter_no_change : int, default=10
+        Early stopping ends the training after that many epochs in a row without an
+        improvement of at least `tol`.
+    tol : float, default=1e-4
+        See `n_iter_no_change`. A smaller improvement is kept all the same.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights that there are, with the optimizer's
+        state and the random streams where they were: fits of 5 and 5 epochs make one
+        of 10.
+    engine : {"auto", "compiled", "keras"}, default="auto"
+        What trains the network: "compiled" runs the epochs in one compiled function,
+        "keras" is Keras' own ``fit``, "auto" takes the first where it can.
+    callbacks : keras.callbacks.Callback or list of them, default=None
+        Copied at every fit. Among their logs are ``val_loss``, without the penalty,
+        and ``val_score``.
+    random_state : int, RandomState instance or None, default=None
+        Determines the initial weights, the batches, the dropout noise and the split
+        of early stopping. An integer gives the same fit every time.
+    verbose : int, default=0
+        1 shows Keras' progress bar, 2 a line an epoch, 0 nothing.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where `X` has names that are all strings.
+    n_iter_ : int
+        Number of epochs run, those that were gone on from included.
+    best_epoch_ : int
+        The epoch, counted from 1, whose weights were kept: with early stopping the
+        one of the lowest validation loss, else the last.
+    model_ : keras.Sequential
+        The fitted network: ``Dense`` and ``Dropout`` layers, of plain Keras, that
+        can be saved, inspected and served without skreg. It gives predictions in the
+        units of `y`.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        The kernels, first layer to output.
+    intercepts_ : list of ndarray of shape (n_out,)
+        The biases.
+    history_ : dict of str to list of float
+        One entry an epoch: ``loss``, what is minimised; its parts ``data_loss``, the
+        mean loss, and ``penalty``; with validation rows also ``val_loss``, without the
+        penalty, and ``val_score``, R2. Losses are in the network's units, see `loss`;
+        the training figures are running means over the batches of the epoch.
+    loss_curve_ : list of float
+        ``history_["loss"]``.
+    validation_scores_ : list of float or None
+        ``history_["val_score"]``, None without validation rows.
+
+    See Also
+    --------
+    RegularizedMLPClassifier : For labels.
+    sklearn.neural_network.MLPRegressor : scikit-learn's, with L2 only.
+
+    Notes
+    -----
+    The network sees each output's targets less their weighted mean, divided by their
+    weighted standard deviation; for "poisson" divided by their mean only. Both become
+    part of `coefs_` and `intercepts_`. A penalty on the output layer is on the kernel
+    before that. `partial_fit` keeps the scale of its first call.
+
+    References
+    ----------
+    .. [1] P. J. Huber, "Robust estimation of a location parameter", Annals of
+       Mathematical Statistics 35, 1964, :doi:`10.1214/aoms/1177703732`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg import RegularizedMLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> mlp = RegularizedMLPRegressor(l2=1e-2, dropout=0.2, epochs=20, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), mlp).fit(X[:300], y[:300])
+    >>> model.score(X[300:], y[300:]) > 0.4
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        *,
+        loss="squared_error",
+        activation="relu",
+        l1=0.0,
+        l2=1e-4,
+        dropout=0.0,
+        optimizer="adam",
+        learning_rate=None,
+        batch_size="auto",
+        epochs=100,
+        shuffle=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        engine="auto",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.loss = loss
+        self.activation = activation
+        self.l1 = l1
+        self.l2 = l2
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.engine = engine
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch over these rows, going on from what there is.
+
+        Rows larger than memory can so be trained on part by part. The optimizer's state
+        and the random streams are carried on, and the scale of the targets is that of
+        the first call; sample weights are scaled to mean 1 over the rows of each call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None means 1 each.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or an argument is not usable, or early stopping is asked for.
+            The estimator is then left as it was.
+        KeyboardInterrupt
+            The estimator is then left as it was, or as the epoch left it.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, computed in the dtype of the weights.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the units of `y`; one column an output, where there are several.
+        """
+        outputs = self._outputs(X)
+        if self._architecture.output_activation == "exponential":
+            outputs = np.exp(outputs)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
+        return tags
+
+    def _learn_targets(self, y, *, goes_on, partial, classes):
+        n_outputs = 1 if np.ndim(y) == 1 else y.shape[1]
+        if not goes_on:
+            self._n_outputs = n_outputs
+        if n_outputs != self._n_outputs:
+            raise ValueError(
+                f"y must have {self._n_outputs} output(s), as before, got {n_outputs}."
+            )
+
+    def _loss(self):
+        return REGRESSION[one_of(self.loss, "loss", tuple(REGRESSION))], self._n_outputs
+
+    def _encode(self, y, name, dtype):
+        if issparse(y):
+            raise TypeError(f"{name} must be dense, got a sparse {type(y).__name__}.")
+        if np.ndim(y) == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        y = np.asarray(y, np.float64).reshape(len(y), -1)  # in `dtype` once scaled
+        if y.shape[1] != self._n_outputs:
+            raise ValueError(
+                f"{name} must have {self._n_outputs} output(s), got {y.shape[1]}."
+            )
+        if self.loss == "poisson" and y.min() < 0:
+            raise ValueError(
+                f"{name} must not be negative with loss='poisson', got {y.min()}."
+            )
+        return y
+
+    def _weighting(self, targets, sample_weight, *, partial):
+        return lambda targets: np.ones(len(targets))
+
+    def _strata(self, targets):
+        return np.zeros(len(targets))
+
+    def _learn_scale(self, targets, weight):
+        mean = np.average(targets, axis=0, weights=weight)
+        if self.loss == "poisson":
+            if not mean.all():
+                raise ValueError(
+                    "y must not be 0 in all rows of an output with loss='poisson'."
+                )
+            self._center, self._scale = np.zeros_like(mean), mean
+            return
+        deviation = np.average((targets - mean) ** 2, axis=0, weights=weight) ** 0.5
+        # Of a constant, rounding leaves a deviation that means nothing.
+        varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(mean)
+        self._center, self._scale = mean, np.where(varies, deviation, 1)
+
+    def _in_units(self, targets, dtype):
+        return ((targets - self._center) / self._scale).astype(dtype)
+
+    def _weights_in(self, kernels, biases, *, inward):
+        kernel, bias = kernels[-1], biases[-1]
+        if self.loss == "poisson":  # the factor of an exponential
+            shift = np.log(self._scale)
+            new = kernel, bias - shift if inward else bias + shift
+        elif inward:
+            new = kernel / self._scale, (bias - self._center) / self._scale
+        else:
+            new = kernel * self._scale, bias * self._scale + self._center
+        kernel, bias = (array.astype(bias.dtype) for array in new)
+        return [*kernels[:-1], kernel], [*biases[:-1], bias]
