@@ -7,7 +7,7 @@ those of `skreg._batches`, and reads its figures.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -38,9 +38,12 @@ from skreg._program import (
 # The rule looks at one network alone, so that K of them compute what one computes.
 XLA_STEPS = 500
 XLA_FLOPS_PER_STEP = 5e7
+# There is no XLA for sparse rows, whose many columns make many parameters: to compile
+# the update of these pays from so many times steps on.
+FUSED_UPDATES = 3e7
 # A call should last a second at most, so that an interrupt is heard. The estimate:
-# a fixed cost a step, and a rate that two cores reach in float64; an update of the
-# parameters takes as long as that many operations on each.
+# a fixed cost a step, and a rate that two cores reach in float64; without XLA, the
+# update of a parameter takes as long as that many operations.
 STEP_SECONDS = 6e-5
 FLOPS_PER_SECOND = 4e10
 FLOPS_PER_PARAMETER = 200
@@ -178,8 +181,11 @@ def train(
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
     xla, per_call, n_slots = _plan(
-        program, data, batch_size, n_steps, epochs, len(networks)
+        program, data.X, batch_size, n_steps, epochs, len(networks)
     )
+    updates = program.n_params * n_steps * epochs
+    fused = sparse.issparse(data.X) and updates >= FUSED_UPDATES
+    program = replace(program, fused=fused)
     if dry and not xla:  # then there is one program for all sizes
         return None
     inputs = _fixed_inputs(networks, data, program, xla)
@@ -206,19 +212,19 @@ def train(
     return None if dry else _results(program, state, history, interrupted)
 
 
-def _plan(program, data, batch_size, n_steps, epochs, n_networks):
+def _plan(program, X, batch_size, n_steps, epochs, n_networks):
     """Whether to use XLA, how many steps a call takes, and to how many it is padded."""
     wide, *others = (n_in * n_out for n_in, n_out in program.layers)
     entry_bytes = 0
-    if sparse.issparse(data.X):
-        share = data.X.nnz / math.prod(data.X.shape)
-        wide *= share
-        per_row = share * data.X.shape[1] + 1
-        entry_bytes = n_networks * batch_size * per_row * (16 + data.X.dtype.itemsize)
+    if sparse.issparse(X):
+        per_row = X.nnz / X.shape[0] + 1
+        wide *= per_row / X.shape[1]
+        entry_bytes = n_networks * batch_size * per_row * (16 + X.dtype.itemsize)
     flops = 6 * batch_size * (wide + sum(others))
     total = n_steps * epochs
     xla = total >= XLA_STEPS and flops <= XLA_FLOPS_PER_STEP and not entry_bytes
-    flops += FLOPS_PER_PARAMETER * program.n_params
+    if not xla:
+        flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
     most = min(MOST_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
     step_bytes = entry_bytes

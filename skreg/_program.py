@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from skreg._layers import backward, dropouts, forward
 from skreg._optimizers import Rule
 
 # Compiled programs kept, the least recently used goes first.
@@ -46,6 +47,9 @@ class Program:
     dtype : str
     dropout, stopping : bool
         Whether there is any.
+    fused : bool
+        Whether XLA compiles the update of the parameters, where it does not compile
+        all: that pays where there are many of them.
     """
 
     layers: tuple
@@ -56,6 +60,7 @@ class Program:
     dtype: str
     dropout: bool
     stopping: bool
+    fused: bool = False
 
     @property
     def n_params(self):
@@ -139,24 +144,33 @@ def _run(program, xla, inputs, plan, state):
 def _steps(program, sizes, inputs, plan, state, first, last):
     """Gradient steps from first to last; the sums of rows, data loss and penalty."""
     nothing = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
+    update = {name: inputs[name] for name in ("hyper", "l1", "l2", "ones")}
+    move, absorb = partial(_move, program.rule), partial(_absorb, program.rule)
+    if program.fused:
+        move, absorb = (
+            tf.function(part, jit_compile=True, autograph=False)
+            for part in (move, absorb)
+        )
 
     def one_step(t, moved, state, sums):
-        state = _move(program, inputs["hyper"], state, moved)
+        state = move(update["hyper"], state, moved)
         count = tf.gather(plan["counts"], t)
         x, targets, weight, _ = _gather(sizes, inputs, plan, t)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
         weight /= n[:, tf.newaxis]
         kernels = _kernels(sizes, state.params)
-        noise = tf.gather(plan["noise"], t) if program.dropout else None
-        hidden, into, logits = _forward(program, sizes, kernels, x, inputs, noise)
+        drops = None
+        if program.dropout:
+            widths = [n_out for _, n_out in sizes[:-1]]
+            drops = dropouts(tf.gather(plan["noise"], t), widths, inputs)
+        hidden, into, logits = forward(program.activation, kernels, x, drops)
         with tf.GradientTape() as tape:
             tape.watch(logits)
             row_losses = program.row_losses(targets, logits)
         slope = tape.gradient(row_losses, logits, weight)
-        penalty, strain = _penalty(kernels, inputs)
-        gradients = _backward(kernels, hidden, into, slope, strain)
+        gradients = backward(kernels, hidden, into, slope)
         moves = state.active & (count > 0)
-        state = _accumulate(program, inputs["hyper"], state, gradients, moves)
+        penalty, state = absorb(update, state, kernels, gradients, moves)
         data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
         terms = tf.stack([n, n * data_loss, n * penalty], axis=1)
         return t + 1, moves, state, sums + tf.where(moves[:, tf.newaxis], terms, 0)
@@ -165,7 +179,7 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     _, moved, state, sums = tf.while_loop(
         lambda t, *_: t < last, one_step, (first, none, state, nothing)
     )
-    state = _move(program, inputs["hyper"], state, moved)
+    state = move(update["hyper"], state, moved)
     return state, tf.unstack(sums, num=3, axis=1)
 
 
@@ -206,89 +220,6 @@ def _kernels(sizes, params):
     ]
 
 
-def _times(into, kernels):
-    """Products (K, B, n_out) of what goes into a layer with its kernels."""
-    if not isinstance(into, tf.SparseTensor):
-        return into @ kernels
-    n_networks, _, n_out = tf.unstack(tf.shape(kernels), num=3)
-    flat = tf.reshape(kernels, (-1, n_out))
-    product = tf.sparse.sparse_dense_matmul(into, flat)
-    return tf.reshape(product, (n_networks, -1, n_out))
-
-
-def _transposed_times(into, slope):
-    """Products (K, n_in + 1, n_out) of what went into a layer with its slope."""
-    if not isinstance(into, tf.SparseTensor):
-        return tf.matmul(into, slope, transpose_a=True)
-    n_networks, _, n_out = tf.unstack(tf.shape(slope), num=3)
-    flat = tf.reshape(slope, (-1, n_out))
-    product = tf.sparse.sparse_dense_matmul(into, flat, adjoint_a=True)
-    return tf.reshape(product, (n_networks, -1, n_out))
-
-
-def _with_ones(h):
-    """Append a column of ones, for the biases; sparse rows have one already."""
-    if isinstance(h, tf.SparseTensor):
-        return h
-    return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
-
-
-class _Hidden(NamedTuple):
-    """What a forward pass leaves of a hidden layer, for the way back."""
-
-    inputs: tf.Tensor  # (K, B, n_in + 1), the last column ones; may be sparse
-    before: tf.Tensor  # (K, B, n), what the activation was applied to
-    after: tf.Tensor
-    tape: tf.GradientTape  # from the one to the other
-    drop: Callable  # dropout, which is linear: back through it goes the same way
-
-
-def _forward(program, sizes, kernels, h, inputs, noise=None):
-    """Push rows forward; with noise (B, units of all hidden layers), dropout is on.
-
-    Returns the hidden layers, what goes into the output layer, and the logits.
-    """
-    drops = [tf.identity] * len(kernels[:-1])
-    if noise is not None:
-        drops = _dropouts(noise, [n_out for _, n_out in sizes[:-1]], inputs)
-    hidden = []
-    for kernel, drop in zip(kernels[:-1], drops, strict=True):
-        into = _with_ones(h)
-        z = _times(into, kernel)
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            after = program.activation(z)
-        hidden.append(_Hidden(into, z, after, tape, drop))
-        h = drop(after)
-    into = _with_ones(h)
-    return hidden, into, _times(into, kernels[-1])
-
-
-def _dropouts(noise, widths, inputs):
-    """Dropout of each hidden layer: one noise for all networks, to each its rates."""
-    noise = tf.split(noise, widths, axis=1, num=len(widths))
-    least = tf.unstack(inputs["least_kept"], num=len(widths))
-    shares = tf.unstack(inputs["kept_share"], num=len(widths))
-
-    def dropout(noise, least, share):
-        kept = noise >= least
-        return lambda h: tf.where(kept, h / share, 0)
-
-    return [dropout(*layer) for layer in zip(noise, least, shares, strict=True)]
-
-
-def _backward(kernels, hidden, into, slope, strain):
-    """Gradients (K, P): of the data loss, from those of the logits, plus others."""
-    gradients = [_transposed_times(into, slope)]
-    for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
-        slope = tf.matmul(slope, kernel, transpose_b=True)[..., :-1]
-        slope = layer.drop(slope)
-        slope = layer.tape.gradient(layer.after, layer.before, slope)
-        gradients.insert(0, _transposed_times(layer.inputs, slope))
-    parts = map(tf.add, gradients, strain)
-    return tf.concat([_flat(part) for part in parts], axis=1)
-
-
 def _flat(array):
     """Of shape (K, anything), as (K, n)."""
     shape = tf.shape(array)
@@ -313,27 +244,32 @@ def _sum(terms, inputs):
     return tf.reshape(terms @ inputs["ones"], [-1])
 
 
-def _accumulate(program, hyper, state, gradients, moves):
-    """Take the gradients into the slots of the networks that move.
+def _absorb(rule, inputs, state, kernels, gradients, moves):
+    """Take gradients and penalty into the slots of the networks that move.
 
-    By `where`, not by a factor 0, which would turn an infinity into NaN.
+    By `where`, not by a factor 0, which would turn an infinity into NaN. Returns the
+    penalty too.
     """
-    new = program.rule.accumulate(gradients, state.slots, hyper)
+    penalty, strain = _penalty(kernels, inputs)
+    parts = map(tf.add, gradients, strain)
+    gradients = tf.concat([_flat(part) for part in parts], axis=1)
+    new = rule.accumulate(gradients, state.slots, inputs["hyper"])
     slots = tuple(
         tf.where(moves[:, tf.newaxis], *pair)
         for pair in zip(new, state.slots, strict=True)
     )
-    return state._replace(slots=slots, step=state.step + tf.cast(moves, program.dtype))
+    step = state.step + tf.cast(moves, state.step.dtype)
+    return penalty, state._replace(slots=slots, step=step)
 
 
-def _move(program, hyper, state, moved):
+def _move(rule, hyper, state, moved):
     """Move the networks whose slots the last step changed.
 
     The next step does it, not the last one itself: for XLA to update an array in its
     place, nothing may read it but what is computed before. It copied the slots else,
     and worked them out twice.
     """
-    move = program.rule.move(state.slots, state.step[:, tf.newaxis], hyper)
+    move = rule.move(state.slots, state.step[:, tf.newaxis], hyper)
     params = tf.where(moved[:, tf.newaxis], state.params - move, state.params)
     return state._replace(params=params)
 
@@ -363,7 +299,7 @@ def _validate(program, sizes, inputs, state, ends):
 
     def one_chunk(c, sums):
         x, targets, weight, score_weight = _gather(sizes, inputs, validation, c)
-        _, _, logits = _forward(program, sizes, kernels, x, inputs)
+        _, _, logits = forward(program.activation, kernels, x)
         losses = weight * program.row_losses(targets, logits)
         scores = program.score(targets, logits, score_weight)
         return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], 2), axis=1)

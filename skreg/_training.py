@@ -43,7 +43,7 @@ def train(task):
         )
     if task.engine == "keras" or reason is not None:
         return _keras_loop.train(task)
-    (trained,) = train_together([task], _epoch_report(task))
+    (trained,) = train_together([task], _epoch_report(task), task.keeps_interrupted)
     if isinstance(trained, Exception):
         raise trained
     return trained
@@ -94,7 +94,7 @@ def group_bound(task):
     return min(max(1, GROUP_BYTES // n_bytes), MOST_IN_GROUP)
 
 
-def train_together(tasks, report=None):
+def train_together(tasks, report=None, interruptible=False):
     """Train networks that differ in rows, strengths and rates, in one computation.
 
     Parameters
@@ -104,6 +104,8 @@ def train_together(tasks, report=None):
         whether they validate and stop early.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, see `skreg._engine.train`.
+    interruptible : bool, default=False
+        Whether an interrupt leaves what was learned until then.
 
     Returns
     -------
@@ -111,7 +113,8 @@ def train_together(tasks, report=None):
         The error, not raised, for a network whose weights became non-finite.
     """
     rule, _ = find_rule(tasks[0].optimizer)
-    return [_trained(result, rule.name) for result in _run(tasks, report=report)]
+    results = _run(tasks, report=report, interruptible=interruptible)
+    return [_trained(result, rule.name) for result in results]
 
 
 def compile_ahead(task, n_rows):
@@ -153,7 +156,6 @@ def _run(tasks, **options):
         task.epochs,
         derived_seed(task.seed, DROPOUT),
         first_epoch=task.first_epoch,
-        interruptible=task.keeps_interrupted,
         **options,
     )
 

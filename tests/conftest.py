@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
-from skreg import RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 
 def _rows(load, n_rows):
@@ -35,11 +35,29 @@ def iris():
 
 
 @pytest.fixture(scope="session")
+def diabetes():
+    """Positive numbers, scaled columns."""
+    return _rows(load_diabetes, 110)
+
+
+@pytest.fixture(scope="session")
 def mlp():
     """A classifier small and quick to fit, and seeded, if not told otherwise."""
 
     def make(hidden_layer_sizes=(8,), *, epochs=2, random_state=0, **params):
         return RegularizedMLPClassifier(
+            hidden_layer_sizes, epochs=epochs, random_state=random_state, **params
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mlr():
+    """A regressor, likewise."""
+
+    def make(hidden_layer_sizes=(8,), *, epochs=2, random_state=0, **params):
+        return RegularizedMLPRegressor(
             hidden_layer_sizes, epochs=epochs, random_state=random_state, **params
         )
 

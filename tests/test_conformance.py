@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skreg import RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 VARIANTS = [
     RegularizedMLPClassifier(),
@@ -13,6 +13,12 @@ VARIANTS = [
     RegularizedMLPClassifier((), learning_rate=0.05),
     RegularizedMLPClassifier(early_stopping=True),
     RegularizedMLPClassifier(class_weight="balanced"),
+    RegularizedMLPRegressor(),
+    RegularizedMLPRegressor(l1=1e-4, l2=1e-3, dropout=0.2),
+    RegularizedMLPRegressor((20, 10), loss="huber"),
+    RegularizedMLPRegressor((), loss="absolute_error", learning_rate=0.05),
+    RegularizedMLPRegressor(loss="poisson"),
+    RegularizedMLPRegressor(early_stopping=True),
 ]
 
 
@@ -24,7 +30,8 @@ def expected_failures(estimator):
         reason = "the held-out rows are drawn by position"
     else:
         return {}
-    return {"check_sample_weight_equivalence_on_dense_data": reason}
+    check = "check_sample_weight_equivalence_on_{}_data"
+    return {check.format(kind): reason for kind in ("dense", "sparse")}
 
 
 # The reason for each expected failure is in `expected_failures`, right above.
@@ -33,8 +40,9 @@ def test_variant_conforms(estimator, check):
     check(estimator)
 
 
-def test_nothing_fails_and_nothing_but_the_array_api_is_skipped():
-    results = check_estimator(RegularizedMLPClassifier(), on_skip=None, on_fail=None)
+@pytest.mark.parametrize("cls", [RegularizedMLPClassifier, RegularizedMLPRegressor])
+def test_nothing_fails_and_nothing_but_the_array_api_is_skipped(cls):
+    results = check_estimator(cls(), on_skip=None, on_fail=None)
     passed = [r["check_name"] for r in results if r["status"] == "passed"]
     others = {r["check_name"] for r in results if r["status"] != "passed"}
     assert len(passed) > 50
@@ -44,7 +52,8 @@ def test_nothing_fails_and_nothing_but_the_array_api_is_skipped():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_tags_claim_no_exemption(variant):
     tags = get_tags(variant)
-    assert not tags.classifier_tags.poor_score
+    of_kind = tags.classifier_tags or tags.regressor_tags
+    assert not of_kind.poor_score
     assert not tags.non_deterministic
     assert not tags.no_validation
     assert not tags._skip_test

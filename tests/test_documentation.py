@@ -9,34 +9,45 @@ import pytest
 from sklearn.base import clone
 
 import skreg
-from skreg import RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def section(name):
-    """The names documented in a section of the estimator's docstring."""
-    doc = inspect.getdoc(RegularizedMLPClassifier)
+ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
+
+
+def section(cls, name):
+    """The names documented in a section of an estimator's docstring."""
+    doc = inspect.getdoc(cls)
     text = re.search(rf"\n{name}\n-+\n(.*?)\n\n\w+( \w+)?\n-+\n", doc, re.DOTALL)[1]
     return re.findall(r"^(\w+) : ", text, re.MULTILINE)
 
 
-def test_every_parameter_is_documented_in_its_order():
-    signature = list(inspect.signature(RegularizedMLPClassifier).parameters)
-    assert section("Parameters") == signature
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_every_parameter_is_documented_in_its_order(cls):
+    assert section(cls, "Parameters") == list(inspect.signature(cls).parameters)
 
 
-def test_every_fitted_attribute_is_documented(mlp, cancer):
-    est = mlp().fit(*cancer)
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_every_fitted_attribute_is_documented(cls, cancer):
+    est = cls((8,), epochs=2).fit(*cancer)
     fitted = {n for n in vars(est) if n.endswith("_") and not n.startswith("_")}
-    assert set(section("Attributes")) == fitted | {"model_", "feature_names_in_"}
+    assert set(section(cls, "Attributes")) == fitted | {"model_", "feature_names_in_"}
 
 
-@pytest.mark.parametrize("name", inspect.signature(RegularizedMLPClassifier).parameters)
+DEFAULTS = {
+    name: parameter.default
+    for cls in ESTIMATORS
+    for name, parameter in inspect.signature(cls).parameters.items()
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
 def test_the_table_of_parameters_has_the_defaults(name):
-    default = inspect.signature(RegularizedMLPClassifier).parameters[name].default
+    default = DEFAULTS[name]
     shown = "1e-4" if default == 1e-4 else repr(default).replace("'", '"')
     assert re.search(rf"^\| `{name}` \| `{re.escape(shown)}` \|", README, re.MULTILINE)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV
 
-from skreg import _engine, _program
+from skreg import _batches, _engine, _layers, _program
 from skreg._training import train_together
 
 
@@ -128,6 +128,9 @@ def test_a_network_that_diverges_leaves_its_neighbours_alone(mlp, cancer):
         np.testing.assert_array_equal(a, b)
 
 
+DENSE = np.zeros((1, 1))
+
+
 def an_empty_program(layers):
     return _program.Program(
         layers,
@@ -144,12 +147,12 @@ def an_empty_program(layers):
 def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
     """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
     steps = [(0, 0, n_steps // 2), (1, 0, n_steps // 2)]  # of two epochs
-    noise = _engine._noise(steps, (n_rows, 2 * width), seed=5, n_slots=n_steps)
+    noise = _batches.dropout_noise(steps, (n_rows, 2 * width), seed=5, n_slots=n_steps)
     inputs = _engine._dropout(np.full((1, 2), rate), "float64")
     ones = tf.ones((1, n_rows, width), tf.float64)
     return np.array(
         [
-            [drop(ones)[0] for drop in _program._dropouts(of_step, [width] * 2, inputs)]
+            [drop(ones)[0] for drop in _layers.dropouts(of_step, [width] * 2, inputs)]
             for of_step in noise
         ]
     )
@@ -249,7 +252,7 @@ def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
 def test_a_call_lasts_a_second_at_most_by_its_own_estimate():
     program = an_empty_program(((100, 256), (256, 256), (256, 1)))
     flops = 6 * 512 * sum(a * b for a, b in program.layers)
-    _, per_call, _ = _engine._plan(program, 512, 200, 100, 1)
+    _, per_call, _ = _engine._plan(program, DENSE, 512, 200, 100, 1)
     assert per_call * flops / _engine.FLOPS_PER_SECOND < 1
 
 
@@ -257,9 +260,9 @@ def test_a_call_lasts_a_second_at_most_by_its_own_estimate():
 @pytest.mark.parametrize("n_steps", [1, 300, 100_000])
 def test_the_noise_of_a_call_is_bounded(width, n_steps):
     program = an_empty_program(((1, width), (width, 1)))
-    _, per_call, n_slots = _engine._plan(program, 400, n_steps, 10, 1)
+    _, per_call, n_slots = _engine._plan(program, DENSE, 400, n_steps, 10, 1)
     assert 1 <= per_call <= n_slots
-    assert n_slots * 400 * width * 4 < 2 * _engine.NOISE_BYTES
+    assert n_slots * 400 * width * 4 < 2 * _engine.CALL_BYTES
 
 
 def test_a_padded_row_changes_nothing(mlp, cancer):

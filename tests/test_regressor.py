@@ -1,0 +1,234 @@
+"""RegularizedMLPRegressor against NumPy and scikit-learn, and in any units."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.linear_model import PoissonRegressor, Ridge
+from sklearn.metrics import mean_poisson_deviance, r2_score
+from sklearn.model_selection import GridSearchCV
+
+from skreg import BatchedGridSearchCV, RegularizedMLPRegressor
+
+LOSSES = ["squared_error", "absolute_error", "huber", "poisson"]
+# A step too small to change a weight: what is fitted is what training starts from.
+STANDING_STILL = {"optimizer": "sgd", "learning_rate": 1e-30}
+ENGINES = ["compiled", "keras"]
+
+
+def numpy_loss(name, targets, outputs):
+    """Mean loss, in the network's units."""
+    error = targets - outputs
+    if name == "squared_error":
+        return np.mean(error**2)
+    if name == "absolute_error":
+        return np.mean(np.abs(error))
+    if name == "huber":
+        far = np.abs(error) > 1
+        return np.mean(np.where(far, np.abs(error) - 0.5, error**2 / 2))
+    return mean_poisson_deviance(targets.ravel(), outputs.ravel()) / 2
+
+
+def in_units(loss, y):
+    """What the network sees, and the figures that take it there."""
+    center = 0.0 if loss == "poisson" else y.mean(axis=0)
+    scale = y.mean(axis=0) if loss == "poisson" else y.std(axis=0)
+    return (y - center) / scale, center, scale
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_loss_is_that_of_standardized_targets(
+    mlr, diabetes, engine, loss, n_outputs
+):
+    X, y = diabetes
+    if n_outputs == 2:
+        y = np.column_stack([y, 1e3 + y**2])
+    est = mlr(engine=engine, loss=loss, **STANDING_STILL).fit(X, y)
+    targets, center, scale = in_units(loss, y)
+    outputs = (est.predict(X) - center) / scale
+    expected = numpy_loss(loss, targets, outputs)
+    np.testing.assert_allclose(est.history_["data_loss"], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("factor", [1e-9, 1e9])
+def test_units_of_the_targets_do_not_matter(mlr, diabetes, loss, factor):
+    X, y = diabetes
+    est, scaled = mlr(loss=loss).fit(X, y), mlr(loss=loss).fit(X, factor * y)
+    np.testing.assert_allclose(scaled.predict(X), factor * est.predict(X), rtol=1e-9)
+    np.testing.assert_allclose(scaled.loss_curve_, est.loss_curve_, rtol=1e-9)
+
+
+def test_far_away_targets_are_learned(mlr, diabetes):
+    X, y = diabetes
+    far = mlr(epochs=100).fit(X.astype(np.float32), y + 1e6)
+    near = mlr(epochs=100).fit(X.astype(np.float32), y)
+    assert near.score(X, y) > 0.4
+    assert far.score(X, y + 1e6) == pytest.approx(near.score(X, y), abs=0.01)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -1e12])
+def test_a_constant_is_learned_at_once(mlr, diabetes, constant):
+    X, y = diabetes
+    est = mlr((), l2=0.0, epochs=300, learning_rate=0.05)
+    est.fit(X, np.full_like(y, constant))
+    np.testing.assert_allclose(est.predict(X), constant, rtol=1e-9, atol=0.05)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_keras_model_speaks_the_units_of_the_user(mlr, diabetes, loss):
+    X, y = diabetes
+    est = mlr(loss=loss).fit(X, 1e4 * y)
+    by_keras = est.model_(X).numpy()[:, 0]
+    np.testing.assert_allclose(by_keras, est.predict(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_hidden_layers_it_is_ridge_regression(mlr, diabetes, engine, n_outputs):
+    X, y = diabetes
+    if n_outputs == 2:
+        y = np.column_stack([y, X @ np.arange(10) - 5])
+    epochs = 600 if engine == "compiled" else 200
+    full = {"optimizer": "sgd", "learning_rate": 0.2, "batch_size": len(y)}
+    est = mlr((), l2=0.125, epochs=epochs, engine=engine, **full).fit(X, y)
+    ridge = Ridge(alpha=0.125 * y.size).fit(X, y)
+    tolerance = 1e-6 if engine == "compiled" else 1e-3
+    np.testing.assert_allclose(est.predict(X), ridge.predict(X), rtol=tolerance)
+
+
+def test_without_hidden_layers_poisson_is_poisson_regression(mlr, diabetes):
+    X, y = diabetes
+    full = {"learning_rate": 0.02, "batch_size": len(y), "epochs": 2500}
+    est = mlr((), loss="poisson", l2=0.125, **full).fit(X, y)
+    alpha = 2 * 0.125 * y.mean()  # there half the square, and targets as they are
+    oracle = PoissonRegressor(alpha=alpha, tol=1e-10, max_iter=1000).fit(X, y)
+    np.testing.assert_allclose(est.predict(X), oracle.predict(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_the_validation_score_is_r2_and_the_loss_is_without_the_penalty(
+    mlr, diabetes, engine, loss, n_outputs
+):
+    X, y = diabetes
+    if n_outputs == 2:
+        y = np.column_stack([y, y**2])
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    X, X_val, y, y_val, w_val = X[:80], X[80:], y[:80], y[80:], weight[80:]
+    est = mlr(engine=engine, loss=loss, l2=0.5, epochs=4)
+    est.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w_val)
+    score = r2_score(y_val, est.predict(X_val), sample_weight=w_val)
+    assert est.validation_scores_[-1] == pytest.approx(score, abs=1e-9)
+    _, center, scale = in_units(loss, y)
+    predicted = (est.predict(X_val) - center) / scale
+    losses = [
+        numpy_loss(loss, t[np.newaxis], p[np.newaxis])
+        for t, p in zip((y_val - center) / scale, predicted, strict=True)
+    ]
+    expected = np.average(losses, weights=w_val)
+    assert est.history_["val_loss"][-1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_constant_validation_targets_score_0(mlr, diabetes):
+    X, y = diabetes
+    est = mlr().fit(X, y, X_val=X[:5], y_val=np.full(5, 7.0))
+    assert est.validation_scores_ == [0.0, 0.0]
+
+
+def test_early_stopping_keeps_the_best_epoch(mlr, diabetes):
+    X, y = diabetes
+    est = mlr((50,), epochs=300, learning_rate=0.05, early_stopping=True).fit(X, y)
+    losses = est.history_["val_loss"]
+    assert est.best_epoch_ == 1 + np.argmin(losses)
+    assert est.n_iter_ == est.best_epoch_ + 10 < 300
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_both_engines_train_the_same_network(mlr, diabetes, loss):
+    X, y = diabetes
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    compiled, by_keras = (
+        mlr((8, 6), loss=loss, l1=2**-10, l2=2**-8, epochs=20, engine=engine).fit(
+            X, y, weight
+        )
+        for engine in ENGINES
+    )
+    for a, b in zip(compiled.coefs_, by_keras.coefs_, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6 * np.abs(b).max())
+
+
+def test_integer_weights_are_repeated_rows(mlr, diabetes):
+    X, y = diabetes
+    weight = np.random.default_rng(0).integers(0, 4, len(y))
+    weighted = mlr(batch_size=1000, epochs=20).fit(X, y, weight)
+    repeated = mlr(batch_size=1000, epochs=20)
+    repeated.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-9)
+
+
+def test_shapes_of_targets_and_predictions(mlr, diabetes):
+    X, y = diabetes
+    assert mlr().fit(X, y).predict(X).shape == (len(y),)
+    two = mlr().fit(X, np.column_stack([y, -y]))
+    assert two.predict(X[:1]).shape == (1, 2)
+    with pytest.warns(Warning, match="column-vector y was passed"):
+        column = mlr().fit(X, y[:, np.newaxis])
+    np.testing.assert_array_equal(column.predict(X), mlr().fit(X, y).predict(X))
+
+
+def test_float32_rows_are_computed_in_float32(mlr, diabetes):
+    X, y = diabetes
+    est = mlr().fit(X.astype(np.float32), y)
+    for array in [*est.coefs_, *est.intercepts_, est.predict(X)]:
+        assert array.dtype == np.float32
+
+
+@pytest.mark.parametrize("rows", [np.asarray, sparse.csr_array])
+def test_the_batched_search_gives_what_grid_search_gives(
+    mlr, diabetes, assert_same_results, rows
+):
+    X, y = diabetes
+    grid = {"l2": [0.0, 1e-3, 0.1], "dropout": [0.0, 0.3], "loss": LOSSES[::3]}
+    est = mlr((8,), epochs=3)
+    ours = BatchedGridSearchCV(est, grid, cv=3).fit(rows(X), 1e3 * y)
+    theirs = GridSearchCV(est, grid, cv=3).fit(rows(X), 1e3 * y)
+    assert_same_results(ours, theirs)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "change", "error", "message"),
+    [
+        ({"loss": "mse"}, None, ValueError, "loss must be one of .*, got 'mse'"),
+        ({"loss": None}, None, ValueError, "loss must be one of .*, got None"),
+        ({"loss": "poisson"}, lambda y: -y, ValueError, "y must not be negative"),
+        ({"loss": "poisson"}, lambda y: 0 * y, ValueError, "y must not be 0 in all"),
+        ({}, sparse.csr_array, TypeError, "y must be dense, got a sparse csr_array"),
+        ({}, lambda y: np.where(y > 0, np.nan, y), ValueError, "y contains NaN"),
+        ({}, lambda y: y[:-1], ValueError, "inconsistent numbers of samples"),
+        ({}, lambda y: np.full(len(y), "much"), ValueError, "could not convert string"),
+    ],
+)
+def test_bad_losses_and_targets(mlr, diabetes, params, change, error, message):
+    X, y = diabetes
+    if change is sparse.csr_array:
+        y = np.column_stack([y, y])
+    with pytest.raises(error, match=message):
+        mlr(**params).fit(X, y if change is None else change(y))
+
+
+def test_validation_targets_have_the_outputs_of_the_training(mlr, diabetes):
+    X, y = diabetes
+    with pytest.raises(ValueError, match=r"y_val must have 1 output\(s\), got 2"):
+        mlr().fit(X, y, X_val=X, y_val=np.column_stack([y, y]))
+
+
+def test_it_has_the_parameters_of_the_classifier_and_a_loss(mlp, mlr):
+    ours = RegularizedMLPRegressor().get_params()
+    theirs = clone(mlp()).set_params(random_state=None).get_params()
+    assert set(ours) - set(theirs) == {"loss"}
+    assert set(theirs) - set(ours) == {"class_weight"}
