@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import train_test_split
 
@@ -36,11 +37,12 @@ def load_imdb():
 
 
 def multi_hot(reviews):
-    """A row a review, with 1 in the columns of the words that it has."""
-    X = np.zeros((len(reviews), N_WORDS), dtype=np.float32)
-    for row, words in zip(X, reviews, strict=True):
-        row[words] = 1
-    return X
+    """A sparse row a review, with 1 in the columns of the words that it has."""
+    words = [np.unique(review) for review in reviews]
+    starts = np.cumsum([0, *map(len, words)])
+    columns = np.concatenate(words)
+    ones = np.ones(len(columns), dtype=np.float32)
+    return csr_array((ones, columns, starts), shape=(len(words), N_WORDS))
 
 
 def load_files(paths, encoding):
@@ -51,8 +53,7 @@ def load_files(paths, encoding):
         positive + negative, labels, test_size=0.25, stratify=labels, random_state=0
     )
     words = CountVectorizer(binary=True, max_features=N_WORDS, dtype=np.float32)
-    X_train = words.fit_transform(train).toarray()
-    return X_train, y_train, words.transform(val).toarray(), y_val
+    return words.fit_transform(train), y_train, words.transform(val), y_val
 
 
 def read_lines(path, encoding):

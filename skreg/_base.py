@@ -81,12 +81,16 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         validation = X_val, y_val, sample_weight_val
         return self._train(X, y, sample_weight, validation, goes_on=goes_on)
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
+    def _can_go_on(self):
+        """Whether there is `partial_fit`; what stands in its way, as an error."""
         if self.early_stopping:
             raise ValueError(
                 "early_stopping=True is not supported by partial_fit, which runs one "
                 "epoch at a time."
             )
+        return True
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
         goes_on = hasattr(self, "coefs_")
         return self._train(
             X, y, sample_weight, goes_on=goes_on, partial=True, classes=classes

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -200,10 +201,13 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.random_state = random_state
         self.verbose = verbose
 
+    @available_if(lambda self: self._can_go_on())
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch over these rows, going on from what there is.
 
-        Rows larger than memory can so be trained on part by part. The optimizer's state
+        Rows larger than memory can so be trained on part by part. There is no such
+        method with ``early_stopping=True``, nor with ``class_weight="balanced"``, for
+        which all rows would have to be known. The optimizer's state
         and the random streams are carried on; sample weights are scaled to mean 1 over
         the rows of each call.
 
@@ -227,9 +231,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         Raises
         ------
         TypeError, ValueError
-            If a parameter or an argument is not usable, early stopping is asked for, or
-            `class_weight` is "balanced", for which all rows would have to be known. The
-            estimator is then left as it was.
+            If a parameter or an argument is not usable. The estimator is then left as
+            it was.
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
@@ -241,12 +244,6 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             raise ValueError(
                 "classes must be what they were on the first call to partial_fit, "
                 f"{self.classes_!r}, got {classes!r}."
-            )
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is not supported by partial_fit, which does "
-                "not know all rows; give a dict, such as one from "
-                "sklearn.utils.class_weight.compute_class_weight."
             )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
@@ -331,8 +328,17 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = self.class_weight is None
         return tags
+
+    def _can_go_on(self):
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit, which does "
+                "not know all rows; give a dict, such as one from "
+                "sklearn.utils.class_weight.compute_class_weight."
+            )
+        return super()._can_go_on()
 
     def _learn_targets(self, y, *, goes_on, partial, classes):
         check_classification_targets(y)

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from skreg._base import RegularizedMLP
@@ -185,10 +186,12 @@ default="squared_error"
         self.random_state = random_state
         self.verbose = verbose
 
+    @available_if(lambda self: self._can_go_on())
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch over these rows, going on from what there is.
 
-        Rows larger than memory can so be trained on part by part. The optimizer's state
+        Rows larger than memory can so be trained on part by part. There is no such
+        method with ``early_stopping=True``. The optimizer's state
         and the random streams are carried on, and the scale of the targets is that of
         the first call; sample weights are scaled to mean 1 over the rows of each call.
 
@@ -209,8 +212,8 @@ default="squared_error"
         Raises
         ------
         TypeError, ValueError
-            If a parameter or an argument is not usable, or early stopping is asked for.
-            The estimator is then left as it was.
+            If a parameter or an argument is not usable. The estimator is then left as
+            it was.
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
