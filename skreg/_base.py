@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
@@ -181,7 +182,7 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         validation = None
         if not (X_val is None and y_val is None and sample_weight_val is None):
             validation = self._given_validation(
-                X_val, y_val, sample_weight_val, factor, X.dtype
+                X, X_val, y_val, sample_weight_val, factor
             )
         elif settings.stopping is not None:
             training, validation = self._split(
@@ -219,7 +220,8 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
             keeps_interrupted=settings.warm_start or partial,
         )
 
-    def _given_validation(self, X_val, y_val, sample_weight_val, factor, dtype):
+    def _given_validation(self, X, X_val, y_val, sample_weight_val, factor):
+        dtype, sparse_rows = X.dtype, issparse(X)
         if X_val is None or y_val is None:
             absent = "X_val" if X_val is None else "y_val"
             raise ValueError(
@@ -237,6 +239,8 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
             accept_sparse="csr",
             multi_output=True,
         )
+        if sparse_rows != issparse(X_val):  # an engine has rows of one kind
+            X_val = csr_array(X_val) if sparse_rows else X_val.toarray()
         targets = self._encode(y_val, "y_val", dtype)
         weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
         return _counting_rows(X_val, targets, weights, factor, "sample_weight_val")

@@ -5,7 +5,7 @@ runs the groups, on threads, processes or other machines.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from numbers import Integral
 from threading import Thread
@@ -257,6 +257,6 @@ def _train_group(tasks, size, report):
 
 def _train_alone(task):
     try:
-        return train(task)
+        return train(replace(task, keeps_interrupted=False))  # an interrupt ends it all
     except Exception as error:  # scored with error_score
         return error

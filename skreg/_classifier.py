@@ -34,7 +34,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         more for the output layer. Without hidden layers, a number holds for the
         output layer. The penalty is followed by its subgradient, which gives small
         weights, not exact zeros.
-    l2 : float or sequence of float, default=1e-4
+    l2 : float or sequence of float, default=1e-3
         Strength of the L2 penalty, ``l2 * sum(w**2)`` in the loss [2]_, as `l1`. It
         has neither a factor 1/2 nor a division by the number of rows: scikit-learn's
         ``alpha`` is ``2 * l2 * (rows in a batch)``. It equals weight decay under
@@ -162,7 +162,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         *,
         activation="relu",
         l1=0.0,
-        l2=1e-4,
+        l2=1e-3,
         dropout=0.0,
         optimizer="adam",
         learning_rate=None,
@@ -350,6 +350,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         if not goes_on:
             self._multilabel = multilabel
             self.classes_ = seen if classes is None else np.unique(classes)
+            if multilabel and not np.array_equal(self.classes_, seen):
+                raise ValueError(
+                    f"classes must be the numbers of the labels, {seen!r}, where a row "
+                    f"may have several, got {classes!r}."
+                )
             if len(self.classes_) < 2 and not multilabel:
                 name = "y" if classes is None else "classes"
                 raise ValueError(

@@ -185,13 +185,13 @@ def train(
     )
     updates = program.n_params * n_steps * epochs
     fused = sparse.issparse(data.X) and updates >= FUSED_UPDATES
-    program = replace(program, fused=fused)
+    program = replace(program, xla=xla, fused=fused)
     if dry and not xla:  # then there is one program for all sizes
         return None
     inputs = _fixed_inputs(networks, data, program, xla)
     state = _initial_state(networks, program, active=not dry)
     history = _History(len(networks), data.validation is not None, report)
-    interrupted = False
+    interrupted, at_epoch_end = False, state
     try:
         for segments in calls(epochs, n_steps, per_call):
             plan = training_batches(segments, data, batch_size, n_steps, n_slots)
@@ -200,15 +200,17 @@ def train(
                 of_noise = [(first_epoch + e, *steps) for e, *steps in segments]
                 plan["noise"] = dropout_noise(of_noise, shape, noise_seed, n_slots)
             plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
-            run = compiled(program, xla, inputs, plan, state)
+            run = compiled(program, inputs, plan, state)
             state, figures = run(inputs, plan, state)
             history.extend(segments, figures.numpy(), n_steps)
+            if segments[-1][-1] == n_steps:
+                at_epoch_end = state
             if not state.active.numpy().any():
                 break
     except KeyboardInterrupt:
         if not (interruptible and history.logs):
             raise
-        interrupted = True
+        interrupted, state = True, at_epoch_end
     return None if dry else _results(program, state, history, interrupted)
 
 

@@ -34,7 +34,7 @@ def train(task):
     if task.start is not None:
         set_weights(network, task.start.kernels, task.start.biases)
         _resume(trainer.optimizer, network, task.start.optimizer_state(tag))
-    watch = _Watch(task, network)
+    watch = _Watch(task, network, trainer.optimizer)
     batches = _Batches(task)
     interrupted = False
     try:
@@ -50,30 +50,44 @@ def train(task):
         if not (task.keeps_interrupted and watch.history):
             raise
         interrupted = True
-    state = [ops.convert_to_numpy(v) for v in _stateful(trainer.optimizer, network)]
-    watch.restore_best()
+    # A callback may have changed the weights at the end.
+    last = not interrupted and task.stopping is None
+    kernels, biases = get_weights(network) if last else watch.weights
     return Trained(
-        *get_weights(network),
+        kernels,
+        biases,
         watch.history,
         watch.best_epoch,
-        (tag, state),
+        (tag, watch.state),
         interrupted,
     )
 
 
-def _stateful(optimizer, network):
-    """What changes in training beside the weights: slots, counters, dropout's seeds."""
-    return [*optimizer.variables, *network.non_trainable_variables]
+def _state(optimizer, network):
+    """What changes in training beside the weights: slots, counters; dropout's seeds."""
+    slots = {v.path: ops.convert_to_numpy(v) for v in optimizer.variables}
+    # Keras numbers the seeds' paths, from network to network.
+    return slots, [ops.convert_to_numpy(v) for v in network.non_trainable_variables]
 
 
 def _resume(optimizer, network, state):
-    """Put back what another run left, but for the learning rate."""
-    variables = _stateful(optimizer, network)
-    if state is None or len(state) != len(variables):
+    """Put back what another run left, but for the learning rate.
+
+    Of an optimizer that is set in another way, and has other variables, nothing; nor of
+    dropout where there is another number of layers with it.
+    """
+    if state is None:
         return
-    for variable, value in zip(variables, state, strict=True):
-        if variable.name != "learning_rate":
-            variable.assign(value)
+    slots, seeds = state
+    variables = [v for v in optimizer.variables if v.name != "learning_rate"]
+    if all(
+        v.path in slots and slots[v.path].shape == tuple(v.shape) for v in variables
+    ):
+        for variable in variables:
+            variable.assign(slots[variable.path])
+    if len(seeds) == len(network.non_trainable_variables):
+        for variable, seed in zip(network.non_trainable_variables, seeds, strict=True):
+            variable.assign(seed)
 
 
 class _Batches(keras.utils.PyDataset):
@@ -142,14 +156,16 @@ class _Watch(keras.callbacks.Callback):
     without the penalty, and ``val_score`` among their logs.
     """
 
-    def __init__(self, task, network):
+    def __init__(self, task, network, optimizer):
         super().__init__()
         self._task = task
         self._network = network
+        self._optimizer = optimizer
         self._wait = 0
         self._best_loss = math.inf
-        self._best_weights = None
         self.best_epoch = 0
+        self.weights = None  # of the epoch to keep
+        self.state = None  # of the optimizer, where the training may go on
         self.history = {}
 
     def on_epoch_end(self, epoch, logs=None):
@@ -165,8 +181,10 @@ class _Watch(keras.callbacks.Callback):
         # Keras' own figure is in float32 whatever the network's dtype.
         total = self.history["data_loss"][-1] + self.history["penalty"][-1]
         self.history.setdefault("loss", []).append(total)
+        if self._task.keeps_interrupted:
+            self.state = _state(self._optimizer, self._network)
         if self._task.stopping is None:
-            self.best_epoch = epoch + 1
+            self.best_epoch, self.weights = epoch + 1, weights
         else:
             self._consider_stopping(epoch, logs["val_loss"], weights)
 
@@ -192,12 +210,7 @@ class _Watch(keras.callbacks.Callback):
         stopping = self._task.stopping
         self._wait = 0 if val_loss <= self._best_loss - stopping.tol else self._wait + 1
         if val_loss < self._best_loss or epoch == 0:
-            self._best_loss, self._best_weights = val_loss, weights
-            self.best_epoch = epoch + 1
+            self._best_loss = val_loss
+            self.best_epoch, self.weights = epoch + 1, weights
         if self._wait >= stopping.patience:
             self.model.stop_training = True
-
-    def restore_best(self):
-        """Give the network the weights of the best epoch, where one was sought."""
-        if self._best_weights is not None:
-            set_weights(self._network, *self._best_weights)

@@ -11,57 +11,76 @@ import tensorflow as tf
 
 def _times(into, kernels):
     """Products (K, B, n_out) of what goes into a layer with its kernels."""
-    if not isinstance(into, tf.SparseTensor):
-        return into @ kernels
-    n_networks, _, n_out = tf.unstack(tf.shape(kernels), num=3)
-    flat = tf.reshape(kernels, (-1, n_out))
-    product = tf.sparse.sparse_dense_matmul(into, flat)
-    return tf.reshape(product, (n_networks, -1, n_out))
+    if isinstance(into, tf.SparseTensor):
+        n_networks, _, n_out = tf.unstack(tf.shape(kernels), num=3)
+        flat = tf.reshape(kernels, (-1, n_out))
+        product = tf.sparse.sparse_dense_matmul(into, flat)
+        return tf.reshape(product, (n_networks, -1, n_out))
+    if isinstance(into, _Bare):
+        return into.rows @ kernels[:, :-1] + kernels[:, -1:]
+    return into @ kernels
 
 
 def _transposed_times(into, slope):
     """Products (K, n_in + 1, n_out) of what went into a layer with its slope."""
-    if not isinstance(into, tf.SparseTensor):
-        return tf.matmul(into, slope, transpose_a=True)
-    n_networks, _, n_out = tf.unstack(tf.shape(slope), num=3)
-    flat = tf.reshape(slope, (-1, n_out))
-    product = tf.sparse.sparse_dense_matmul(into, flat, adjoint_a=True)
-    return tf.reshape(product, (n_networks, -1, n_out))
+    if isinstance(into, tf.SparseTensor):
+        n_networks, _, n_out = tf.unstack(tf.shape(slope), num=3)
+        flat = tf.reshape(slope, (-1, n_out))
+        product = tf.sparse.sparse_dense_matmul(into, flat, adjoint_a=True)
+        return tf.reshape(product, (n_networks, -1, n_out))
+    if isinstance(into, _Bare):
+        product = tf.matmul(into.rows, slope, transpose_a=True)
+        of_biases = tf.reduce_sum(slope, axis=1, keepdims=True)
+        return tf.concat([product, of_biases], axis=1)
+    return tf.matmul(into, slope, transpose_a=True)
 
 
-def _with_ones(h):
-    """Append a column of ones, for the biases; sparse rows have one already."""
-    if isinstance(h, tf.SparseTensor):
+class _Bare(NamedTuple):
+    """Rows (K, B, n_in) without a column of ones.
+
+    One column more makes the product of large matrices much slower, where their width
+    is a power of two else; of small ones it saves an operation for the biases.
+    """
+
+    rows: tf.Tensor
+
+
+def _into(h, bare):
+    """What goes into a layer: rows, with a column of ones for the biases or without."""
+    if isinstance(h, tf.SparseTensor):  # that have one already
         return h
+    if bare:
+        return _Bare(h)
     return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
 
 
 class _Hidden(NamedTuple):
     """What a forward pass leaves of a hidden layer, for the way back."""
 
-    inputs: tf.Tensor  # (K, B, n_in + 1), the last column ones; may be sparse
+    inputs: tf.Tensor | tf.SparseTensor | _Bare
     before: tf.Tensor  # (K, B, n), what the activation was applied to
     after: tf.Tensor
     tape: tf.GradientTape  # from the one to the other
     drop: Callable  # dropout, which is linear: back through it goes the same way
 
 
-def forward(activation, kernels, h, drops=None):
+def forward(activation, kernels, h, drops=None, *, bare):
     """Push rows (K, B, n_in) forward, through dropout where there is any.
 
-    Returns the hidden layers, what goes into the output layer, and the logits.
+    `bare`: without a column of ones for the biases. Returns the hidden layers, what
+    goes into the output layer, and the logits.
     """
     drops = drops or [tf.identity] * len(kernels[:-1])
     hidden = []
     for kernel, drop in zip(kernels[:-1], drops, strict=True):
-        into = _with_ones(h)
+        into = _into(h, bare)
         z = _times(into, kernel)
         with tf.GradientTape() as tape:
             tape.watch(z)
             after = activation(z)
         hidden.append(_Hidden(into, z, after, tape, drop))
         h = drop(after)
-    into = _with_ones(h)
+    into = _into(h, bare)
     return hidden, into, _times(into, kernels[-1])
 
 
@@ -81,12 +100,19 @@ def dropouts(noise, widths, inputs):
     return [dropout(*layer) for layer in zip(noise, least, shares, strict=True)]
 
 
+def _back(into, slope, kernels):
+    """Slopes of a layer's rows, from those of what comes out."""
+    if isinstance(into, _Bare):
+        return tf.matmul(slope, kernels[:, :-1], transpose_b=True)
+    return tf.matmul(slope, kernels, transpose_b=True)[..., :-1]
+
+
 def backward(kernels, hidden, into, slope):
     """Gradients of the data loss in the kernels, from those in the logits."""
     gradients = [_transposed_times(into, slope)]
     for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
-        slope = tf.matmul(slope, kernel, transpose_b=True)[..., :-1]
-        slope = layer.drop(slope)
+        slope = layer.drop(_back(into, slope, kernel))
         slope = layer.tape.gradient(layer.after, layer.before, slope)
-        gradients.insert(0, _transposed_times(layer.inputs, slope))
+        into = layer.inputs
+        gradients.insert(0, _transposed_times(into, slope))
     return gradients

@@ -47,6 +47,8 @@ class Program:
     dtype : str
     dropout, stopping : bool
         Whether there is any.
+    xla : bool
+        Whether XLA compiles all of it.
     fused : bool
         Whether XLA compiles the update of the parameters, where it does not compile
         all: that pays where there are many of them.
@@ -60,6 +62,7 @@ class Program:
     dtype: str
     dropout: bool
     stopping: bool
+    xla: bool = False
     fused: bool = False
 
     @property
@@ -86,7 +89,7 @@ class State(NamedTuple):
     wait: tf.Tensor
 
 
-def compiled(program, xla, *arguments):
+def compiled(program, *arguments):
     """The compiled function for such arguments, from the cache or new.
 
     It is traced once for arrays of all sizes; XLA compiles it for each set of them.
@@ -94,13 +97,13 @@ def compiled(program, xla, *arguments):
     specs = tf.nest.map_structure(
         lambda a: tf.TensorSpec([None] * a.ndim, a.dtype), arguments
     )
-    layers = program.layers if xla else len(program.layers)
+    layers = program.layers if program.xla else len(program.layers)
     key = (replace(program, layers=layers), *tf.nest.flatten(specs))
     with _programs_lock:
         if key not in _programs:
-            body = partial(_run, program, xla)
+            body = partial(_run, program)
             _programs[key] = tf.function(
-                body, input_signature=specs, jit_compile=xla, autograph=False
+                body, input_signature=specs, jit_compile=program.xla, autograph=False
             )
         _programs.move_to_end(key)
         if len(_programs) > PROGRAMS:
@@ -112,14 +115,14 @@ _programs = OrderedDict()
 _programs_lock = threading.Lock()
 
 
-def _run(program, xla, inputs, plan, state):
+def _run(program, inputs, plan, state):
     """Train through the segments of a plan: this is what gets compiled.
 
     Returns the state and, for every segment, the figures (n_segments, K, columns).
     """
     figures = tf.TensorArray(program.dtype, tf.shape(plan["bounds"])[0])
     sizes = program.layers
-    if not xla:  # one program serves all sizes
+    if not program.xla:  # one program serves all sizes
         sizes = tf.unstack(inputs["layers"], len(sizes))
         sizes = [tf.unstack(size, 2) for size in sizes]
 
@@ -163,7 +166,9 @@ def _steps(program, sizes, inputs, plan, state, first, last):
         if program.dropout:
             widths = [n_out for _, n_out in sizes[:-1]]
             drops = dropouts(tf.gather(plan["noise"], t), widths, inputs)
-        hidden, into, logits = forward(program.activation, kernels, x, drops)
+        hidden, into, logits = forward(
+            program.activation, kernels, x, drops, bare=not program.xla
+        )
         with tf.GradientTape() as tape:
             tape.watch(logits)
             row_losses = program.row_losses(targets, logits)
@@ -299,7 +304,7 @@ def _validate(program, sizes, inputs, state, ends):
 
     def one_chunk(c, sums):
         x, targets, weight, score_weight = _gather(sizes, inputs, validation, c)
-        _, _, logits = forward(program.activation, kernels, x)
+        _, _, logits = forward(program.activation, kernels, x, bare=not program.xla)
         losses = weight * program.row_losses(targets, logits)
         scores = program.score(targets, logits, score_weight)
         return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], 2), axis=1)

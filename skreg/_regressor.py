@@ -34,7 +34,7 @@ default="squared_error"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
     l1 : float or sequence of float, default=0.0
         Strength of the L1 penalty, as of `RegularizedMLPClassifier`.
-    l2 : float or sequence of float, default=1e-4
+    l2 : float or sequence of float, default=1e-3
         Strength of the L2 penalty, as of `RegularizedMLPClassifier`. Without hidden
         layers, and with "squared_error", ``n_samples * n_outputs * l2`` is the
         ``alpha`` of `sklearn.linear_model.Ridge`.
@@ -148,7 +148,7 @@ default="squared_error"
         loss="squared_error",
         activation="relu",
         l1=0.0,
-        l2=1e-4,
+        l2=1e-3,
         dropout=0.0,
         optimizer="adam",
         learning_rate=None,
@@ -247,6 +247,11 @@ default="squared_error"
         n_outputs = 1 if np.ndim(y) == 1 else y.shape[1]
         if not goes_on:
             self._n_outputs = n_outputs
+        elif self._loss()[0].activation != self._architecture.output_activation:
+            raise ValueError(
+                "loss must not change to or from 'poisson' where training goes on, got "
+                f"{self.loss!r}."
+            )
         if n_outputs != self._n_outputs:
             raise ValueError(
                 f"y must have {self._n_outputs} output(s), as before, got {n_outputs}."

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from problems import the_problem
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
@@ -121,3 +122,38 @@ def in_new_process():
         return done.stdout
 
     return run
+
+
+@pytest.fixture(params=["compiled", "keras"])
+def engine(request):
+    return request.param
+
+
+# A fit with Keras takes long: most tests leave out the regressor there, which differs
+# from the classifier in the loss alone, and some have no need of Keras.
+THREE = [("classifier", "compiled"), ("classifier", "keras"), ("regressor", "compiled")]
+
+
+@pytest.fixture(params=THREE, ids="-".join)
+def problem(request):
+    return the_problem(request, *request.param)
+
+
+@pytest.fixture(params=[*THREE, ("regressor", "keras")], ids="-".join)
+def any_problem(request):
+    return the_problem(request, *request.param)
+
+
+@pytest.fixture(params=["classifier", "regressor"])
+def compiled(request):
+    return the_problem(request, request.param, "compiled")
+
+
+@pytest.fixture(params=["compiled", "keras"])
+def classifier(request):
+    return the_problem(request, "classifier", request.param)
+
+
+@pytest.fixture
+def regressor(request):
+    return the_problem(request, "regressor", "compiled")

@@ -116,7 +116,7 @@ def test_few_rows_are_split_all_the_same(mlp, y):
 
 
 def test_single_rows_of_every_class_cannot_be_split(mlp):
-    with pytest.raises(ValueError, match="early_stopping needs two rows or more, of one"):
+    with pytest.raises(ValueError, match="early_stopping needs two rows or more"):
         mlp(early_stopping=True).fit(np.eye(3), [0, 1, 2])
 
 

@@ -1,0 +1,61 @@
+"""Rows and estimators for the tests of training that goes on, and what it came to."""
+
+import numpy as np
+from sklearn.base import is_classifier
+
+
+class Problem:
+    """Rows, and estimators for them that all have the same parameters."""
+
+    def __init__(self, factory, X, y, **defaults):
+        self.factory, self.X, self.y, self.defaults = factory, X, y, defaults
+        self.classes = {}
+        if is_classifier(factory()):
+            self.classes = {"classes": np.unique(y)}
+
+    def make(self, **params):
+        return self.factory(**{**self.defaults, **params})
+
+    def fit(self, est, **fit_params):
+        return est.fit(self.X, self.y, **fit_params)
+
+    def warm(self, est, epochs, **params):
+        """Go on for so many epochs."""
+        est.set_params(warm_start=True, epochs=epochs, **params)
+        return self.fit(est)
+
+    def partial(self, est, n_calls=1):
+        for _ in range(n_calls):
+            est.partial_fit(self.X, self.y, **self.classes)
+        return est
+
+
+def the_problem(request, name, engine):
+    factory, data = {
+        "classifier": ("mlp", "iris"),
+        "regressor": ("mlr", "diabetes"),
+    }[name]
+    X, y = request.getfixturevalue(data)
+    return Problem(request.getfixturevalue(factory), X[:70], y[:70], engine=engine)
+
+
+def arrays(est):
+    return est.coefs_ + est.intercepts_
+
+
+def assert_same(ours, theirs, atol=1e-9):
+    """Two trainings have come to the same."""
+    for a, b in zip(arrays(ours), arrays(theirs), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=atol, atol=atol)
+    assert ours.history_.keys() == theirs.history_.keys()
+    for name, figures in theirs.history_.items():
+        np.testing.assert_allclose(ours.history_[name], figures, rtol=atol, atol=atol)
+    assert ours.loss_curve_ == ours.history_["loss"]
+    assert ours.n_iter_ == theirs.n_iter_ == len(ours.loss_curve_)
+    assert ours.best_epoch_ == theirs.best_epoch_
+
+
+def differ(ours, theirs):
+    pairs = zip(arrays(ours), arrays(theirs), strict=True)
+    return not all(np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in pairs)

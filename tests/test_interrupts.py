@@ -1,0 +1,126 @@
+"""Ctrl-C while networks are trained, which must not cost what a user would keep."""
+
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from problems import arrays, assert_same
+
+from skreg import BatchedGridSearchCV, _engine
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C in an epoch, counted from 1: in its midst, or when it has ended."""
+
+    def __init__(self, epoch, midst=False):
+        super().__init__()
+        self.at, self.midst = epoch - 1, midst
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.midst and self.epoch == self.at and batch == 1:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self.midst and epoch == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Call something with a Ctrl-C in one of its epochs, which have three steps."""
+
+    def calls(at, midst):
+        original = _engine.calls
+        n_before = 2 * at - midst  # the epochs are cut in two
+
+        def ending(*args):
+            for i, segments in enumerate(original(*args)):
+                if i == n_before:
+                    raise KeyboardInterrupt
+                yield segments
+            raise KeyboardInterrupt
+
+        return ending
+
+    def run(est, call, *, epoch, midst=False):
+        callbacks = est.callbacks
+        if est.engine == "keras":
+            est.callbacks = [Interrupt(epoch, midst)]
+        with monkeypatch.context() as patch:
+            patch.setattr(_engine, "MOST_STEPS_PER_CALL", 2)
+            patch.setattr(_engine, "calls", calls(epoch, midst))
+            with pytest.raises(KeyboardInterrupt):
+                call(est)
+        est.callbacks = callbacks
+
+    return run
+
+
+def test_an_interrupt_leaves_a_plain_fit_as_it_was(problem, interrupted):
+    est = problem.make(epochs=4)
+    interrupted(est, problem.fit, epoch=3, midst=True)
+    assert vars(est).keys() == est.get_params().keys()
+    problem.fit(est)
+    before = pickle.dumps(est)
+    interrupted(est, problem.fit, epoch=3)
+    assert pickle.dumps(est) == before
+
+
+@pytest.mark.parametrize("midst", [False, True])
+def test_a_warm_start_keeps_the_epochs_run_and_goes_on(any_problem, interrupted, midst):
+    problem = any_problem
+    whole = problem.fit(problem.make(epochs=6, dropout=0.3))
+    est = problem.make(epochs=5, dropout=0.3, warm_start=True)
+    interrupted(est, problem.fit, epoch=2 + midst, midst=midst)
+    assert est.n_iter_ == est.best_epoch_ == 2
+    np.testing.assert_allclose(est.loss_curve_, whole.loss_curve_[:2])
+    interrupted(est, problem.fit, epoch=3)
+    assert est.n_iter_ == 5
+    assert_same(problem.warm(est, 1), whole)
+
+
+def test_an_interrupt_before_an_epoch_has_ended_leaves_it_as_it_was(
+    problem, interrupted
+):
+    est = problem.make(epochs=2, warm_start=True)
+    interrupted(est, problem.fit, epoch=1, midst=True)
+    assert vars(est).keys() == est.get_params().keys()
+    problem.fit(est)
+    before = pickle.dumps(est)
+    for call in (problem.fit, problem.partial):
+        interrupted(est, call, epoch=1, midst=True)
+        assert pickle.dumps(est) == before
+
+
+def test_partial_fit_keeps_an_epoch_that_has_ended(problem, interrupted):
+    whole = problem.fit(problem.make(epochs=2, dropout=0.3))
+    est = problem.make(dropout=0.3)
+    interrupted(est, problem.partial, epoch=1)
+    assert est.n_iter_ == 1
+    assert_same(problem.partial(est), whole)
+
+
+def test_early_stopping_keeps_the_best_of_the_epochs_run(
+    mlp, iris, engine, interrupted
+):
+    X, y = iris
+    params = {"early_stopping": True, "learning_rate": 0.02, "batch_size": 30}
+    rising = {"X_val": X, "y_val": (y + 1) % 3}  # the better the fit, the worse
+    first = mlp(engine=engine, **params, epochs=1).fit(X, y, **rising)
+    est = mlp(engine=engine, warm_start=True, **params, epochs=8)
+    interrupted(est, lambda est: est.fit(X, y, **rising), epoch=3)
+    assert (est.n_iter_, est.best_epoch_) == (3, 1)
+    for a, b in zip(arrays(est), arrays(first), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_search_is_interrupted_where_a_fit_would_keep_its_epochs(mlp, iris):
+    est = mlp(warm_start=True, epochs=3, callbacks=[Interrupt(1)])
+    search = BatchedGridSearchCV(est, {"l2": [0.0, 0.1]}, cv=2, n_jobs=1)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*iris)
+    assert not hasattr(search, "cv_results_")

@@ -1,0 +1,477 @@
+"""Sparse rows train the networks that the same rows train when they are dense."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import is_classifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skreg import BatchedGridSearchCV, _engine, _keras_loop
+
+FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
+CONTAINERS = [
+    getattr(sparse, f"{name}_{kind}")
+    for name in FORMATS
+    for kind in ("array", "matrix")
+]
+PROBLEMS = ["two classes", "three classes", "labels", "number", "numbers"]
+
+
+@pytest.fixture(params=["compiled", "keras"])
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Dense rows, four in five entries 0; two rows and a column are 0 throughout.
+
+    No multiple of a batch of 32.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(70, 12)) * (rng.random((70, 12)) < 0.2)
+    X[[3, 40]] = 0
+    X[:, 5] = 0
+    X.setflags(write=False)
+    return X
+
+
+def targets(problem, X):
+    total = X.sum(axis=1)
+    if problem == "two classes":
+        return (total > 0).astype(int)
+    if problem == "three classes":
+        return np.digitize(total, [-0.5, 0.5])
+    if problem == "labels":
+        return np.column_stack([total > 0, X[:, 0] != 0, X[:, 1] >= 0]).astype(int)
+    if problem == "number":
+        return 100 + 30 * total
+    return np.column_stack([100 + 30 * total, -total])
+
+
+@pytest.fixture
+def make(mlp, mlr):
+    """An estimator for a problem."""
+
+    def of(problem, *args, **params):
+        return (mlr if "number" in problem else mlp)(*args, **params)
+
+    return of
+
+
+def read_only(X):
+    """A CSR matrix of the rows that nobody may write to."""
+    X = sparse.csr_array(X)
+    for part in (X.data, X.indices, X.indptr):
+        part.setflags(write=False)
+    return X
+
+
+def outputs(est, X):
+    return est.predict_proba(X) if is_classifier(est) else est.predict(X)
+
+
+def assert_same(ours, theirs, X, atol=1e-9):
+    """Two fits agree, and predict alike on dense and on sparse rows."""
+    given = zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    )
+    for a, b in given:
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=atol, atol=atol)
+    assert ours.history_.keys() == theirs.history_.keys()
+    for name, figures in theirs.history_.items():
+        np.testing.assert_allclose(ours.history_[name], figures, rtol=atol, atol=atol)
+    assert ours.best_epoch_ == theirs.best_epoch_
+    expected = outputs(theirs, X)
+    for given in (X, sparse.csr_array(X)):
+        np.testing.assert_allclose(outputs(ours, given), expected, rtol=atol, atol=atol)
+
+
+DROPOUT = {"hidden_layer_sizes": (6, 4), "dropout": [0.2, 0.5], "l1": 0.01}
+LINEAR = {"hidden_layer_sizes": (), "l2": 0.1, "shuffle": False, "batch_size": 1000}
+STOPPING = {"early_stopping": True, "n_iter_no_change": 1, "batch_size": 16}
+
+
+@pytest.mark.parametrize(
+    ("engine", "problem", "params"),
+    [
+        *(("compiled", problem, DROPOUT) for problem in PROBLEMS),
+        ("compiled", "two classes", LINEAR),
+        ("compiled", "numbers", LINEAR),
+        ("compiled", "three classes", STOPPING),
+        ("compiled", "number", STOPPING),
+        ("keras", "two classes", STOPPING),
+        ("keras", "three classes", DROPOUT),
+        ("keras", "labels", LINEAR),
+        ("keras", "number", DROPOUT),
+        ("keras", "numbers", STOPPING),
+    ],
+)
+def test_the_fit_is_that_of_the_dense_rows(make, rows, engine, problem, params):
+    y = targets(problem, rows)
+    params = {**params, "engine": engine, "epochs": 3, "learning_rate": 0.02}
+    dense = make(problem, **params).fit(rows, y)
+    ours = make(problem, **params).fit(read_only(rows), y)
+    assert_same(ours, dense, rows)
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
+def test_every_format_is_taken(mlp, rows, container):
+    y = targets("two classes", rows)
+    X = container(rows)
+    est = mlp(dropout=0.3).fit(X, y)
+    assert_same(est, mlp(dropout=0.3).fit(rows, y), rows)
+    np.testing.assert_array_equal(est.predict(X), est.predict(rows))
+
+
+@pytest.mark.parametrize("container", [sparse.csc_matrix, sparse.coo_array])
+def test_other_formats_with_keras(mlp, rows, container):
+    y = targets("two classes", rows)
+    ours = mlp(engine="keras").fit(container(rows), y)
+    assert_same(ours, mlp(engine="keras").fit(rows, y), rows)
+
+
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
+def test_indices_may_be_of_64_bits(mlp, rows, engine, container):
+    y = targets("two classes", rows)
+    X = container(rows)
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    ours = mlp(engine=engine).fit(X, y)
+    assert X.indices.dtype == X.indptr.dtype == np.int64
+    assert_same(ours, mlp(engine=engine).fit(rows, y), rows)
+    np.testing.assert_array_equal(ours.predict(X), ours.predict(rows))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.bool_, np.uint8, np.int64])
+def test_values_of_other_types(mlp, rows, engine, dtype):
+    y = targets("two classes", rows)
+    X = (10 * np.abs(rows)).astype(dtype)
+    ours = mlp(engine=engine).fit(sparse.csr_array(X), y)
+    trained_in = np.float32 if dtype is np.float32 else np.float64
+    assert {w.dtype for w in ours.coefs_ + ours.intercepts_} == {np.dtype(trained_in)}
+    atol = 1e-5 if dtype is np.float32 else 1e-9
+    assert_same(ours, mlp(engine=engine).fit(X, y), X, atol)
+
+
+@pytest.mark.parametrize("problem", ["two classes", "number"])
+def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
+    y = targets(problem, rows)
+    weight = np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
+    counts = weight > 0
+    params = {"engine": engine, "early_stopping": True, "epochs": 3}
+    ours = make(problem, **params).fit(read_only(rows), y, weight)
+    assert_same(ours, make(problem, **params).fit(rows, y, weight), rows)
+    without = make(problem, **params)
+    without.fit(read_only(rows[counts]), y[counts], weight[counts])
+    assert_same(ours, without, rows)
+
+
+@pytest.mark.parametrize("problem", ["three classes", "numbers"])
+def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
+    # In several chunks, the last of them ragged.
+    monkeypatch.setattr("skreg._batches.VALIDATION_BATCH", 8)
+    monkeypatch.setattr(_keras_loop, "_CHUNK", 8)
+    y = targets(problem, rows)
+    weight = np.random.default_rng(1).integers(0, 3, 30)
+
+    def fit(container):
+        est = make(problem, engine=engine, early_stopping=True, epochs=4, dropout=0.2)
+        validation = {"X_val": container(rows[40:]), "y_val": y[40:]}
+        validation["sample_weight_val"] = weight
+        return est.fit(container(rows[:40]), y[:40], **validation)
+
+    ours = fit(read_only)
+    assert "val_loss" in ours.history_
+    assert_same(ours, fit(np.asarray), rows)
+
+
+def test_validation_rows_may_be_dense_beside_sparse_ones(mlp, rows, engine):
+    X, y = rows[:40], targets("two classes", rows)
+    validation = {"X_val": rows[40:], "y_val": y[40:]}
+    ours = mlp(engine=engine).fit(read_only(X), y[:40], **validation)
+    assert_same(ours, mlp(engine=engine).fit(X, y[:40], **validation), rows)
+
+
+def test_validation_rows_may_be_sparse_beside_dense_ones(mlp, rows, engine):
+    X, y = rows[:40], targets("two classes", rows)
+    sparse_rows = {"X_val": read_only(rows[40:]), "y_val": y[40:]}
+    ours = mlp(engine=engine).fit(X, y[:40], **sparse_rows)
+    dense = {"X_val": rows[40:], "y_val": y[40:]}
+    assert_same(ours, mlp(engine=engine).fit(X, y[:40], **dense), rows)
+
+
+def test_batches_of_empty_rows_move_the_biases_alone(mlp, rows, engine):
+    X, y = rows.copy(), targets("two classes", rows)
+    X[:40] = 0  # the first two batches
+    est = mlp(batch_size=20, shuffle=False, engine=engine)
+    ours = est.fit(read_only(X), y)
+    assert_same(ours, mlp(batch_size=20, shuffle=False, engine=engine).fit(X, y), X)
+
+
+def test_a_matrix_without_entries(mlp, rows, engine):
+    X, y = np.zeros_like(rows), targets("two classes", rows)
+    given = read_only(X)
+    assert given.nnz == 0
+    ours = mlp((), engine=engine, l2=0.0).fit(given, y)
+    assert_same(ours, mlp((), engine=engine, l2=0.0).fit(X, y), X)
+
+
+def unsorted(X):
+    """Columns of every row in falling order."""
+    X = sparse.csr_matrix(X)
+    for start, stop in zip(X.indptr, X.indptr[1:], strict=False):
+        X.indices[start:stop] = X.indices[start:stop][::-1].copy()
+        X.data[start:stop] = X.data[start:stop][::-1].copy()
+    X.has_sorted_indices = False
+    return X
+
+
+def duplicated(X):
+    """Every entry in three parts, which add up to it."""
+    X = sparse.coo_array(X)
+    row, column = (np.tile(numbers, 3) for numbers in X.coords)
+    values = np.concatenate([0.5 * X.data, 0.25 * X.data, 0.25 * X.data])
+    return sparse.coo_array((values, (row, column)), X.shape)
+
+
+def duplicated_csr(X):
+    """The same in rows, where nothing has added the parts up."""
+    X = sparse.csr_array(X)
+    values, columns = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2)
+    return sparse.csr_array((values, columns, 2 * X.indptr), X.shape)
+
+
+def explicit(X):
+    """Every entry that is 0 is there all the same."""
+    n_rows, n_columns = X.shape
+    columns = np.tile(np.arange(n_columns), n_rows)
+    indptr = np.arange(n_rows + 1) * n_columns
+    return sparse.csr_array((X.ravel().copy(), columns, indptr), X.shape)
+
+
+@pytest.mark.parametrize("given", [unsorted, duplicated, duplicated_csr, explicit])
+def test_the_form_of_the_entries_does_not_matter(mlp, rows, engine, given):
+    X, y = given(rows), targets("two classes", rows)
+    np.testing.assert_allclose(X.toarray(), rows)
+    params = {"engine": engine, "dropout": 0.3, "early_stopping": True}
+    assert_same(mlp(**params).fit(X, y), mlp(**params).fit(rows, y), rows)
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
+def test_the_given_matrix_is_left_alone(mlp, rows, container):
+    X, y = container(rows), targets("two classes", rows)
+    before = {name: np.copy(part) for name, part in arrays(X).items()}
+    est = mlp(early_stopping=True).fit(X, y, X_val=X, y_val=y)
+    est.predict(X)
+    assert arrays(X).keys() == before.keys()
+    for name, part in arrays(X).items():
+        np.testing.assert_array_equal(part, before[name])
+
+
+def arrays(X):
+    """What a sparse matrix is made of."""
+    if X.format == "dok":
+        return {"items": np.array(sorted(X.items()), dtype=object)}
+    names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
+    return {name: getattr(X, name) for name in names if hasattr(X, name)}
+
+
+def test_unsorted_indices_stay_unsorted(mlp, rows, engine):
+    X, y = unsorted(rows), targets("two classes", rows)
+    before = X.indices.copy(), X.data.copy()
+    mlp(engine=engine).fit(X, y, X_val=X, y_val=y).predict(X)
+    np.testing.assert_array_equal(X.indices, before[0])
+    np.testing.assert_array_equal(X.data, before[1])
+
+
+@pytest.fixture
+def dense_shapes(rows, monkeypatch):
+    """Shapes of all dense arrays that are made of sparse rows from now on."""
+    shapes = []
+
+    def recording(original):
+        def recorded(self, *args, **kwargs):
+            if self.shape[1] == rows.shape[1]:  # else targets, in scikit-learn
+                shapes.append(self.shape)
+            return original(self, *args, **kwargs)
+
+        return recorded
+
+    for container in CONTAINERS:
+        for name in ("toarray", "todense"):
+            original = recording(getattr(container, name))
+            monkeypatch.setattr(container, name, original)
+    return shapes
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_compiled_engine_makes_no_dense_array(make, rows, problem, dense_shapes):
+    X, y = sparse.csc_matrix(rows), targets(problem, rows)
+    weight = np.arange(len(y)) % 3
+    est = make(problem, dropout=0.3, early_stopping=True, engine="compiled")
+    est.fit(X, y, weight)
+    est.set_params(warm_start=True).fit(X, y, X_val=X[:9], y_val=y[:9])
+    outputs(est, X)
+    assert dense_shapes == []
+
+
+def test_rows_that_would_not_fit_the_memory(mlp):
+    # As a dense array 80 GB.
+    n_rows, n_columns = 10_000, 1_000_000
+    rng = np.random.default_rng(0)
+    columns = rng.integers(n_columns, size=3 * n_rows)
+    columns[::3] = y = np.arange(n_rows) % 2
+    indptr = np.arange(0, 3 * n_rows + 1, 3)
+    X = sparse.csr_array((np.ones(3 * n_rows), columns, indptr), (n_rows, n_columns))
+    est = mlp((), batch_size=1000, epochs=1, learning_rate=0.1).fit(X, y)
+    assert est.score(X, y) > 0.99
+
+
+def test_the_keras_engine_makes_one_batch_dense_at_a_time(
+    mlp, rows, dense_shapes, monkeypatch
+):
+    monkeypatch.setattr(_keras_loop, "_CHUNK", 8)
+    X, y = read_only(rows[:50]), targets("two classes", rows)
+    X_val = read_only(rows[50:])
+    est = mlp(engine="keras", batch_size=15, epochs=2)
+    est.fit(X, y[:50], X_val=X_val, y_val=y[50:])
+    est.predict(X)
+    # Batches, and chunks of validation rows. Keras may look at some twice.
+    assert set(dense_shapes) == {(n, 12) for n in (15, 5, 8, 4)}
+    assert dense_shapes.count((8, 12)) == 2 * 2
+    assert dense_shapes.count((4, 12)) == 2
+
+
+@pytest.fixture
+def n_calls(monkeypatch):
+    """How often the compiled function was called, in a list of one number."""
+    count = [0]
+    original = _engine.compiled
+
+    def counting(*args):
+        count[0] += 1
+        return original(*args)
+
+    monkeypatch.setattr(_engine, "compiled", counting)
+    return count
+
+
+@pytest.mark.parametrize("problem", ["three classes", "number"])
+def test_how_epochs_are_cut_into_calls_does_not_matter(
+    make, rows, problem, n_calls, monkeypatch
+):
+    X, y = read_only(rows), targets(problem, rows)
+    est = make(problem, (6, 4), dropout=0.3, early_stopping=True, epochs=4)
+    est.set_params(batch_size=10, validation_fraction=0.2)
+    est.fit(X, y)
+    assert n_calls == [1]
+    expected, history = est.coefs_ + est.intercepts_, est.history_
+    steps = 6 * est.n_iter_
+    seen = set()
+    # An entry has 24 bytes, of which a batch of 10 rows takes some 800.
+    for name, value in [
+        ("CALL_BYTES", 1),
+        ("CALL_BYTES", 4_000),
+        ("CALL_BYTES", 20_000),
+        ("MOST_STEPS_PER_CALL", 4),
+    ]:
+        n_calls[0] = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(_engine, name, value)
+            est.fit(X, y)
+        seen.add(n_calls[0])
+        for a, b in zip(est.coefs_ + est.intercepts_, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+        for figure, figures in history.items():
+            np.testing.assert_allclose(est.history_[figure], figures, rtol=1e-12)
+    assert max(seen) == steps
+    assert len(seen) > 2
+
+
+# Several networks at once.
+
+STRENGTHS = {"l1": [0.0, 1e-2], "dropout": [0.0, 0.4], "learning_rate": [1e-3, 1e-2]}
+
+
+@pytest.fixture
+def both(assert_same_results):
+    """Run a search of ours and scikit-learn's, and compare; returns ours."""
+
+    def run(estimator, grid, X, y, **options):
+        options = {"cv": 3, "scoring": "neg_log_loss", **options}
+        searches = [
+            search(estimator, grid, error_score="raise", **options).fit(X, y)
+            for search in (BatchedGridSearchCV, GridSearchCV)
+        ]
+        assert_same_results(*searches)
+        return searches[0]
+
+    return run
+
+
+@pytest.mark.parametrize("problem", ["two classes", "three classes", "number"])
+def test_a_search_gives_the_scores_of_grid_search_cv(
+    both, make, rows, problem, dense_shapes
+):
+    X, y = read_only(rows), targets(problem, rows)
+    options = {"scoring": "r2"} if problem == "number" else {}
+    est = make(problem, (6, 4), batch_size=9, epochs=3)
+    search = both(est, STRENGTHS, X, y, return_train_score=True, **options)
+    assert len(set(search.cv_results_["mean_test_score"])) == 8
+    assert dense_shapes == []
+
+
+def test_networks_of_unequal_rows_share_a_step(both, mlp, rows):
+    numbers = np.arange(70)
+    # Steps of a fold: 3, 4, 7; and the last batches are ragged.
+    cv = [(numbers[:n], numbers[n:]) for n in (21, 37, 62)]
+    est = mlp(batch_size=10, epochs=3)
+    both(est, STRENGTHS, sparse.csc_matrix(rows), targets("two classes", rows), cv=cv)
+
+
+def test_a_pipeline_from_text(both, mlp):
+    rng = np.random.default_rng(0)
+    # Some words are so rare that not every fold has them.
+    words = [f"word{i}" for i in range(30)]
+    share = 1 / np.arange(1, 31)
+    share /= share.sum()
+    texts = [" ".join(rng.choice(words, 6, p=share)) for _ in range(60)]
+    y = np.array(["word2" in text.split() for text in texts])
+    vocabularies = {
+        len(TfidfVectorizer().fit(texts[:start] + texts[start + 20 :]).vocabulary_)
+        for start in (0, 20, 40)
+    }
+    assert len(vocabularies) > 1
+    pipeline = make_pipeline(TfidfVectorizer(), mlp((6,), batch_size=16))
+    grid = {f"regularizedmlpclassifier__{k}": v for k, v in STRENGTHS.items()}
+    search = both(pipeline, grid, texts, y)
+    assert search.predict(texts).shape == (60,)
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(("value", "named"), [(np.nan, "NaN"), (np.inf, "infinity")])
+def test_entries_must_be_numbers(mlp, rows, engine, value, named):
+    y = targets("two classes", rows)
+    X, bad = read_only(rows), sparse.csr_array(rows)
+    bad.data[7] = value
+    est = mlp(engine=engine)
+    with pytest.raises(ValueError, match=f"Input X contains {named}"):
+        est.fit(bad, y)
+    assert not hasattr(est, "coefs_")
+    with pytest.raises(ValueError, match=f"Input X_val contains {named}"):
+        est.fit(X, y, X_val=bad, y_val=y)
+
+
+def test_prediction_refuses_what_fit_refuses(mlp, rows):
+    est = mlp().fit(read_only(rows), targets("two classes", rows))
+    bad = sparse.csr_array(rows)
+    bad.data[7] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        est.predict(bad)
+    with pytest.raises(ValueError, match="X has 11 features, but Regularized"):
+        est.predict(sparse.csr_array(rows[:, 1:]))
