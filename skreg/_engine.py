@@ -32,12 +32,11 @@ from skreg._program import (
     compiled,
 )
 
-# XLA saves some 80 microseconds a step, and takes half a second longer to compile, anew
-# for every set of shapes; without it one program serves all shapes. So it pays where
-# there are many steps, and where a step is not long anyway from large matrices.
-# The rule looks at one network alone, so that K of them compute what one computes.
+# XLA saves some 80 microseconds a step, or a third of a long one, and takes half a
+# second longer to compile, anew for every set of shapes; without it one program serves
+# all shapes. So it pays where there are many steps. The rule looks at one network
+# alone, so that K of them compute what one computes.
 XLA_STEPS = 500
-XLA_FLOPS_PER_STEP = 5e7
 # There is no XLA for sparse rows, whose many columns make many parameters: to compile
 # the update of these pays from so many times steps on.
 FUSED_UPDATES = 3e7
@@ -51,6 +50,8 @@ CALL_SECONDS = 0.7
 MOST_STEPS_PER_CALL = 8192
 # XLA's arrays are padded to so many bytes of X and steps at least: see `padded_size`.
 LEAST_BYTES = 1 << 21
+# Large X are not padded, which would be to copy them.
+MOST_PADDED_BYTES = 1 << 26
 LEAST_STEPS = 1024
 # Bytes that a call may take along of dropout noise, and of sparse rows.
 CALL_BYTES = 1 << 26
@@ -224,7 +225,7 @@ def _plan(program, X, batch_size, n_steps, epochs, n_networks):
         entry_bytes = n_networks * batch_size * per_row * (16 + X.dtype.itemsize)
     flops = 6 * batch_size * (wide + sum(others))
     total = n_steps * epochs
-    xla = total >= XLA_STEPS and flops <= XLA_FLOPS_PER_STEP and not entry_bytes
+    xla = total >= XLA_STEPS and not entry_bytes
     if not xla:
         flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
@@ -256,7 +257,7 @@ def _fixed_inputs(networks, data, program, xla):
     }
     if not sparse.issparse(data.X):  # else a call brings the entries of its rows
         inputs["X"] = data.X
-    if xla:
+    if xla and data.X.nbytes <= MOST_PADDED_BYTES:
         n_rows = padded_size(len(data.X), LEAST_BYTES // data.X[0].nbytes)
         for name in ("X", "rest"):
             inputs[name] = pad_rows(inputs[name], n_rows)
