@@ -37,9 +37,6 @@ from skreg._program import (
 # all shapes. So it pays where there are many steps. The rule looks at one network
 # alone, so that K of them compute what one computes.
 XLA_STEPS = 500
-# There is no XLA for sparse rows, whose many columns make many parameters: to compile
-# the update of these pays from so many times steps on.
-FUSED_UPDATES = 3e7
 # A call should last a second at most, so that an interrupt is heard. The estimate:
 # a fixed cost a step, and a rate that two cores reach in float64; without XLA, the
 # update of a parameter takes as long as that many operations.
@@ -184,9 +181,7 @@ def train(
     xla, per_call, n_slots = _plan(
         program, data.X, batch_size, n_steps, epochs, len(networks)
     )
-    updates = program.n_params * n_steps * epochs
-    fused = sparse.issparse(data.X) and updates >= FUSED_UPDATES
-    program = replace(program, xla=xla, fused=fused)
+    program = replace(program, xla=xla, lone=len(networks) == 1 and not xla)
     if dry and not xla:  # then there is one program for all sizes
         return None
     inputs = _fixed_inputs(networks, data, program, xla)

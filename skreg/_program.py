@@ -49,9 +49,9 @@ class Program:
         Whether there is any.
     xla : bool
         Whether XLA compiles all of it.
-    fused : bool
-        Whether XLA compiles the update of the parameters, where it does not compile
-        all: that pays where there are many of them.
+    lone : bool
+        Whether there is one network only, without XLA: it moves in every step, and
+        needs no selection, which is an operation over all parameters.
     """
 
     layers: tuple
@@ -63,7 +63,7 @@ class Program:
     dropout: bool
     stopping: bool
     xla: bool = False
-    fused: bool = False
+    lone: bool = False
 
     @property
     def n_params(self):
@@ -147,16 +147,11 @@ def _run(program, inputs, plan, state):
 def _steps(program, sizes, inputs, plan, state, first, last):
     """Gradient steps from first to last; the sums of rows, data loss and penalty."""
     nothing = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
-    update = {name: inputs[name] for name in ("hyper", "l1", "l2", "ones")}
-    move, absorb = partial(_move, program.rule), partial(_absorb, program.rule)
-    if program.fused:
-        move, absorb = (
-            tf.function(part, jit_compile=True, autograph=False)
-            for part in (move, absorb)
-        )
+    move = partial(_move, program.rule, inputs["hyper"])
 
     def one_step(t, moved, state, sums):
-        state = move(update["hyper"], state, moved)
+        if program.xla:
+            state = move(state, moved)
         count = tf.gather(plan["counts"], t)
         x, targets, weight, _ = _gather(sizes, inputs, plan, t)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
@@ -175,7 +170,10 @@ def _steps(program, sizes, inputs, plan, state, first, last):
         slope = tape.gradient(row_losses, logits, weight)
         gradients = backward(kernels, hidden, into, slope)
         moves = state.active & (count > 0)
-        penalty, state = absorb(update, state, kernels, gradients, moves)
+        moved = None if program.lone else moves
+        penalty, state = _absorb(program.rule, inputs, state, kernels, gradients, moved)
+        if not program.xla:
+            state = move(state, moved)
         data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
         terms = tf.stack([n, n * data_loss, n * penalty], axis=1)
         return t + 1, moves, state, sums + tf.where(moves[:, tf.newaxis], terms, 0)
@@ -184,7 +182,8 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     _, moved, state, sums = tf.while_loop(
         lambda t, *_: t < last, one_step, (first, none, state, nothing)
     )
-    state = move(update["hyper"], state, moved)
+    if program.xla:
+        state = move(state, moved)
     return state, tf.unstack(sums, num=3, axis=1)
 
 
@@ -234,14 +233,18 @@ def _flat(array):
 def _penalty(kernels, inputs):
     """``l1 * sum(|w|) + l2 * sum(w**2)``, of shape (K,), and its (sub)gradients.
 
-    Added layer by layer: a strength for each of all the parameters would be another
-    array of their size to read, thrice a step.
+    Layer by layer: a strength for each of all the parameters would be another array of
+    their size to read, thrice a step. As a product, ``w * (l1 * sign(w) + l2 * w)``, of
+    which the gradient is a part.
     """
-    penalties, gradients = [], []
+    penalty, gradients = 0, []
     for w, l1, l2 in zip(kernels, inputs["l1"], inputs["l2"], strict=True):
-        penalties.append(_flat(l1 * tf.abs(w) + l2 * tf.square(w)))
-        gradients.append(l1 * tf.sign(w) + (l2 + l2) * w)
-    return _sum(tf.concat(penalties, axis=1), inputs), gradients
+        half = l2 * w
+        factor = l1 * tf.sign(w) + half
+        product = _flat(w)[:, tf.newaxis] @ _flat(factor)[..., tf.newaxis]
+        penalty += product[:, 0, 0]
+        gradients.append(factor + half)
+    return penalty, gradients
 
 
 def _sum(terms, inputs):
@@ -250,33 +253,36 @@ def _sum(terms, inputs):
 
 
 def _absorb(rule, inputs, state, kernels, gradients, moves):
-    """Take gradients and penalty into the slots of the networks that move.
+    """Take gradients and penalty into the slots of the networks that move, or of all.
 
-    By `where`, not by a factor 0, which would turn an infinity into NaN. Returns the
-    penalty too.
+    Returns the penalty too.
     """
     penalty, strain = _penalty(kernels, inputs)
     parts = map(tf.add, gradients, strain)
     gradients = tf.concat([_flat(part) for part in parts], axis=1)
     new = rule.accumulate(gradients, state.slots, inputs["hyper"])
-    slots = tuple(
-        tf.where(moves[:, tf.newaxis], *pair)
-        for pair in zip(new, state.slots, strict=True)
-    )
-    step = state.step + tf.cast(moves, state.step.dtype)
-    return penalty, state._replace(slots=slots, step=step)
+    slots = tuple(_where(moves, *pair) for pair in zip(new, state.slots, strict=True))
+    steps = 1 if moves is None else tf.cast(moves, state.step.dtype)
+    return penalty, state._replace(slots=slots, step=state.step + steps)
 
 
 def _move(rule, hyper, state, moved):
-    """Move the networks whose slots the last step changed.
+    """Move the networks whose slots a step has changed, or all.
 
-    The next step does it, not the last one itself: for XLA to update an array in its
+    With XLA the next step does it, not that one itself: to update an array in its
     place, nothing may read it but what is computed before. It copied the slots else,
     and worked them out twice.
     """
     move = rule.move(state.slots, state.step[:, tf.newaxis], hyper)
-    params = tf.where(moved[:, tf.newaxis], state.params - move, state.params)
-    return state._replace(params=params)
+    return state._replace(params=_where(moved, state.params - move, state.params))
+
+
+def _where(moves, new, old):
+    """What is new, of the networks that move.
+
+    Not by a factor 0, which would turn an infinity into NaN.
+    """
+    return new if moves is None else tf.where(moves[:, tf.newaxis], new, old)
 
 
 def _end_of_epoch(program, sizes, inputs, state, ends, epoch):
