@@ -17,7 +17,7 @@ def _times(into, kernels):
         product = tf.sparse.sparse_dense_matmul(into, flat)
         return tf.reshape(product, (n_networks, -1, n_out))
     if isinstance(into, _Bare):
-        return into.rows @ kernels[:, :-1] + kernels[:, -1:]
+        return into.rows @ into.weights + into.biases
     return into @ kernels
 
 
@@ -43,14 +43,16 @@ class _Bare(NamedTuple):
     """
 
     rows: tf.Tensor
+    weights: tf.Tensor  # of the kernels, what the rows are multiplied with
+    biases: tf.Tensor
 
 
-def _into(h, bare):
+def _into(h, kernels, bare):
     """What goes into a layer: rows, with a column of ones for the biases or without."""
     if isinstance(h, tf.SparseTensor):  # that have one already
         return h
     if bare:
-        return _Bare(h)
+        return _Bare(h, kernels[:, :-1], kernels[:, -1:])
     return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
 
 
@@ -73,14 +75,14 @@ def forward(activation, kernels, h, drops=None, *, bare):
     drops = drops or [tf.identity] * len(kernels[:-1])
     hidden = []
     for kernel, drop in zip(kernels[:-1], drops, strict=True):
-        into = _into(h, bare)
+        into = _into(h, kernel, bare)
         z = _times(into, kernel)
         with tf.GradientTape() as tape:
             tape.watch(z)
             after = activation(z)
         hidden.append(_Hidden(into, z, after, tape, drop))
         h = drop(after)
-    into = _into(h, bare)
+    into = _into(h, kernels[-1], bare)
     return hidden, into, _times(into, kernels[-1])
 
 
@@ -103,7 +105,7 @@ def dropouts(noise, widths, inputs):
 def _back(into, slope, kernels):
     """Slopes of a layer's rows, from those of what comes out."""
     if isinstance(into, _Bare):
-        return tf.matmul(slope, kernels[:, :-1], transpose_b=True)
+        return tf.matmul(slope, into.weights, transpose_b=True)
     return tf.matmul(slope, kernels, transpose_b=True)[..., :-1]
 
 

@@ -152,8 +152,7 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     def one_step(t, moved, state, sums):
         if program.xla:
             state = move(state, moved)
-        count = tf.gather(plan["counts"], t)
-        x, targets, weight, _ = _gather(sizes, inputs, plan, t)
+        count, x, targets, weight, _ = _gather(sizes, inputs, plan, t)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
         weight /= n[:, tf.newaxis]
         kernels = _kernels(sizes, state.params)
@@ -171,7 +170,7 @@ def _steps(program, sizes, inputs, plan, state, first, last):
         gradients = backward(kernels, hidden, into, slope)
         moves = state.active & (count > 0)
         moved = None if program.lone else moves
-        penalty, state = _absorb(program.rule, inputs, state, kernels, gradients, moved)
+        penalty, state = _absorb(program, inputs, state, kernels, gradients, moved)
         if not program.xla:
             state = move(state, moved)
         data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
@@ -180,7 +179,10 @@ def _steps(program, sizes, inputs, plan, state, first, last):
 
     none = tf.zeros_like(state.active)
     _, moved, state, sums = tf.while_loop(
-        lambda t, *_: t < last, one_step, (first, none, state, nothing)
+        lambda t, *_: t < last,
+        one_step,
+        (first, none, state, nothing),
+        parallel_iterations=1,  # each needs what the last one made
     )
     if program.xla:
         state = move(state, moved)
@@ -188,9 +190,10 @@ def _steps(program, sizes, inputs, plan, state, first, last):
 
 
 def _gather(sizes, inputs, plan, t):
-    """X, targets and both weights of the rows of a step; padded rows have weights of 0.
+    """How many rows a step has, and X, targets and both weights of these.
 
-    X is of shape (K, B, n_in), or the step's sparse matrix.
+    X is of shape (K, B, n_in), or the step's sparse matrix; padded rows have weights of
+    0.
     """
     rows, counts = tf.gather(plan["rows"], t), tf.gather(plan["counts"], t)
     n_outputs = sizes[-1][1]
@@ -201,7 +204,7 @@ def _gather(sizes, inputs, plan, t):
         x = _sparse_rows(sizes, plan["entries"], t, tf.size(rows), tf.size(counts))
     else:
         x = tf.gather(inputs["X"], rows)
-    return x, rest[..., :n_outputs], weights[..., 0], weights[..., 1:]
+    return counts, x, rest[..., :n_outputs], weights[..., 0], weights[..., 1:]
 
 
 def _sparse_rows(sizes, entries, t, n_rows, n_networks):
@@ -226,23 +229,26 @@ def _kernels(sizes, params):
 
 def _flat(array):
     """Of shape (K, anything), as (K, n)."""
-    shape = tf.shape(array)
-    return tf.reshape(array, (shape[0], tf.reduce_prod(shape[1:])))
+    return tf.reshape(array, (tf.shape(array)[0], -1))
 
 
-def _penalty(kernels, inputs):
+def _penalty(kernels, inputs, xla):
     """``l1 * sum(|w|) + l2 * sum(w**2)``, of shape (K,), and its (sub)gradients.
 
     Layer by layer: a strength for each of all the parameters would be another array of
     their size to read, thrice a step. As a product, ``w * (l1 * sign(w) + l2 * w)``, of
-    which the gradient is a part.
+    which the gradient is a part. XLA takes long to compile a sum; without it, the small
+    operations around a product of matrices take long.
     """
     penalty, gradients = 0, []
     for w, l1, l2 in zip(kernels, inputs["l1"], inputs["l2"], strict=True):
         half = l2 * w
         factor = l1 * tf.sign(w) + half
-        product = _flat(w)[:, tf.newaxis] @ _flat(factor)[..., tf.newaxis]
-        penalty += product[:, 0, 0]
+        if xla:
+            product = _flat(w)[:, tf.newaxis] @ _flat(factor)[..., tf.newaxis]
+            penalty += product[:, 0, 0]
+        else:
+            penalty += tf.reduce_sum(w * factor, axis=(1, 2))
         gradients.append(factor + half)
     return penalty, gradients
 
@@ -252,15 +258,15 @@ def _sum(terms, inputs):
     return tf.reshape(terms @ inputs["ones"], [-1])
 
 
-def _absorb(rule, inputs, state, kernels, gradients, moves):
+def _absorb(program, inputs, state, kernels, gradients, moves):
     """Take gradients and penalty into the slots of the networks that move, or of all.
 
     Returns the penalty too.
     """
-    penalty, strain = _penalty(kernels, inputs)
+    penalty, strain = _penalty(kernels, inputs, program.xla)
     parts = map(tf.add, gradients, strain)
     gradients = tf.concat([_flat(part) for part in parts], axis=1)
-    new = rule.accumulate(gradients, state.slots, inputs["hyper"])
+    new = program.rule.accumulate(gradients, state.slots, inputs["hyper"])
     slots = tuple(_where(moves, *pair) for pair in zip(new, state.slots, strict=True))
     steps = 1 if moves is None else tf.cast(moves, state.step.dtype)
     return penalty, state._replace(slots=slots, step=state.step + steps)
@@ -309,7 +315,7 @@ def _validate(program, sizes, inputs, state, ends):
     nothing = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
 
     def one_chunk(c, sums):
-        x, targets, weight, score_weight = _gather(sizes, inputs, validation, c)
+        _, x, targets, weight, score_weight = _gather(sizes, inputs, validation, c)
         _, _, logits = forward(program.activation, kernels, x, bare=not program.xla)
         losses = weight * program.row_losses(targets, logits)
         scores = program.score(targets, logits, score_weight)
