@@ -6,14 +6,13 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
+# The defaults are checked below, all in one.
 VARIANTS = [
-    RegularizedMLPClassifier(),
     RegularizedMLPClassifier(l1=1e-4, l2=1e-3, dropout=0.2),
     RegularizedMLPClassifier((20, 10), l1=[1e-4, 0.0], l2=[0.0, 1e-3, 1e-4]),
     RegularizedMLPClassifier((), learning_rate=0.05),
     RegularizedMLPClassifier(early_stopping=True),
     RegularizedMLPClassifier(class_weight="balanced"),
-    RegularizedMLPRegressor(),
     RegularizedMLPRegressor(l1=1e-4, l2=1e-3, dropout=0.2),
     RegularizedMLPRegressor((20, 10), loss="huber"),
     RegularizedMLPRegressor((), loss="absolute_error", learning_rate=0.05),
