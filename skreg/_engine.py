@@ -47,9 +47,9 @@ CALL_SECONDS = 0.7
 MOST_STEPS_PER_CALL = 8192
 # XLA's arrays are padded to so many bytes of X and steps at least: see `padded_size`.
 LEAST_BYTES = 1 << 21
+LEAST_STEPS = 1024
 # Large X are not padded, which would be to copy them.
 MOST_PADDED_BYTES = 1 << 26
-LEAST_STEPS = 1024
 # Bytes that a call may take along of dropout noise, and of sparse rows.
 CALL_BYTES = 1 << 26
 
