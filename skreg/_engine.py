@@ -242,10 +242,10 @@ def _fixed_inputs(networks, data, program, xla):
     inputs = {
         "layers": np.asarray(program.layers, np.int32),
         "rest": np.column_stack([data.targets, data.weight, data.score_weight]),
-        "l1": _of_rows(networks.l1, program),
-        "l2": _of_rows(networks.l2, program),
+        "l1": _strengths(networks.l1, program),
+        "l2": _strengths(networks.l2, program),
         "ones": np.ones((program.n_params, 1), dtype),
-        **_dropout(networks.rates, dtype),
+        **_dropout(networks.rates, program),
         "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
@@ -261,23 +261,36 @@ def _fixed_inputs(networks, data, program, xla):
     return tf.nest.map_structure(tf.convert_to_tensor, inputs)
 
 
-def _dropout(rates, dtype):
-    """Noise in [0, 2**32) that keeps a unit, and its share, (n_hidden, K, 1, 1)."""
+def _dropout(rates, program):
+    """Noise in [0, 2**32) that keeps a unit, and its share, (n_hidden, K, 1, 1).
+
+    A lone network's are of shape (n_hidden, 1, 1).
+    """
     rates = rates.T[..., np.newaxis, np.newaxis]
+    if program.lone:
+        rates = rates[:, 0]
     least = np.minimum(np.round(rates * 2**32), 2**32 - 1).astype(np.uint32)
-    return {"least_kept": least, "kept_share": (1 - rates).astype(dtype)}
+    return {"least_kept": least, "kept_share": (1 - rates).astype(program.dtype)}
 
 
-def _of_rows(strengths, program):
-    """Strengths (K, n_layers) as those of the kernels' rows, of which the last is 0.
+def _strengths(strengths, program):
+    """Strengths (K, n_layers) as those of the parameters, of which biases have 0.
 
-    It is the biases. A list of arrays (K, n_in + 1, 1).
+    With XLA a list of arrays (K, n_in + 1, 1), one for the rows of each kernel; else
+    an array (K, P).
     """
     rows = []
     for strength, (n_in, _) in zip(strengths.T, program.layers, strict=True):
         rows.append(np.zeros((len(strength), n_in + 1, 1), program.dtype))
         rows[-1][:, :-1] = strength[:, np.newaxis, np.newaxis]
-    return rows
+    if program.xla:
+        return rows
+    widths = [n_out for _, n_out in program.layers]
+    repeated = [
+        np.repeat(of_rows[..., 0], width, axis=1)
+        for of_rows, width in zip(rows, widths, strict=True)
+    ]
+    return np.concatenate(repeated, axis=1)
 
 
 def _initial_state(networks, program, active):

@@ -1,6 +1,7 @@
 """Layers of the compiled engine: K networks' rows forward, and gradients back.
 
-Kernels are of shape (K, n_in + 1, n_out), the biases as their last row.
+Kernels are of shape (K, n_in + 1, n_out), the biases as their last row. A lone network
+may go without the axis K, in all arrays.
 """
 
 from collections.abc import Callable
@@ -12,10 +13,7 @@ import tensorflow as tf
 def _times(into, kernels):
     """Products (K, B, n_out) of what goes into a layer with its kernels."""
     if isinstance(into, tf.SparseTensor):
-        n_networks, _, n_out = tf.unstack(tf.shape(kernels), num=3)
-        flat = tf.reshape(kernels, (-1, n_out))
-        product = tf.sparse.sparse_dense_matmul(into, flat)
-        return tf.reshape(product, (n_networks, -1, n_out))
+        return _sparse_times(into, kernels)
     if isinstance(into, _Bare):
         return into.rows @ into.weights + into.biases
     return into @ kernels
@@ -24,15 +22,22 @@ def _times(into, kernels):
 def _transposed_times(into, slope):
     """Products (K, n_in + 1, n_out) of what went into a layer with its slope."""
     if isinstance(into, tf.SparseTensor):
-        n_networks, _, n_out = tf.unstack(tf.shape(slope), num=3)
-        flat = tf.reshape(slope, (-1, n_out))
-        product = tf.sparse.sparse_dense_matmul(into, flat, adjoint_a=True)
-        return tf.reshape(product, (n_networks, -1, n_out))
+        return _sparse_times(into, slope, adjoint_a=True)
     if isinstance(into, _Bare):
         product = tf.matmul(into.rows, slope, transpose_a=True)
-        of_biases = tf.reduce_sum(slope, axis=1, keepdims=True)
-        return tf.concat([product, of_biases], axis=1)
+        of_biases = tf.reduce_sum(slope, axis=-2, keepdims=True)
+        return tf.concat([product, of_biases], axis=-2)
     return tf.matmul(into, slope, transpose_a=True)
+
+
+def _sparse_times(matrix, dense, **options):
+    """Product with one matrix for all networks, see `skreg._batches.entries`."""
+    if dense.shape.rank == 2:
+        return tf.sparse.sparse_dense_matmul(matrix, dense, **options)
+    n_networks, _, n_out = tf.unstack(tf.shape(dense), num=3)
+    flat = tf.reshape(dense, (-1, n_out))
+    product = tf.sparse.sparse_dense_matmul(matrix, flat, **options)
+    return tf.reshape(product, (n_networks, -1, n_out))
 
 
 class _Bare(NamedTuple):
@@ -52,7 +57,7 @@ def _into(h, kernels, bare):
     if isinstance(h, tf.SparseTensor):  # that have one already
         return h
     if bare:
-        return _Bare(h, kernels[:, :-1], kernels[:, -1:])
+        return _Bare(h, kernels[..., :-1, :], kernels[..., -1:, :])
     return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
 
 

@@ -50,8 +50,10 @@ class Program:
     xla : bool
         Whether XLA compiles all of it.
     lone : bool
-        Whether there is one network only, without XLA: it moves in every step, and
-        needs no selection, which is an operation over all parameters.
+        Whether there is one network only, without XLA. It moves in every step, and
+        needs no selection, which is an operation over all parameters; and its layers go
+        without the axis K, with which TensorFlow takes several times as long for a
+        product of small matrices, and copies every kernel to cut it out.
     """
 
     layers: tuple
@@ -121,17 +123,14 @@ def _run(program, inputs, plan, state):
     Returns the state and, for every segment, the figures (n_segments, K, columns).
     """
     figures = tf.TensorArray(program.dtype, tf.shape(plan["bounds"])[0])
-    sizes = program.layers
-    if not program.xla:  # one program serves all sizes
-        sizes = tf.unstack(inputs["layers"], len(sizes))
-        sizes = [tf.unstack(size, 2) for size in sizes]
+    layers = _layout(program, inputs)
 
     def one_segment(i, state, figures):
         bounds = tf.gather(plan["bounds"], i)
         first, last, ends, epoch = tf.unstack(bounds, num=4)
         ran = state.active
-        state, sums = _steps(program, sizes, inputs, plan, state, first, last)
-        state, checks = _end_of_epoch(program, sizes, inputs, state, ends > 0, epoch)
+        state, sums = _steps(program, layers, inputs, plan, state, first, last)
+        state, checks = _end_of_epoch(program, layers, inputs, state, ends > 0, epoch)
         columns = tf.stack([tf.cast(ran, program.dtype), *sums, *checks], axis=-1)
         return i + 1, state, figures.write(i, columns)
 
@@ -144,7 +143,40 @@ def _run(program, inputs, plan, state):
     return state, figures.stack()
 
 
-def _steps(program, sizes, inputs, plan, state, first, last):
+class _Layer(NamedTuple):
+    """A layer's sizes, and where its kernel is among the parameters of a network.
+
+    `begin`, `length` and `shape` are what `tf.slice` and `tf.reshape` take.
+    """
+
+    n_in: int | tf.Tensor
+    n_out: int | tf.Tensor
+    begin: list | tf.Tensor
+    length: list | tf.Tensor
+    shape: list | tf.Tensor
+
+
+def _layout(program, inputs):
+    """The layers, made of tensors without XLA, as one program serves all sizes then."""
+    sizes = program.layers
+    if not program.xla:
+        rows = tf.unstack(inputs["layers"], len(sizes))
+        sizes = [tf.unstack(row, 2) for row in rows]
+    layers, start = [], 0
+    for n_in, n_out in sizes:
+        length = (n_in + 1) * n_out
+        if program.lone:
+            where = [start], [length], [n_in + 1, n_out]
+        else:
+            where = [0, start], [-1, length], [-1, n_in + 1, n_out]
+        if not program.xla:  # once, not in every step
+            where = map(tf.stack, where)
+        layers.append(_Layer(n_in, n_out, *where))
+        start += length
+    return layers
+
+
+def _steps(program, layers, inputs, plan, state, first, last):
     """Gradient steps from first to last; the sums of rows, data loss and penalty."""
     nothing = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
     move = partial(_move, program.rule, inputs["hyper"])
@@ -152,13 +184,13 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     def one_step(t, moved, state, sums):
         if program.xla:
             state = move(state, moved)
-        count, x, targets, weight, _ = _gather(sizes, inputs, plan, t)
+        count, x, targets, weight, _ = _gather(program, layers, inputs, plan, t)
         n = tf.cast(tf.maximum(count, 1), program.dtype)
-        weight /= n[:, tf.newaxis]
-        kernels = _kernels(sizes, state.params)
+        weight /= n if program.lone else n[:, tf.newaxis]
+        kernels = _kernels(program, layers, state.params)
         drops = None
         if program.dropout:
-            widths = [n_out for _, n_out in sizes[:-1]]
+            widths = [layer.n_out for layer in layers[:-1]]
             drops = dropouts(tf.gather(plan["noise"], t), widths, inputs)
         hidden, into, logits = forward(
             program.activation, kernels, x, drops, bare=not program.xla
@@ -189,41 +221,46 @@ def _steps(program, sizes, inputs, plan, state, first, last):
     return state, tf.unstack(sums, num=3, axis=1)
 
 
-def _gather(sizes, inputs, plan, t):
+def _gather(program, layers, inputs, plan, t):
     """How many rows a step has, and X, targets and both weights of these.
 
     X is of shape (K, B, n_in), or the step's sparse matrix; padded rows have weights of
-    0.
+    0. But for the counts, a lone network's arrays go without the axis K.
     """
     rows, counts = tf.gather(plan["rows"], t), tf.gather(plan["counts"], t)
-    n_outputs = sizes[-1][1]
-    rest = tf.gather(inputs["rest"], rows)
     valid = tf.range(tf.shape(rows)[1]) < counts[:, tf.newaxis]
+    if program.lone:
+        rows, valid = tf.squeeze(rows, 0), tf.squeeze(valid, 0)
+    n_outputs = layers[-1].n_out
+    rest = tf.gather(inputs["rest"], rows)
     weights = tf.where(valid[..., tf.newaxis], rest[..., n_outputs:], 0)
     if "entries" in plan:
-        x = _sparse_rows(sizes, plan["entries"], t, tf.size(rows), tf.size(counts))
+        n_columns = tf.size(counts) * (layers[0].n_in + 1)
+        x = _sparse_rows(plan["entries"], t, tf.size(rows), n_columns)
     else:
         x = tf.gather(inputs["X"], rows)
     return counts, x, rest[..., :n_outputs], weights[..., 0], weights[..., 1:]
 
 
-def _sparse_rows(sizes, entries, t, n_rows, n_networks):
+def _sparse_rows(entries, t, n_rows, n_columns):
     """The matrix of a step, see `skreg._batches.entries`."""
     start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
-    n_columns = n_networks * (sizes[0][0] + 1)
     shape = tf.cast(tf.stack([n_rows, n_columns]), tf.int64)
     return tf.SparseTensor(
         entries["at"][start:stop], entries["values"][start:stop], shape
     )
 
 
-def _kernels(sizes, params):
-    """Kernels (K, n_in + 1, n_out), the biases as their last row, of params (K, P)."""
-    lengths = [(n_in + 1) * n_out for n_in, n_out in sizes]
-    parts = tf.split(params, lengths, axis=1, num=len(sizes))
+def _kernels(program, layers, params):
+    """Kernels (K, n_in + 1, n_out), the biases as their last row, of params (K, P).
+
+    Of a lone network, (n_in + 1, n_out).
+    """
+    if program.lone:
+        params = tf.squeeze(params, 0)
     return [
-        tf.reshape(part, (-1, n_in + 1, n_out))
-        for part, (n_in, n_out) in zip(parts, sizes, strict=True)
+        tf.reshape(tf.slice(params, layer.begin, layer.length), layer.shape)
+        for layer in layers
     ]
 
 
@@ -232,25 +269,36 @@ def _flat(array):
     return tf.reshape(array, (tf.shape(array)[0], -1))
 
 
-def _penalty(kernels, inputs, xla):
+def _layer_penalties(kernels, inputs):
     """``l1 * sum(|w|) + l2 * sum(w**2)``, of shape (K,), and its (sub)gradients.
 
     Layer by layer: a strength for each of all the parameters would be another array of
     their size to read, thrice a step. As a product, ``w * (l1 * sign(w) + l2 * w)``, of
-    which the gradient is a part. XLA takes long to compile a sum; without it, the small
-    operations around a product of matrices take long.
+    which the gradient is a part; XLA takes long to compile a sum.
     """
     penalty, gradients = 0, []
     for w, l1, l2 in zip(kernels, inputs["l1"], inputs["l2"], strict=True):
         half = l2 * w
         factor = l1 * tf.sign(w) + half
-        if xla:
-            product = _flat(w)[:, tf.newaxis] @ _flat(factor)[..., tf.newaxis]
-            penalty += product[:, 0, 0]
-        else:
-            penalty += tf.reduce_sum(w * factor, axis=(1, 2))
+        product = _flat(w)[:, tf.newaxis] @ _flat(factor)[..., tf.newaxis]
+        penalty += product[:, 0, 0]
         gradients.append(factor + half)
     return penalty, gradients
+
+
+def _with_penalty(program, inputs, params, kernels, gradients):
+    """The penalty, of shape (K,), and gradients (K, P) of the loss with it."""
+    if program.xla:
+        penalty, strain = _layer_penalties(kernels, inputs)
+        parts = map(tf.add, gradients, strain)
+        return penalty, tf.concat([_flat(part) for part in parts], axis=1)
+    # The same at once: without XLA it is the number of operations that counts.
+    half = inputs["l2"] * params
+    factor = inputs["l1"] * tf.sign(params) + half
+    shape = tf.stack([tf.shape(params)[0], -1])
+    parts = [tf.reshape(part, shape) for part in gradients]
+    gradients = tf.add_n([tf.concat(parts, axis=1), factor, half])
+    return tf.reduce_sum(params * factor, axis=1), gradients
 
 
 def _sum(terms, inputs):
@@ -263,9 +311,9 @@ def _absorb(program, inputs, state, kernels, gradients, moves):
 
     Returns the penalty too.
     """
-    penalty, strain = _penalty(kernels, inputs, program.xla)
-    parts = map(tf.add, gradients, strain)
-    gradients = tf.concat([_flat(part) for part in parts], axis=1)
+    penalty, gradients = _with_penalty(
+        program, inputs, state.params, kernels, gradients
+    )
     new = program.rule.accumulate(gradients, state.slots, inputs["hyper"])
     slots = tuple(_where(moves, *pair) for pair in zip(new, state.slots, strict=True))
     steps = 1 if moves is None else tf.cast(moves, state.step.dtype)
@@ -291,7 +339,7 @@ def _where(moves, new, old):
     return new if moves is None else tf.where(moves[:, tf.newaxis], new, old)
 
 
-def _end_of_epoch(program, sizes, inputs, state, ends, epoch):
+def _end_of_epoch(program, layers, inputs, state, ends, epoch):
     """Check, validate and perhaps stop, if the segment ends an epoch.
 
     Returns the state and the figures (finite, val_loss, val_score).
@@ -300,7 +348,7 @@ def _end_of_epoch(program, sizes, inputs, state, ends, epoch):
     finite = _sum(lost, inputs) == 0
     val_loss = val_score = tf.zeros_like(state.step)
     if "validation" in inputs:
-        val_loss, val_score = _validate(program, sizes, inputs, state, ends)
+        val_loss, val_score = _validate(program, layers, inputs, state, ends)
     if program.stopping:
         state = _consider_stopping(inputs, state, val_loss, ends, epoch)
     # A network that is lost goes on to the end of its epoch, where it is reported.
@@ -308,18 +356,20 @@ def _end_of_epoch(program, sizes, inputs, state, ends, epoch):
     return state, (tf.cast(finite, program.dtype), val_loss, val_score)
 
 
-def _validate(program, sizes, inputs, state, ends):
+def _validate(program, layers, inputs, state, ends):
     """Mean loss and score of each network over its validation rows."""
     validation = inputs["validation"]
-    kernels = _kernels(sizes, state.params)
+    kernels = _kernels(program, layers, state.params)
     nothing = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
 
     def one_chunk(c, sums):
-        _, x, targets, weight, score_weight = _gather(sizes, inputs, validation, c)
+        _, x, targets, weight, score_weight = _gather(
+            program, layers, inputs, validation, c
+        )
         _, _, logits = forward(program.activation, kernels, x, bare=not program.xla)
         losses = weight * program.row_losses(targets, logits)
         scores = program.score(targets, logits, score_weight)
-        return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], 2), axis=1)
+        return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], -1), axis=-2)
 
     n_chunks = tf.where(ends, tf.shape(validation["rows"])[0], 0)
     _, sums = tf.while_loop(

@@ -113,7 +113,8 @@ def test_networks_trained_together_are_as_if_alone(
         assert ours.history.keys() == alone.history.keys()
         assert len(ours.history["loss"]) == len(alone.history["loss"])
         for a, b in zip(arrays(ours), arrays(alone), strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-7)
+            # Rounding, which L1 amplifies where a weight's sign flips.
+            np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_a_network_that_diverges_leaves_its_neighbours_alone(mlp, cancer):
@@ -148,7 +149,7 @@ def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
     """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
     steps = [(0, 0, n_steps // 2), (1, 0, n_steps // 2)]  # of two epochs
     noise = _batches.dropout_noise(steps, (n_rows, 2 * width), seed=5, n_slots=n_steps)
-    inputs = _engine._dropout(np.full((1, 2), rate), "float64")
+    inputs = _engine._dropout(np.full((1, 2), rate), an_empty_program(()))
     ones = tf.ones((1, n_rows, width), tf.float64)
     return np.array(
         [
