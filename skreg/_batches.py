@@ -106,7 +106,7 @@ def validation_batches(data, xla):
 
 
 def entries(X, rows):
-    """The entries of sparse rows, batch after batch, with a column of ones appended.
+    """The entries of sparse rows, batch after batch.
 
     The rows of the K networks of a step make one matrix, block-diagonal, for the
     kernels of all networks one below the other.
@@ -124,15 +124,15 @@ def entries(X, rows):
     """
     _, n_networks, batch_size = rows.shape
     chosen = X[rows.ravel()]
-    ones = np.ones((chosen.shape[0], 1), X.dtype)
-    chosen = sparse.hstack([chosen, sparse.csr_matrix(ones)], format="csr")
     per_step = n_networks * batch_size
-    row = np.repeat(
-        np.arange(chosen.shape[0], dtype=np.int64) % per_step, np.diff(chosen.indptr)
-    )
-    column = chosen.indices + row // batch_size * chosen.shape[1]
+    row = np.arange(chosen.shape[0]) % per_step
+    at = np.empty((chosen.nnz, 2), np.int64)
+    at[:, 0] = np.repeat(row, np.diff(chosen.indptr))
+    at[:, 1] = chosen.indices
+    if n_networks > 1:
+        at[:, 1] += at[:, 0] // batch_size * X.shape[1]
     return {
-        "at": np.column_stack([row, column]),
+        "at": at,
         "values": chosen.data,
         "starts": chosen.indptr[::per_step].astype(np.int64),
     }

@@ -215,12 +215,12 @@ def _plan(program, X, batch_size, n_steps, epochs, n_networks):
     wide, *others = (n_in * n_out for n_in, n_out in program.layers)
     entry_bytes = 0
     if sparse.issparse(X):
-        per_row = X.nnz / X.shape[0] + 1
+        per_row = X.nnz / X.shape[0]
         wide *= per_row / X.shape[1]
         entry_bytes = n_networks * batch_size * per_row * (16 + X.dtype.itemsize)
     flops = 6 * batch_size * (wide + sum(others))
     total = n_steps * epochs
-    xla = total >= XLA_STEPS and not entry_bytes
+    xla = total >= XLA_STEPS and not sparse.issparse(X)
     if not xla:
         flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND

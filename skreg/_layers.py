@@ -10,24 +10,45 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
+class _Bare(NamedTuple):
+    """Rows (K, B, n_in) without a column of ones, or a sparse matrix of them.
+
+    Without XLA, a column more makes the product of large matrices up to twice as slow,
+    where their width is a power of two else. With it, it saves an operation.
+    """
+
+    rows: tf.Tensor | tf.SparseTensor
+    weights: tf.Tensor  # of the kernels, what the rows are multiplied with
+    biases: tf.Tensor
+
+
+def _into(h, kernels, bare):
+    """What goes into a layer: rows, with a column of ones for the biases or without."""
+    if bare:
+        return _Bare(h, kernels[..., :-1, :], kernels[..., -1:, :])
+    return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
+
+
 def _times(into, kernels):
     """Products (K, B, n_out) of what goes into a layer with its kernels."""
-    if isinstance(into, tf.SparseTensor):
-        return _sparse_times(into, kernels)
-    if isinstance(into, _Bare):
-        return into.rows @ into.weights + into.biases
-    return into @ kernels
+    if not isinstance(into, _Bare):
+        return into @ kernels
+    if isinstance(into.rows, tf.SparseTensor):
+        return _sparse_times(into.rows, into.weights) + into.biases
+    return into.rows @ into.weights + into.biases
 
 
 def _transposed_times(into, slope):
-    """Products (K, n_in + 1, n_out) of what went into a layer with its slope."""
-    if isinstance(into, tf.SparseTensor):
-        return _sparse_times(into, slope, adjoint_a=True)
-    if isinstance(into, _Bare):
-        product = tf.matmul(into.rows, slope, transpose_a=True)
-        of_biases = tf.reduce_sum(slope, axis=-2, keepdims=True)
-        return tf.concat([product, of_biases], axis=-2)
-    return tf.matmul(into, slope, transpose_a=True)
+    """Products (K, n_in + 1, n_out) of what went into a layer with its slope.
+
+    A list of the parts that there are, the biases' being the last.
+    """
+    if not isinstance(into, _Bare):
+        return [tf.matmul(into, slope, transpose_a=True)]
+    of_biases = tf.reduce_sum(slope, axis=-2, keepdims=True)
+    if isinstance(into.rows, tf.SparseTensor):
+        return [_sparse_times(into.rows, slope, adjoint_a=True), of_biases]
+    return [tf.matmul(into.rows, slope, transpose_a=True), of_biases]
 
 
 def _sparse_times(matrix, dense, **options):
@@ -40,31 +61,10 @@ def _sparse_times(matrix, dense, **options):
     return tf.reshape(product, (n_networks, -1, n_out))
 
 
-class _Bare(NamedTuple):
-    """Rows (K, B, n_in) without a column of ones.
-
-    Without XLA, a column more makes the product of large matrices up to twice as slow,
-    where their width is a power of two else. With it, it saves an operation.
-    """
-
-    rows: tf.Tensor
-    weights: tf.Tensor  # of the kernels, what the rows are multiplied with
-    biases: tf.Tensor
-
-
-def _into(h, kernels, bare):
-    """What goes into a layer: rows, with a column of ones for the biases or without."""
-    if isinstance(h, tf.SparseTensor):  # that have one already
-        return h
-    if bare:
-        return _Bare(h, kernels[..., :-1, :], kernels[..., -1:, :])
-    return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
-
-
 class _Hidden(NamedTuple):
     """What a forward pass leaves of a hidden layer, for the way back."""
 
-    inputs: tf.Tensor | tf.SparseTensor | _Bare
+    inputs: tf.Tensor | _Bare
     before: tf.Tensor  # (K, B, n), what the activation was applied to
     after: tf.Tensor
     tape: tf.GradientTape  # from the one to the other
@@ -115,11 +115,14 @@ def _back(into, slope, kernels):
 
 
 def backward(kernels, hidden, into, slope):
-    """Gradients of the data loss in the kernels, from those in the logits."""
-    gradients = [_transposed_times(into, slope)]
+    """Gradients of the data loss in the kernels, from those in the logits.
+
+    One a kernel or, of bare rows, two: in the weights and in the biases.
+    """
+    gradients = _transposed_times(into, slope)
     for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
         slope = layer.drop(_back(into, slope, kernel))
         slope = layer.tape.gradient(layer.after, layer.before, slope)
         into = layer.inputs
-        gradients.insert(0, _transposed_times(into, slope))
+        gradients = _transposed_times(into, slope) + gradients
     return gradients

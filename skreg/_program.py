@@ -235,7 +235,7 @@ def _gather(program, layers, inputs, plan, t):
     rest = tf.gather(inputs["rest"], rows)
     weights = tf.where(valid[..., tf.newaxis], rest[..., n_outputs:], 0)
     if "entries" in plan:
-        n_columns = tf.size(counts) * (layers[0].n_in + 1)
+        n_columns = tf.size(counts) * layers[0].n_in
         x = _sparse_rows(plan["entries"], t, tf.size(rows), n_columns)
     else:
         x = tf.gather(inputs["X"], rows)
