@@ -1,17 +1,29 @@
 """README, docstrings and settings say what the code does."""
 
+import ast
+import doctest
 import inspect
+import operator
 import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import validate
 from sklearn.base import clone
 
 import skreg
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    BatchedGridSearchCV,
+    BatchedRandomizedSearchCV,
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+)
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -19,23 +31,84 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 
 
-def section(cls, name):
-    """The names documented in a section of an estimator's docstring."""
-    doc = inspect.getdoc(cls)
-    text = re.search(rf"\n{name}\n-+\n(.*?)\n\n\w+( \w+)?\n-+\n", doc, re.DOTALL)[1]
-    return re.findall(r"^(\w+) : ", text, re.MULTILINE)
+SEARCHES = [BatchedGridSearchCV, BatchedRandomizedSearchCV]
+PAGES = sorted(set(DOCS.glob("*.rst")) | set(DOCS.glob("guide/*.rst")))
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
-def test_every_parameter_is_documented_in_its_order(cls):
-    assert section(cls, "Parameters") == list(inspect.signature(cls).parameters)
+def public_objects():
+    """The names of all that is public and defined here, classes and their members."""
+    for name in skreg.__all__:
+        yield f"skreg.{name}"
+        for cls in getattr(skreg, name).__mro__:
+            if cls.__module__.startswith("skreg."):
+                # Not set_fit_request and its like, which scikit-learn adds to a class.
+                members = [m for m in vars(cls) if not m.startswith(("_", "set_"))]
+                yield from (f"skreg.{name}.{member}" for member in members)
+
+
+PUBLIC = sorted(set(public_objects()))
+
+
+# What numpydoc asks of every object, and we of classes only.
+OF_CLASSES = {
+    "ES01",  # an extended summary
+    "SA01",  # a section "See Also"
+    "EX01",  # an example: that of the class shows its methods
+    "RT02",  # no name for what is returned: scikit-learn has "self : object"
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_are_complete(name):
+    ignored = OF_CLASSES if name.count(".") > 1 else set()
+    assert [e for e in validate(name)["errors"] if e[0] not in ignored] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if not name.endswith("_")])
+def test_docstrings_have_the_defaults(name):
+    obj = operator.attrgetter(name.removeprefix("skreg."))(skreg)
+    documented = {p.name: p.type for p in get_doc_object(obj)["Parameters"]}
+    for parameter in inspect.signature(obj).parameters.values():
+        if parameter.default is not parameter.empty:
+            shown = documented[parameter.name].partition("default=")[2]
+            value = np.nan if shown == "nan" else ast.literal_eval(shown)
+            np.testing.assert_equal(value, parameter.default)
+
+
+def attributes(cls):
+    return {attribute.name for attribute in get_doc_object(cls)["Attributes"]}
+
+
+def fitted(obj):
+    return {n for n in vars(obj) if n.endswith("_") and not n.startswith("_")}
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_every_fitted_attribute_is_documented(cls, cancer):
     est = cls((8,), epochs=2).fit(*cancer)
-    fitted = {n for n in vars(est) if n.endswith("_") and not n.startswith("_")}
-    assert set(section(cls, "Attributes")) == fitted | {"model_", "feature_names_in_"}
+    assert attributes(cls) == fitted(est) | {"model_", "feature_names_in_"}
+
+
+@pytest.mark.parametrize("cls", SEARCHES)
+def test_every_fitted_attribute_of_a_search_is_documented(cls, mlp, iris):
+    search = cls(mlp(), {"l2": np.geomspace(1e-5, 1e-2, 10)}, cv=2).fit(*iris)
+    of_the_best = {"classes_", "n_features_in_", "feature_names_in_"}
+    assert attributes(cls) == fitted(search) | of_the_best
+
+
+@pytest.mark.parametrize("name", skreg.__all__)
+def test_the_examples_of_docstrings_run(name):
+    runner = doctest.DocTestRunner()
+    for examples in doctest.DocTestFinder().find(getattr(skreg, name), name):
+        runner.run(examples)
+    assert runner.tries > 0
+    assert runner.failures == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where they write files
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
 
 
 DEFAULTS = {
