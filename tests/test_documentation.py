@@ -6,10 +6,18 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from sklearn.base import clone
 
 import skreg
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    LossCurveDisplay,
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+    SearchDisplay,
+    WeightDisplay,
+)
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -17,16 +25,21 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
+DISPLAYS = [
+    LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
+    WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1]),
+    SearchDisplay(x_name="l2", x_values=[1.0], test_scores=[[[0.5]]]),
+]
 
 
 def section(cls, name):
-    """The names documented in a section of an estimator's docstring."""
+    """The names documented in a section of a class' docstring."""
     doc = inspect.getdoc(cls)
     text = re.search(rf"\n{name}\n-+\n(.*?)\n\n\w+( \w+)?\n-+\n", doc, re.DOTALL)[1]
     return re.findall(r"^(\w+) : ", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", [*ESTIMATORS, *map(type, DISPLAYS)])
 def test_every_parameter_is_documented_in_its_order(cls):
     assert section(cls, "Parameters") == list(inspect.signature(cls).parameters)
 
@@ -36,6 +49,15 @@ def test_every_fitted_attribute_is_documented(cls, cancer):
     est = cls((8,), epochs=2).fit(*cancer)
     fitted = {n for n in vars(est) if n.endswith("_") and not n.startswith("_")}
     assert set(section(cls, "Attributes")) == fitted | {"model_", "feature_names_in_"}
+
+
+@pytest.mark.parametrize(
+    "display", DISPLAYS, ids=lambda display: type(display).__name__
+)
+def test_every_attribute_of_a_display_is_documented(display):
+    drawn = vars(display.plot(Figure().subplots()))
+    attributes = {name for name in drawn if name.endswith("_")}
+    assert set(section(type(display), "Attributes")) == attributes
 
 
 DEFAULTS = {
@@ -58,10 +80,13 @@ def test_the_readme_has_the_minimums_of_the_package(dependency):
     assert f"{name} {version}" in README
 
 
-def test_the_example_of_the_readme_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
-    exec(code.replace("epochs=50", "epochs=2"), names)
+    for code in codes:  # each goes on from the last
+        exec(code.replace("epochs=50", "epochs=2"), names)
+    plt.close("all")
     assert names["search"].best_params_.keys() == names["grid"].keys()
     assert clone(names["search"].estimator) is not None
 
