@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 from sklearn.base import clone
@@ -18,8 +20,11 @@ import skreg
 from skreg import (
     BatchedGridSearchCV,
     BatchedRandomizedSearchCV,
+    LossCurveDisplay,
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
+    SearchDisplay,
+    WeightDisplay,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -29,9 +34,12 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
-
-
 SEARCHES = [BatchedGridSearchCV, BatchedRandomizedSearchCV]
+DISPLAYS = [
+    LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
+    WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1]),
+    SearchDisplay(x_name="l2", x_values=[1.0], test_scores=[[[0.5]]]),
+]
 PAGES = sorted(set(DOCS.glob("*.rst")) | set(DOCS.glob("guide/*.rst")))
 
 
@@ -101,6 +109,7 @@ def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner()
     for examples in doctest.DocTestFinder().find(getattr(skreg, name), name):
         runner.run(examples)
+    plt.close("all")
     assert runner.tries > 0
     assert runner.failures == 0
 
@@ -109,6 +118,14 @@ def test_the_examples_of_docstrings_run(name):
 def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where they write files
     assert doctest.testfile(str(page), module_relative=False).failed == 0
+
+
+@pytest.mark.parametrize(
+    "display", DISPLAYS, ids=lambda display: type(display).__name__
+)
+def test_every_attribute_of_a_display_is_documented(display):
+    display.plot(Figure().subplots())
+    assert attributes(type(display)) == fitted(display)
 
 
 DEFAULTS = {
@@ -131,10 +148,13 @@ def test_the_readme_has_the_minimums_of_the_package(dependency):
     assert f"{name} {version}" in README
 
 
-def test_the_example_of_the_readme_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
-    exec(code.replace("epochs=50", "epochs=2"), names)
+    for code in codes:  # each goes on from the last
+        exec(code.replace("epochs=50", "epochs=2"), names)
+    plt.close("all")
     assert names["search"].best_params_.keys() == names["grid"].keys()
     assert clone(names["search"].estimator) is not None
 
