@@ -30,7 +30,7 @@ html_title = f"skreg {version}"
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
-html_theme_options = {"show_prev_next": False}
+html_theme_options = {"show_prev_next": False, "show_toc_level": 2}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

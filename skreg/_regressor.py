@@ -35,9 +35,11 @@ default="squared_error"
     l1 : float or sequence of float, default=0.0
         Strength of the L1 penalty, as of `RegularizedMLPClassifier`.
     l2 : float or sequence of float, default=1e-3
-        Strength of the L2 penalty, as of `RegularizedMLPClassifier`. Without hidden
-        layers, and with "squared_error", ``n_samples * n_outputs * l2`` is the
-        ``alpha`` of `sklearn.linear_model.Ridge`.
+        Strength of the L2 penalty, as of `RegularizedMLPClassifier`, but for
+        scikit-learn's ``alpha``: with "squared_error" and one output, that of
+        `sklearn.neural_network.MLPRegressor` is ``l2 * (rows in a batch)``, where its
+        targets are standardized. Without hidden layers ``n_samples * n_outputs * l2``
+        is the ``alpha`` of `sklearn.linear_model.Ridge`.
     dropout : float or sequence of float, default=0.0
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
         training. A sequence has one rate a hidden layer.
