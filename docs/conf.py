@@ -16,6 +16,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "py:obj"  # what single backticks mean in the docstrings
+smartquotes = False  # the docstrings' are those of code
 extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
     "doi": ("https://doi.org/%s", "doi:%s"),
