@@ -52,7 +52,8 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows. float32 is trained in float32, anything else in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+            Labels, or an indicator matrix, perhaps sparse, of several labels a row; for
+            a regressor numbers, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; None means 1 each. Rows of weight 0 are
             left out.

@@ -90,10 +90,10 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted; where a row may have several, the numbers of their columns.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has names that are all strings.
     n_iter_ : int
         Number of epochs run.
@@ -120,7 +120,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
     See Also
     --------
-    sklearn.neural_network.MLPClassifier : scikit-learn's, with L2 only.
+    RegularizedMLPRegressor : For numbers.
+    sklearn.neural_network.MLPClassifier : The one of scikit-learn, with L2 only.
 
     Notes
     -----
@@ -132,7 +133,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     References
     ----------
     .. [1] R. Tibshirani, "Regression shrinkage and selection via the lasso",
-       Journal of the Royal Statistical Society B 58, 1996.
+       Journal of the Royal Statistical Society B 58, 1996,
+       :doi:`10.1111/j.2517-6161.1996.tb02080.x`.
     .. [2] A. Krogh and J. A. Hertz, "A simple weight decay can improve
        generalization", NIPS 1991.
     .. [3] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization",
@@ -207,16 +209,16 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Rows larger than memory can so be trained on part by part. There is no such
         method with ``early_stopping=True``, nor with ``class_weight="balanced"``, for
-        which all rows would have to be known. The optimizer's state
-        and the random streams are carried on; sample weights are scaled to mean 1 over
-        the rows of each call.
+        which all rows would have to be known. The optimizer's state and the random
+        streams are carried on; sample weights are scaled to mean 1 over the rows of
+        each call.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Targets, not necessarily of all classes.
+        y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_labels)
+            Labels, not necessarily of all classes.
         classes : array-like of shape (n_classes,), default=None
             All classes that are to come. Required on the first call, if `fit` was not
             called before.
@@ -252,7 +254,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, computed in the dtype of the weights.
 
         Returns
@@ -260,6 +262,13 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             The most probable label of each row, in the dtype of `classes_`; 0 or 1 for
             every label, where a row may have several.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If `X` has other columns than in `fit`, or entries that are not finite.
         """
         logits = self._outputs(X)
         if self._multilabel:
@@ -271,7 +280,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, computed in the dtype of the weights.
 
         Returns
@@ -279,6 +288,13 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`; where a row may have several labels, the
             probability of each of them.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If `X` has other columns than in `fit`, or entries that are not finite.
         """
         logits = self._outputs(X)
         if self._multilabel:
@@ -293,13 +309,20 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, computed in the dtype of the weights.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If `X` has other columns than in `fit`, or entries that are not finite.
         """
         logits = self._outputs(X)
         if self._multilabel:
@@ -313,7 +336,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, computed in the dtype of the weights.
 
         Returns
@@ -321,6 +344,13 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             One column a class; with two classes one figure a row, positive where the
             second class is the more probable one.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If `X` has other columns than in `fit`, or entries that are not finite.
         """
         logits = self._outputs(X)
         one_figure = logits.shape[1] == 1 and not self._multilabel

@@ -35,9 +35,11 @@ default="squared_error"
     l1 : float or sequence of float, default=0.0
         Strength of the L1 penalty, as of `RegularizedMLPClassifier`.
     l2 : float or sequence of float, default=1e-3
-        Strength of the L2 penalty, as of `RegularizedMLPClassifier`. Without hidden
-        layers, and with "squared_error", ``n_samples * n_outputs * l2`` is the
-        ``alpha`` of `sklearn.linear_model.Ridge`.
+        Strength of the L2 penalty, as of `RegularizedMLPClassifier`, but for
+        scikit-learn's ``alpha``: with "squared_error" and one output, that of
+        `sklearn.neural_network.MLPRegressor` is ``l2 * (rows in a batch)``, where its
+        targets are standardized. Without hidden layers ``n_samples * n_outputs * l2``
+        is the ``alpha`` of `sklearn.linear_model.Ridge`.
     dropout : float or sequence of float, default=0.0
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
         training. A sequence has one rate a hidden layer.
@@ -86,7 +88,7 @@ default="squared_error"
     ----------
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has names that are all strings.
     n_iter_ : int
         Number of epochs run, those that were gone on from included.
@@ -114,7 +116,7 @@ default="squared_error"
     See Also
     --------
     RegularizedMLPClassifier : For labels.
-    sklearn.neural_network.MLPRegressor : scikit-learn's, with L2 only.
+    sklearn.neural_network.MLPRegressor : The one of scikit-learn, with L2 only.
 
     Notes
     -----
@@ -191,9 +193,9 @@ default="squared_error"
         """Train for one epoch over these rows, going on from what there is.
 
         Rows larger than memory can so be trained on part by part. There is no such
-        method with ``early_stopping=True``. The optimizer's state
-        and the random streams are carried on, and the scale of the targets is that of
-        the first call; sample weights are scaled to mean 1 over the rows of each call.
+        method with ``early_stopping=True``. The optimizer's state and the random
+        streams are carried on, and the scale of the targets is that of the first call;
+        sample weights are scaled to mean 1 over the rows of each call.
 
         Parameters
         ----------
@@ -231,6 +233,13 @@ default="squared_error"
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of `y`; one column an output, where there are several.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If `X` has other columns than in `fit`, or entries that are not finite.
         """
         outputs = self._outputs(X)
         if self._architecture.output_activation == "exponential":

@@ -36,9 +36,9 @@ class _BatchedSearch:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets.
         **params : dict of str to object
             Passed on to the estimator's ``fit``, to the scorer and to the splitter as
@@ -54,6 +54,7 @@ class _BatchedSearch:
         TypeError, ValueError
             If a parameter or an argument is not usable; before anything is trained,
             but for what only fitting shows. The search is then left as it was.
+            What a candidate's own fit raises, only with ``error_score="raise"``.
         """
         self._validate_params()
         if final_network(self.estimator) is None:
@@ -137,7 +138,7 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
         before it are fitted on each fold's training rows once for each of their
         settings. With ``random_state=None`` one seed is drawn, and all candidates and
         folds share it: they start alike and see the same noise, so that their scores
-        differ by what the grid varies. (In scikit-learn's search each draws its own.)
+        differ by what the grid varies. In scikit-learn's search each draws its own.
     param_grid : dict or list of dict
         Parameter names to lists of values, or several such dicts. Candidates that
         differ in other parameters than those named above, such as
@@ -168,7 +169,7 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
 
     Attributes
     ----------
-    cv_results_ : dict of str to ndarray
+    cv_results_ : dict of str to ndarray or list
         As scikit-learn's. ``mean_fit_time``, in seconds, is a network's share of the
         time that its group took, without the steps before it.
     best_estimator_ : estimator
@@ -191,7 +192,7 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
         Labels; with `refit` and a classifier only.
     n_features_in_ : int
         Number of columns; with `refit` only.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has them; with `refit` only.
 
     See Also
@@ -221,7 +222,8 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     ...     "regularizedmlpclassifier__dropout": [0.0, 0.5],
     ... }
     >>> search = BatchedGridSearchCV(make_pipeline(StandardScaler(), mlp), grid)
-    >>> search.fit(*load_breast_cancer(return_X_y=True)).best_score_ > 0.95
+    >>> search = search.fit(*load_breast_cancer(return_X_y=True))
+    >>> bool(search.best_score_ > 0.95)
     True
     """
 
@@ -296,7 +298,7 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
 
     Attributes
     ----------
-    cv_results_ : dict of str to ndarray
+    cv_results_ : dict of str to ndarray or list
         As for `BatchedGridSearchCV`, and so are the others.
     best_estimator_ : estimator
         Fitted on all rows.
@@ -318,7 +320,7 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
         Labels.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has them.
 
     See Also
@@ -330,10 +332,11 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
     >>> from scipy.stats import loguniform
     >>> from sklearn.datasets import load_iris
     >>> from skreg import BatchedRandomizedSearchCV, RegularizedMLPClassifier
-    >>> mlp = RegularizedMLPClassifier((16,), epochs=30, random_state=0)
+    >>> mlp = RegularizedMLPClassifier((16,), epochs=100, random_state=0)
     >>> strengths = {"l1": loguniform(1e-5, 1e-2), "l2": loguniform(1e-5, 1e-2)}
     >>> search = BatchedRandomizedSearchCV(mlp, strengths, n_iter=4, random_state=0)
-    >>> search.fit(*load_iris(return_X_y=True)).best_score_ > 0.8
+    >>> search = search.fit(*load_iris(return_X_y=True))
+    >>> bool(search.best_score_ > 0.8)
     True
     """
 

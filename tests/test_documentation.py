@@ -1,41 +1,131 @@
 """README, docstrings and settings say what the code does."""
 
+import ast
+import doctest
 import inspect
+import operator
 import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import validate
 from sklearn.base import clone
 
 import skreg
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    BatchedGridSearchCV,
+    BatchedRandomizedSearchCV,
+    LossCurveDisplay,
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+    SearchDisplay,
+    WeightDisplay,
+)
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
+SEARCHES = [BatchedGridSearchCV, BatchedRandomizedSearchCV]
+DISPLAYS = [
+    LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
+    WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1]),
+    SearchDisplay(x_name="l2", x_values=[1.0], test_scores=[[[0.5]]]),
+]
+PAGES = sorted(set(DOCS.glob("*.rst")) | set(DOCS.glob("guide/*.rst")))
 
 
-def section(cls, name):
-    """The names documented in a section of an estimator's docstring."""
-    doc = inspect.getdoc(cls)
-    text = re.search(rf"\n{name}\n-+\n(.*?)\n\n\w+( \w+)?\n-+\n", doc, re.DOTALL)[1]
-    return re.findall(r"^(\w+) : ", text, re.MULTILINE)
+def public_objects():
+    """The names of all that is public and defined here, classes and their members."""
+    for name in skreg.__all__:
+        yield f"skreg.{name}"
+        for cls in getattr(skreg, name).__mro__:
+            if cls.__module__.startswith("skreg."):
+                # Not set_fit_request and its like, which scikit-learn adds to a class.
+                members = [m for m in vars(cls) if not m.startswith(("_", "set_"))]
+                yield from (f"skreg.{name}.{member}" for member in members)
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
-def test_every_parameter_is_documented_in_its_order(cls):
-    assert section(cls, "Parameters") == list(inspect.signature(cls).parameters)
+PUBLIC = sorted(set(public_objects()))
+
+
+# What numpydoc asks of every object, and we of classes only.
+OF_CLASSES = {
+    "ES01",  # an extended summary
+    "SA01",  # a section "See Also"
+    "EX01",  # an example: that of the class shows its methods
+    "RT02",  # no name for what is returned: scikit-learn has "self : object"
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstrings_are_complete(name):
+    ignored = OF_CLASSES if name.count(".") > 1 else set()
+    assert [e for e in validate(name)["errors"] if e[0] not in ignored] == []
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if not name.endswith("_")])
+def test_docstrings_have_the_defaults(name):
+    obj = operator.attrgetter(name.removeprefix("skreg."))(skreg)
+    documented = {p.name: p.type for p in get_doc_object(obj)["Parameters"]}
+    for parameter in inspect.signature(obj).parameters.values():
+        if parameter.default is not parameter.empty:
+            shown = documented[parameter.name].partition("default=")[2]
+            value = np.nan if shown == "nan" else ast.literal_eval(shown)
+            np.testing.assert_equal(value, parameter.default)
+
+
+def attributes(cls):
+    return {attribute.name for attribute in get_doc_object(cls)["Attributes"]}
+
+
+def fitted(obj):
+    return {n for n in vars(obj) if n.endswith("_") and not n.startswith("_")}
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_every_fitted_attribute_is_documented(cls, cancer):
     est = cls((8,), epochs=2).fit(*cancer)
-    fitted = {n for n in vars(est) if n.endswith("_") and not n.startswith("_")}
-    assert set(section(cls, "Attributes")) == fitted | {"model_", "feature_names_in_"}
+    assert attributes(cls) == fitted(est) | {"model_", "feature_names_in_"}
+
+
+@pytest.mark.parametrize("cls", SEARCHES)
+def test_every_fitted_attribute_of_a_search_is_documented(cls, mlp, iris):
+    search = cls(mlp(), {"l2": np.geomspace(1e-5, 1e-2, 10)}, cv=2).fit(*iris)
+    of_the_best = {"classes_", "n_features_in_", "feature_names_in_"}
+    assert attributes(cls) == fitted(search) | of_the_best
+
+
+@pytest.mark.parametrize("name", skreg.__all__)
+def test_the_examples_of_docstrings_run(name):
+    runner = doctest.DocTestRunner()
+    for examples in doctest.DocTestFinder().find(getattr(skreg, name), name):
+        runner.run(examples)
+    plt.close("all")
+    assert runner.tries > 0
+    assert runner.failures == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where they write files
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+
+
+@pytest.mark.parametrize(
+    "display", DISPLAYS, ids=lambda display: type(display).__name__
+)
+def test_every_attribute_of_a_display_is_documented(display):
+    display.plot(Figure().subplots())
+    assert attributes(type(display)) == fitted(display)
 
 
 DEFAULTS = {
@@ -58,10 +148,13 @@ def test_the_readme_has_the_minimums_of_the_package(dependency):
     assert f"{name} {version}" in README
 
 
-def test_the_example_of_the_readme_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
-    exec(code.replace("epochs=50", "epochs=2"), names)
+    for code in codes:  # each goes on from the last
+        exec(code.replace("epochs=50", "epochs=2"), names)
+    plt.close("all")
     assert names["search"].best_params_.keys() == names["grid"].keys()
     assert clone(names["search"].estimator) is not None
 

@@ -1,0 +1,67 @@
+"""How Sphinx builds the site; nothing here asks for a network."""
+
+import re
+from importlib import metadata
+
+project = "skreg"
+version = release = metadata.version("skreg")
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+default_role = "py:obj"  # what single backticks mean in the docstrings
+smartquotes = False  # the docstrings' are those of code
+extlinks = {
+    "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
+    "doi": ("https://doi.org/%s", "doi:%s"),
+}
+toc_object_entries_show_parents = "hide"
+numpydoc_class_members_toctree = False
+
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_title = f"skreg {version}"
+html_show_copyright = False
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {"show_prev_next": False, "show_toc_level": 2}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    # The other examples are scripts that take options.
+    "ignore_pattern": r"(^|/)(?!plot_)\w+\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "doc_module": ("skreg",),
+    "backreferences_dir": "generated/examples",
+    "abort_on_example_error": True,
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
+    "show_memory": False,
+    "show_signature": False,
+    "download_all_examples": False,
+}
+
+
+def _leave_out_attributes(app, what, name, obj, skip, options):
+    """Their section in the docstring of the class describes them already."""
+    return skip or (what == "class" and not callable(obj))
+
+
+def _unlink(app, what, name, obj, options, lines):
+    """Plain names for references that only scikit-learn's own site can resolve."""
+    role = r":(?:ref|term):`([^`<]+?)(?: <[^`]*)?`"
+    lines[:] = [re.sub(role, r"``\1``", line) for line in lines]
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-skip-member", _leave_out_attributes)
+    app.connect("autodoc-process-docstring", _unlink)
