@@ -336,7 +336,7 @@ def test_several_scores_need_a_metric(search, ax, refit):
         SearchDisplay.from_search(found, ax=ax)
     display = SearchDisplay.from_search(found, metric="accuracy", ax=ax)
     best = found.cv_results_["mean_test_accuracy"].argmax() if refit is False else 2
-    assert 0 < best
+    assert best > 0
     assert display.best_.get_xdata() == [STRENGTHS[best]]
 
 
