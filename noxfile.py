@@ -1,0 +1,78 @@
+"""What is done to skreg, a session each: ``nox -l`` lists them, ``nox -s`` runs one."""
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+PYTHONS = nox.project.python_versions({"project": PROJECT})
+EXTRAS = PROJECT["optional-dependencies"]
+VERSIONS = {
+    # Of the extras, those that are of use without the sources.
+    "oldest": [
+        requirement.replace(">=", "==")
+        for requirement in (PROJECT["dependencies"] + EXTRAS["dask"] + EXTRAS["plot"])
+    ],
+    "newest": [],
+}
+
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session):
+    """Run the tests; what follows ``--`` goes to pytest."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def oldest(session):
+    """Run the tests with the oldest versions that are supported."""
+    session.install("-e", ".[test]", *VERSIONS["oldest"])
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Check style and formatting."""
+    session.install(*(tool for tool in EXTRAS["dev"] if tool.startswith("ruff")))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session):
+    """Check the type hints, and what a user's type checker makes of them."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session):
+    """Build the documentation into docs/_build/html; no warning is allowed."""
+    session.install("-e", ".[docs]")
+    session.run(
+        *("python", "-m", "sphinx", "-W", "--keep-going"),
+        *("-b", "html", "docs", "docs/_build/html"),
+    )
+
+
+@nox.session
+def benchmarks(session):
+    """Run the benchmarks; ``-- --quick`` for a smoke run."""
+    session.install("-e", ".[test]")
+    for name in ("peers", "defaults", "text"):
+        session.run("python", f"benchmarks/{name}.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+@nox.parametrize("versions", list(VERSIONS))
+def pickles(session, versions):
+    """Save estimators with the oldest versions, load them with the newest."""
+    session.install("-e", ".", *VERSIONS[versions])
+    folder = session.cache_dir / "pickles"
+    session.run(
+        "python",
+        "tests/across_versions.py",
+        {"oldest": "save", "newest": "load"}[versions],
+        str(folder),
+    )
