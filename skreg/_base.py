@@ -1,10 +1,15 @@
 """What the classifier and the regressor share: validation, fit, fitted attributes."""
 
+from __future__ import annotations
+
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Self
 
+import keras
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
@@ -15,6 +20,7 @@ from skreg._network import build_network, forward, set_weights
 from skreg._parameters import resolve
 from skreg._task import SPLIT, Architecture, Rows, Start, Task, derived_seed
 from skreg._training import train
+from skreg._types import MatrixLike
 from skreg._weights import check_weights, mean_one
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
@@ -37,14 +43,14 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
 
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: MatrixLike,
+        y: MatrixLike,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X_val: MatrixLike | None = None,
+        y_val: MatrixLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the network.
 
         Parameters
@@ -304,7 +310,7 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
         vars(self).pop("model_", None)  # of an earlier fit
 
     @cached_property
-    def model_(self):
+    def model_(self) -> keras.Sequential:
         """The fitted network, a plain `keras.Sequential` with the fitted weights.
 
         Built when it is first asked for: a live network costs more than the fit of

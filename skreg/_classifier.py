@@ -1,8 +1,13 @@
 """RegularizedMLPClassifier: labels in, probabilities out."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
@@ -12,6 +17,14 @@ from sklearn.utils.validation import column_or_1d
 
 from skreg._base import RegularizedMLP
 from skreg._losses import BINARY, MULTICLASS
+from skreg._types import (
+    Callbacks,
+    Engine,
+    MatrixLike,
+    Optimizer,
+    PerLayer,
+    RandomState,
+)
 
 
 class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
@@ -160,28 +173,28 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        activation="relu",
-        l1=0.0,
-        l2=1e-3,
-        dropout=0.0,
-        optimizer="adam",
-        learning_rate=None,
-        batch_size="auto",
-        epochs=100,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        class_weight=None,
-        warm_start=False,
-        engine="auto",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
+        activation: str = "relu",
+        l1: PerLayer = 0.0,
+        l2: PerLayer = 1e-3,
+        dropout: PerLayer = 0.0,
+        optimizer: Optimizer = "adam",
+        learning_rate: float | None = None,
+        batch_size: int | Literal["auto"] = "auto",
+        epochs: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        warm_start: bool = False,
+        engine: Engine = "auto",
+        callbacks: Callbacks = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.l1 = l1
@@ -204,7 +217,13 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.verbose = verbose
 
     @available_if(lambda self: self._can_go_on())
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: MatrixLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train for one epoch over these rows, going on from what there is.
 
         Rows larger than memory can so be trained on part by part. There is no such
@@ -239,17 +258,19 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             The estimator is then left as it was, or as the epoch left it.
         """
         goes_on = hasattr(self, "coefs_")
-        if classes is None and not goes_on:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        changed = goes_on and classes is not None
-        if changed and not np.array_equal(self.classes_, np.unique(classes)):
+        if classes is None:
+            if not goes_on:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit."
+                )
+        elif goes_on and not np.array_equal(self.classes_, np.unique(classes)):
             raise ValueError(
                 "classes must be what they were on the first call to partial_fit, "
                 f"{self.classes_!r}, got {classes!r}."
             )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict labels.
 
         Parameters
@@ -275,7 +296,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             return (logits > 0).astype(int)
         return self.classes_[self._codes(logits)]
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict probabilities of the classes.
 
         Parameters
@@ -304,7 +325,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         positive = expit(logits)
         return np.hstack([1 - positive, positive])
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict logarithms of the probabilities, exact for very small ones too.
 
         Parameters
@@ -331,7 +352,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             return log_softmax(logits, axis=1)
         return log_expit(np.hstack([-logits, logits]))
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> NDArray[np.floating]:
         """The network's output before the sigmoid or softmax.
 
         Parameters

@@ -1,14 +1,26 @@
 """Displays of one fitted network: its losses and its weights."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from skreg._drawing import axes_to_draw_in, ordered_colors, shown_network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # Of Okabe and Ito's palette, see the reference in LossCurveDisplay.
 BLUE, VERMILLION = "#0072B2", "#D55E00"
 
-# What each loss of the regressor is called, and the units it is in.
+# What each loss is called, and the units it is in.
 LOSS_NAMES = {
+    "cross-entropy": "loss (nats)",
     "squared_error": "squared error (variances of y)",
     "absolute_error": "absolute error (standard deviations of y)",
     "huber": "Huber loss (errors in standard deviations of y)",
@@ -80,8 +92,14 @@ class LossCurveDisplay:
     """
 
     def __init__(
-        self, *, loss, data_loss, val_loss=None, best_epoch=None, loss_name="loss"
-    ):
+        self,
+        *,
+        loss: ArrayLike,
+        data_loss: ArrayLike,
+        val_loss: ArrayLike | None = None,
+        best_epoch: int | None = None,
+        loss_name: str = "loss",
+    ) -> None:
         self.loss = loss
         self.data_loss = data_loss
         self.val_loss = val_loss
@@ -89,7 +107,9 @@ class LossCurveDisplay:
         self.loss_name = loss_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, ax: Axes | None = None
+    ) -> Self:
         """Draw the losses of a fitted estimator.
 
         Parameters
@@ -115,15 +135,16 @@ class LossCurveDisplay:
             Without matplotlib.
         """
         network = shown_network(estimator)
+        loss = getattr(network, "loss", "cross-entropy")
         return cls(
             loss=network.history_["loss"],
             data_loss=network.history_["data_loss"],
             val_loss=network.history_.get("val_loss"),
             best_epoch=network.best_epoch_ if network.early_stopping else None,
-            loss_name=LOSS_NAMES.get(getattr(network, "loss", None), "loss (nats)"),
+            loss_name=LOSS_NAMES[loss],
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -144,7 +165,7 @@ class LossCurveDisplay:
         ax = axes_to_draw_in(ax, self)
         from matplotlib.ticker import MaxNLocator
 
-        self.lines_ = {}
+        self.lines_: dict[str, Line2D] = {}
         if not np.array_equal(self.loss, self.data_loss):
             self._draw(ax, "loss", "training loss + penalty", BLUE, ":", "^")
         self._draw(ax, "data_loss", "training loss", BLUE, "-", "o")
@@ -242,13 +263,17 @@ class WeightDisplay:
     ['hidden layer 1 (400)', 'output layer (300)']
     """
 
-    def __init__(self, *, magnitudes, shares, n_weights):
+    def __init__(
+        self, *, magnitudes: ArrayLike, shares: ArrayLike, n_weights: Sequence[int]
+    ) -> None:
         self.magnitudes = magnitudes
         self.shares = shares
         self.n_weights = n_weights
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, ax: Axes | None = None
+    ) -> Self:
         """Draw the distribution of the weights of a fitted estimator.
 
         Parameters
@@ -284,7 +309,7 @@ class WeightDisplay:
             n_weights=n_weights,
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -306,11 +331,12 @@ class WeightDisplay:
         n_layers = len(self.n_weights)
         names = [f"hidden layer {i}" for i in range(1, n_layers)] + ["output layer"]
         colors = ordered_colors(n_layers)
-        self.lines_ = []
+        self.lines_: list[Line2D] = []
+        shares = np.asarray(self.shares)
         for i, (name, n) in enumerate(zip(names, self.n_weights, strict=True)):
             self.lines_ += ax.plot(
                 self.magnitudes,
-                self.shares[i],
+                shares[i],
                 color=colors[i],
                 linestyle=["-", "--", "-.", ":"][i % 4],
                 label=f"{name} ({n:,})",

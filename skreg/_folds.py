@@ -35,7 +35,7 @@ class Untrained:
     network: RegularizedMLP
     task: Task
 
-    def fitted(self, trained: Trained):
+    def fitted(self, trained: Trained) -> BaseEstimator:
         """The whole estimator, with the trained network in its place."""
         self.network._adopt(self.task, trained)
         return _with_last(self.estimator, self.network)

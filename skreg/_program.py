@@ -113,7 +113,7 @@ def compiled(program, *arguments):
         return _programs[key]
 
 
-_programs = OrderedDict()
+_programs: OrderedDict[tuple, Callable] = OrderedDict()
 _programs_lock = threading.Lock()
 
 

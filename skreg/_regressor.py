@@ -1,6 +1,12 @@
 """RegularizedMLPRegressor: numbers in, numbers out."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
@@ -9,6 +15,14 @@ from sklearn.utils.validation import column_or_1d
 from skreg._base import RegularizedMLP
 from skreg._losses import REGRESSION
 from skreg._parameters import one_of
+from skreg._types import (
+    Callbacks,
+    Engine,
+    MatrixLike,
+    Optimizer,
+    PerLayer,
+    RandomState,
+)
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
@@ -145,28 +159,30 @@ default="squared_error"
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
-        loss="squared_error",
-        activation="relu",
-        l1=0.0,
-        l2=1e-3,
-        dropout=0.0,
-        optimizer="adam",
-        learning_rate=None,
-        batch_size="auto",
-        epochs=100,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        engine="auto",
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
+        loss: Literal[
+            "squared_error", "absolute_error", "huber", "poisson"
+        ] = "squared_error",
+        activation: str = "relu",
+        l1: PerLayer = 0.0,
+        l2: PerLayer = 1e-3,
+        dropout: PerLayer = 0.0,
+        optimizer: Optimizer = "adam",
+        learning_rate: float | None = None,
+        batch_size: int | Literal["auto"] = "auto",
+        epochs: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        engine: Engine = "auto",
+        callbacks: Callbacks = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
         self.activation = activation
@@ -189,7 +205,9 @@ default="squared_error"
         self.verbose = verbose
 
     @available_if(lambda self: self._can_go_on())
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch over these rows, going on from what there is.
 
         Rows larger than memory can so be trained on part by part. There is no such
@@ -221,7 +239,7 @@ default="squared_error"
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict targets.
 
         Parameters

@@ -5,15 +5,22 @@ stand-in for the estimator, whose fits are those made before. So scores, ranks, 
 error scores and the refit are scikit-learn's.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from joblib import Parallel, effective_n_jobs, parallel_config
+from numpy.typing import NDArray
 from sklearn import get_config
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import (
+    BaseCrossValidator,
+    BaseShuffleSplit,
     GridSearchCV,
     ParameterGrid,
     ParameterSampler,
@@ -26,12 +33,18 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 from skreg._candidates import fit_all
 from skreg._folds import final_network
 from skreg._stand_in import FixedSplits, StandIn
+from skreg._types import MatrixLike, RandomState
+
+Grid: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
+Scoring: TypeAlias = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
+Refit: TypeAlias = bool | str | Callable[[dict[str, Any]], int]
+Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 
 
-class _BatchedSearch:
+class _BatchedSearch(MetaEstimatorMixin):
     """What the two searches have in common; goes before scikit-learn's class."""
 
-    def fit(self, X, y=None, **params):
+    def fit(self, X: MatrixLike, y: MatrixLike | None = None, **params: Any) -> Self:
         """Train every candidate on every fold, score them, and refit the best one.
 
         Parameters
@@ -229,19 +242,19 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
 
     def __init__(
         self,
-        estimator,
-        param_grid,
+        estimator: BaseEstimator,
+        param_grid: Grid | Sequence[Grid],
         *,
-        scoring=None,
-        n_jobs=None,
-        refit=True,
-        cv=None,
-        verbose=0,
-        pre_dispatch="2*n_jobs",
-        error_score=np.nan,
-        return_train_score=False,
-        group_size=None,
-    ):
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+        refit: Refit = True,
+        cv: Splits = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: float | Literal["raise"] = np.nan,
+        return_train_score: bool = False,
+        group_size: int | None = None,
+    ) -> None:
         super().__init__(
             estimator,
             param_grid,
@@ -342,21 +355,21 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
 
     def __init__(
         self,
-        estimator,
-        param_distributions,
+        estimator: BaseEstimator,
+        param_distributions: Mapping[str, Any] | Sequence[Mapping[str, Any]],
         *,
-        n_iter=10,
-        scoring=None,
-        n_jobs=None,
-        refit=True,
-        cv=None,
-        verbose=0,
-        pre_dispatch="2*n_jobs",
-        random_state=None,
-        error_score=np.nan,
-        return_train_score=False,
-        group_size=None,
-    ):
+        n_iter: int = 10,
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+        refit: Refit = True,
+        cv: Splits = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: RandomState = None,
+        error_score: float | Literal["raise"] = np.nan,
+        return_train_score: bool = False,
+        group_size: int | None = None,
+    ) -> None:
         super().__init__(
             estimator,
             param_distributions,

@@ -1,12 +1,23 @@
 """SearchDisplay: the scores of a search against one or two of its parameters."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from skreg._drawing import axes_to_draw_in, legend_beside, ordered_colors
 from skreg._search_results import tabulate
 from skreg._values_axis import set_categories, set_value_axis, value_label
 
-KINDS = ("line", "heatmap")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Kind: TypeAlias = Literal["line", "heatmap"]
+KINDS = get_args(Kind)
 MARKERS = "os^DvPX<>*"  # of the values of hue, told apart without colour, too
 SHIFT, WIDTH = 3, 18  # points between error bars of two values of hue, and of all
 
@@ -100,16 +111,16 @@ class SearchDisplay:
     def __init__(
         self,
         *,
-        x_name,
-        x_values,
-        test_scores,
-        score_name="score",
-        train_scores=None,
-        hue_name=None,
-        hue_values=None,
-        best=None,
-        best_name="best candidate",
-    ):
+        x_name: str,
+        x_values: Sequence[Any],
+        test_scores: ArrayLike,
+        score_name: str = "score",
+        train_scores: ArrayLike | None = None,
+        hue_name: str | None = None,
+        hue_values: Sequence[Any] | None = None,
+        best: tuple[int, int, float] | None = None,
+        best_name: str = "best candidate",
+    ) -> None:
         self.x_name = x_name
         self.x_values = x_values
         self.test_scores = test_scores
@@ -122,8 +133,15 @@ class SearchDisplay:
 
     @classmethod
     def from_search(
-        cls, search, *, x="l2", hue=None, kind="line", metric=None, ax=None
-    ):
+        cls,
+        search: BaseEstimator,
+        *,
+        x: str = "l2",
+        hue: str | None = None,
+        kind: Kind = "line",
+        metric: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the scores of a fitted search.
 
         Candidates that failed, or that have no value of `x` or `hue`, are left out. Of
@@ -169,7 +187,7 @@ class SearchDisplay:
         """
         return cls(**tabulate(search, x, hue, metric)).plot(ax, kind=kind)
 
-    def plot(self, ax=None, *, kind="line"):
+    def plot(self, ax: Axes | None = None, *, kind: Kind = "line") -> Self:
         """Draw.
 
         Parameters
@@ -195,7 +213,7 @@ class SearchDisplay:
             raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
         if kind == "heatmap" and self.hue_values is None:
             raise ValueError("hue must name a parameter with kind='heatmap', got None.")
-        n_hues = len(self.test_scores)
+        n_hues, *_ = np.shape(self.test_scores)
         if kind == "line" and n_hues > len(MARKERS):
             raise ValueError(
                 f"hue must have at most {len(MARKERS)} values with kind='line', got "

@@ -162,3 +162,11 @@ def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
 def test_all_that_is_public_is_named():
     assert set(skreg.__all__) <= set(dir(skreg))
     assert re.fullmatch(r"\d+\.\d+\.\d+", skreg.__version__)
+
+
+def test_pre_commit_has_the_ruff_of_the_package():
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    dev = SETTINGS["project"]["optional-dependencies"]["dev"]
+    assert re.findall(r'"(ruff.*?)"', hooks) == [
+        requirement for requirement in dev if requirement.startswith("ruff")
+    ]

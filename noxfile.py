@@ -1,0 +1,68 @@
+"""What is done to skreg, a session each: ``nox -l`` lists them, ``nox -s`` runs one."""
+
+import nox
+
+SETTINGS = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(SETTINGS)
+EXTRAS = SETTINGS["project"]["optional-dependencies"]
+REQUIRED = [*SETTINGS["project"]["dependencies"], *EXTRAS["dask"], *EXTRAS["plot"]]
+OLDEST = [requirement.replace(">=", "==") for requirement in REQUIRED]
+
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session):
+    """Run the tests; what follows ``--`` goes to pytest."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def oldest(session):
+    """Run the tests with the oldest versions that are supported."""
+    session.install("-e", ".[test]", *OLDEST)
+    # They warn of what is new in libraries of their own, which no one pins.
+    session.run("python", "-m", "pytest", "-W", "default", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Check style and formatting."""
+    session.install(*(tool for tool in EXTRAS["dev"] if tool.startswith("ruff")))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session):
+    """Check the type hints, and what a user's type checker makes of them."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session):
+    """Build the documentation into docs/_build/html; no warning is allowed."""
+    session.install("-e", ".[docs]")
+    session.run(
+        *("python", "-m", "sphinx", "-W", "--keep-going"),
+        *("-b", "html", "docs", "docs/_build/html"),
+    )
+
+
+@nox.session
+def benchmarks(session):
+    """Run the benchmarks; ``-- --quick`` for a smoke run."""
+    session.install("-e", ".[test]")
+    for name in ("peers", "defaults", "text"):
+        session.run("python", f"benchmarks/{name}.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+@nox.parametrize("action", ["save", "load"])
+def pickles(session, action):
+    """Save estimators with the oldest versions, load them with the newest."""
+    session.install("-e", ".", *(OLDEST if action == "save" else []))
+    folder = session.cache_dir / "pickles"
+    session.run("python", "tests/across_versions.py", action, str(folder))

@@ -1,0 +1,71 @@
+"""What a type checker makes of a user's program: mypy reads it, nothing runs it.
+
+An ignored error is one that a user is to see; mypy complains where there is none.
+"""
+
+from typing import Any, assert_type
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import loguniform
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+
+from skreg import (
+    BatchedGridSearchCV,
+    BatchedRandomizedSearchCV,
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+)
+
+X = np.zeros((8, 2))
+y = [0, 1] * 4
+
+classifier = RegularizedMLPClassifier(
+    (16, 8),
+    l1=[0.0, 1e-3],
+    dropout=0.5,
+    optimizer=keras.optimizers.SGD(0.1),
+    batch_size=4,
+    class_weight={0: 1, 1: 2.5},
+    callbacks=[keras.callbacks.TerminateOnNaN()],
+    random_state=np.random.RandomState(0),
+)
+assert_type(classifier.fit(X, y, [1.0] * 8), RegularizedMLPClassifier)
+assert_type(classifier.fit(X, y, X_val=X, y_val=y), RegularizedMLPClassifier)
+assert_type(classifier.predict(X), NDArray[Any])
+assert_type(classifier.predict_proba([[0.0, 1.0]]), NDArray[np.floating])
+assert_type(classifier.predict_log_proba(X), NDArray[np.floating])
+assert_type(classifier.decision_function(X), NDArray[np.floating])
+RegularizedMLPClassifier(class_weight="balanced", batch_size="auto", random_state=0)
+RegularizedMLPClassifier(engine="kears")  # type: ignore[arg-type]
+RegularizedMLPClassifier(l2="1e-3")  # type: ignore[arg-type]
+RegularizedMLPClassifier(class_weight="even")  # type: ignore[arg-type]
+RegularizedMLPClassifier(alpha=1e-3)  # type: ignore[call-arg]
+RegularizedMLPClassifier((8,), "relu")  # type: ignore[call-arg]
+classifier.fit(X)  # type: ignore[call-arg]
+
+regressor = RegularizedMLPRegressor(loss="huber", l2=1e-2)
+assert_type(regressor.fit(X, y), RegularizedMLPRegressor)
+assert_type(regressor.predict(X), NDArray[np.floating])
+RegularizedMLPRegressor(loss="hubber")  # type: ignore[arg-type]
+RegularizedMLPRegressor(class_weight="balanced")  # type: ignore[call-arg]
+
+grid = BatchedGridSearchCV(
+    make_pipeline(classifier),
+    {"regularizedmlpclassifier__l2": [0.0, 1e-3]},
+    scoring=["accuracy", "neg_log_loss"],
+    refit=lambda results: int(results["mean_test_accuracy"].argmax()),
+    cv=StratifiedKFold(3),
+    error_score="raise",
+)
+assert_type(grid.fit(X, y), BatchedGridSearchCV)
+BatchedGridSearchCV(classifier, [{"l2": np.logspace(-4, -1, 4)}, {"l1": (0.0, 0.1)}])
+BatchedGridSearchCV(classifier, {"l2": 0.1})  # type: ignore[dict-item]
+BatchedGridSearchCV(classifier)  # type: ignore[call-arg]
+
+strengths = {"l1": loguniform(1e-5, 1e-2), "dropout": [0.0, 0.5]}
+randomized = BatchedRandomizedSearchCV(classifier, strengths, n_iter=4, scoring="f1")
+assert_type(randomized.fit(X, y), BatchedRandomizedSearchCV)
+BatchedRandomizedSearchCV(classifier, strengths, n_iter="4")  # type: ignore[arg-type]
