@@ -4,8 +4,8 @@ L1 against L2, in the weights
 
 Both penalties make weights small, each in its way. L1 splits a hidden layer in two: all
 but a few weights end below 0.001, those that are needed stay above 0.1, and there is
-hardly any between: the lines are flat. With L2 there is no such gap, and nearly half of
-the weights are between 0.01 and 0.1. The accuracy is about the same.
+hardly any between: the lines are flat. L2 shrinks what is needed, too, so that nearly
+half of the weights lie between 0.01 and 0.1. The accuracy is about the same.
 """
 
 import matplotlib.pyplot as plt

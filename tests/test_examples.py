@@ -181,9 +181,10 @@ def test_weights_are_split_by_l1_and_shrunk_by_l2(draw):
 def test_thinned_networks_average_to_the_whole_one(draw):
     names = draw("plot_dropout_ensemble.py")
     for losses in names["losses"].values():
-        assert (np.diff(np.mean(losses, axis=0)) < 0).all()
-    many = np.mean(names["losses"]["geometric mean"], axis=0)[-1]
-    assert many == pytest.approx(names["whole"], rel=0.05)
+        one, *_, many = np.mean(losses, axis=0)
+        assert many < 0.8 * one
+    geometric = np.mean(names["losses"]["geometric mean"], axis=0)
+    assert geometric[-1] == pytest.approx(names["whole"], rel=0.05)
 
 
 def test_best_score_is_optimistic_where_nested_scores_are_not(draw):
