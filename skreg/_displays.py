@@ -211,14 +211,16 @@ class WeightDisplay:
     Notes
     -----
     The penalties differ in what they do to small weights. L1 pulls on each weight with
-    the same force and splits a layer in two: the line rises far to the left, is flat
+    the same force, and splits a layer in two: the line rises far to the left, is flat
     over the magnitudes that few weights have, and rises again with the weights that
-    were worth their cost. L2 pulls in proportion to the weight: it moves the whole
-    line to the left. A cumulative share shows either at a glance, and has no bins to be
-    chosen; in a histogram of the weights, both look like a spike at zero, and in one of
-    the logarithm of their magnitudes, weights that nothing but the penalty moves leave
-    no room for the others. The display goes six decades below the largest weight. What
-    is smaller, or zero, is in the height at which a line begins.
+    were worth their cost. L2 pulls in proportion to the weight: it moves the whole line
+    to the left, and weights that only the penalty moves decay to nothing. The display
+    goes six decades below the largest weight; the share of what is smaller, or zero,
+    is the height at which a line begins.
+
+    A cumulative share has no bins to be chosen. In a histogram of the weights both
+    penalties look like a spike at zero; in one of the logarithm of their magnitudes,
+    the weights that decay take all the room.
 
     Kernels are those in ``coefs_``: for the regressor, the output layer's is in the
     units of `y`.
