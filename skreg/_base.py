@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -369,6 +368,8 @@ def held_out_split(strata, fraction, seed):
     Few rows must not fail: every stratum of two rows or more has one on each side
     at least, whatever the fraction, and the only row of a stratum is trained on.
     """
+    from sklearn.model_selection import train_test_split  # slow to import
+
     _, stratum, counts = np.unique(strata, return_inverse=True, return_counts=True)
     single = counts[stratum] == 1
     rows = np.flatnonzero(~single)

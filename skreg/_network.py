@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from scikeras.wrappers import KerasClassifier
+import scikeras  # noqa: F401 (lets optimizers be pickled)
 from scipy.sparse import issparse
 from scipy.special import expit
 
@@ -31,6 +31,9 @@ def build_network(architecture, seed):
     keras.Sequential
         Not compiled.
     """
+    # Imports much of scikit-learn, of which loading a model has no need.
+    from scikeras.wrappers import KerasClassifier
+
     n_classes = max(architecture.n_outputs, 2)
     token_X = np.zeros((n_classes, architecture.n_features), architecture.dtype)
     wrapper = KerasClassifier(

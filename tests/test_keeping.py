@@ -2,8 +2,10 @@
 
 import pickle
 
+import keras
 import numpy as np
 import pytest
+from skops import io as skops
 
 from skreg import _base
 
@@ -36,6 +38,7 @@ import numpy as np
 with open(sys.argv[1], "rb") as file:
     est, X, expected = pickle.load(file)
 np.testing.assert_array_equal(est.predict_proba(X), expected)
+assert "skreg._search" not in sys.modules  # whose import takes as long as all else
 np.testing.assert_allclose(est.model_(X), expected[:, 1:], rtol=1e-6)
 """
 
@@ -59,6 +62,30 @@ def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch):
     )
     with pytest.raises(ValueError, match=message):
         pickle.loads(later)
+
+
+TRUSTED = ["skreg._classifier.RegularizedMLPClassifier", "skreg._task.Architecture"]
+
+
+def test_skops_asks_for_two_types_and_loads_the_same(mlp, cancer):
+    X, y = cancer
+    est = mlp().partial_fit(X, y, classes=[0, 1])
+    saved = skops.dumps(est)
+    assert skops.get_untrusted_types(data=saved) == TRUSTED
+    restored = skops.loads(saved, trusted=TRUSTED)
+    np.testing.assert_array_equal(restored.predict_proba(X), est.predict_proba(X))
+    est, restored = (e.partial_fit(X, y) for e in (est, restored))
+    np.testing.assert_array_equal(restored.predict_proba(X), est.predict_proba(X))
+
+
+def test_skops_refuses_an_optimizer_object_until_it_is_taken_out(mlp, cancer):
+    X, y = cancer
+    est = mlp(optimizer=keras.optimizers.SGD(0.1)).fit(X, y)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        skops.dumps(est)
+    saved = skops.dumps(est.set_params(optimizer="sgd"))
+    restored = skops.loads(saved, trusted=TRUSTED)
+    np.testing.assert_array_equal(restored.predict_proba(X), est.predict_proba(X))
 
 
 def test_the_format_is_no_attribute(mlp, cancer):
@@ -96,3 +123,36 @@ def test_keras_alone_loads_the_network(
     est.model_.save(tmp_path / "model.keras")
     np.savez(tmp_path / "arrays.npz", X=X, expected=expected)
     in_new_process(BY_KERAS_ALONE, tmp_path / "model.keras", tmp_path / "arrays.npz")
+
+
+BY_ONNXRUNTIME = """
+import sys
+import numpy as np
+import onnxruntime
+arrays = np.load(sys.argv[2])
+session = onnxruntime.InferenceSession(sys.argv[1])
+(outputs,) = session.run(None, {"input": arrays["X"]})
+np.testing.assert_allclose(outputs, arrays["expected"], atol=1e-5)
+"""
+
+# In a process of its own, as tf2onnx warns of much in its dependencies.
+EXPORT = """
+import pickle, sys
+import keras
+with open(sys.argv[1], "rb") as file:
+    est = pickle.load(file)
+rows = keras.InputSpec(
+    shape=(None, est.n_features_in_), dtype=est.coefs_[0].dtype.name, name="input"
+)
+est.model_.export(sys.argv[2], format="onnx", input_signature=[rows], verbose=False)
+"""
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_onnxruntime_predicts_the_same(mlp, iris, dtype, tmp_path, in_new_process):
+    X = iris[0].astype(dtype)
+    est = mlp((8, 6), l1=1e-3, dropout=0.5).fit(X, iris[1])
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps(est))
+    np.savez(tmp_path / "arrays.npz", X=X, expected=est.predict_proba(X))
+    in_new_process(EXPORT, tmp_path / "model.pickle", tmp_path / "model.onnx")
+    in_new_process(BY_ONNXRUNTIME, tmp_path / "model.onnx", tmp_path / "arrays.npz")

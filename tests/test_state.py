@@ -17,6 +17,8 @@ from sklearn.base import clone
 # TensorFlow's public names can only switch it on.
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
+import skreg
+
 HASH = """
 import hashlib
 import numpy as np
@@ -81,7 +83,7 @@ def state():
     return dict(os.environ), random.getstate(), numbers, keras.config.floatx()
 
 before = state()
-import skreg
+from skreg import *  # what is imported only when asked for, too
 assert state() == before
 """
 
@@ -151,6 +153,11 @@ def test_names_in_the_network_are_fixed(mlp, cancer):
     first = names(est.fit(*cancer))
     assert names(est.fit(*cancer)) == first
     assert first[1] == ["hidden_1", "dropout_1", "hidden_2", "dropout_2", "output"]
+
+
+def test_a_name_that_there_is_not():
+    with pytest.raises(AttributeError, match="module 'skreg' has no attribute 'MLP'"):
+        _ = skreg.MLP
 
 
 SILENT = """
