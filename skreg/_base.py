@@ -24,6 +24,8 @@ from skreg._types import MatrixLike
 from skreg._weights import check_weights, mean_one
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
+# Of what is pickled; to be raised when an older skreg could not read it any more.
+STATE_FORMAT = 1
 
 
 @contextmanager
@@ -38,7 +40,17 @@ def all_or_nothing(estimator):
         raise
 
 
-class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
+class Documented:
+    """Goes before scikit-learn's base classes: whither their HTML diagrams link."""
+
+    _doc_link_module = "skreg"
+    _doc_link_template = (
+        "https://skreg.readthedocs.io/en/latest/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+
+class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
     """Base class; those below it differ in targets, loss and prediction only."""
 
     def fit(
@@ -324,7 +336,18 @@ class RegularizedMLP(BaseEstimator, metaclass=ABCMeta):
     def __getstate__(self):
         state = super().__getstate__().copy()
         state.pop("model_", None)  # rebuilt from the weights when asked for
-        return state
+        return {**state, "_state_format": STATE_FORMAT}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        state_format = state.pop("_state_format", None)
+        if state_format != STATE_FORMAT:
+            raise ValueError(
+                f"{type(self).__name__} was saved by another version of skreg, whose "
+                f"format is {state_format!r}; this one reads format {STATE_FORMAT}. "
+                "Load it with that version, and save its model_ or fit it anew."
+            )
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -30,6 +30,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_scalar, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
+from skreg._base import Documented
 from skreg._candidates import fit_all
 from skreg._folds import final_network
 from skreg._stand_in import FixedSplits, StandIn
@@ -41,7 +42,7 @@ Refit: TypeAlias = bool | str | Callable[[dict[str, Any]], int]
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 
 
-class _BatchedSearch(MetaEstimatorMixin):
+class _BatchedSearch(Documented, MetaEstimatorMixin):
     """What the two searches have in common; goes before scikit-learn's class."""
 
     def fit(self, X: MatrixLike, y: MatrixLike | None = None, **params: Any) -> Self:

@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, recall_score
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
 
 
 @pytest.fixture
@@ -123,9 +126,124 @@ def test_imdb_overfitting_on_the_data_set_of_keras(run, monkeypatch):
     check_tables(run("imdb_overfitting.py", "--epochs", 2), n_epochs=2)
 
 
+@pytest.fixture
+def draw(monkeypatch, capsys):
+    """Run an example of the gallery; gives the names that it leaves behind."""
+
+    def run_script(name):
+        plt.switch_backend("agg")  # on a desktop, too; closes all figures
+        monkeypatch.setattr(plt, "show", lambda: None)
+        names = runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        assert capsys.readouterr().err == ""
+        (number,) = plt.get_fignums()
+        figure = plt.figure(number)
+        figure.draw_without_rendering()  # the layout, which warns if nothing fits
+        places = [(ax, ax.get_subplotspec()) for ax in figure.axes]
+        assert all(ax.get_xlabel() for ax, at in places if at and at.is_last_row())
+        assert all(ax.get_ylabel() for ax, at in places if at and at.is_first_col())
+        assert 6.4 <= figure.get_figwidth() <= 9
+        return names
+
+    yield run_script
+    plt.close("all")
+
+
+def test_overfitting_raises_the_validation_loss(draw):
+    plain, regularized = draw("plot_overfitting.py")["validation_losses"]
+    assert plain[-1] > min(plain) + 0.05
+    assert regularized[-1] < min(plain)
+
+
+def test_search_shows_that_dropout_and_l2_stand_in_for_each_other(draw):
+    results = draw("plot_search.py")["search"].cv_results_
+    scores = results["mean_test_score"].reshape(4, 5)  # dropout, L2
+    gain_alone, gain_beside_l2 = (
+        scores[2, 0] - scores[0, 0],
+        scores[2, 3] - scores[0, 3],
+    )
+    assert gain_alone > 0.02
+    assert abs(gain_beside_l2) < gain_alone / 2
+    assert scores.argmin() == scores.size - 1
+
+
+def test_weights_are_split_by_l1_and_shrunk_by_l2(draw):
+    plain, l1, l2 = (
+        np.abs(np.concatenate([w.ravel() for w in model[-1].coefs_[:-1]]))
+        for model in draw("plot_weights.py")["models"].values()
+    )
+    assert np.mean(l1 < 0.001) > 0.9
+    assert np.mean((l1 > 0.001) & (l1 < 0.1)) < 0.04
+    assert np.mean(l1 > 0.1) > 0.01
+    assert np.mean((l2 > 0.001) & (l2 < 0.1)) > 0.4
+    assert np.median(plain) > 0.1 > 10 * np.median(l2)
+
+
+def test_thinned_networks_average_to_the_whole_one(draw):
+    names = draw("plot_dropout_ensemble.py")
+    for losses in names["losses"].values():
+        one, *_, many = np.mean(losses, axis=0)
+        assert many < 0.8 * one
+    geometric = np.mean(names["losses"]["geometric mean"], axis=0)
+    assert geometric[-1] == pytest.approx(names["whole"], rel=0.05)
+
+
+def test_best_score_is_optimistic_where_nested_scores_are_not(draw):
+    best, nested, truth = draw("plot_nested_cv.py")["scores"].mean(axis=0)
+    assert best - truth > 0.04
+    assert abs(nested - truth) < 0.02
+
+
+def test_text_needs_much_dropout_or_l2(draw):
+    names = draw("plot_text.py")
+    losses, accuracies = names["losses"], names["accuracies"]  # dropout, L2
+    assert losses[3, 0] < losses[0, 0] - 0.1
+    assert losses[0, 2] < losses[0, 0] - 0.1
+    assert losses[:, 2].min() > losses[0, 2] - 0.02
+    assert abs(accuracies[3, 0] - accuracies[0, 0]) < 0.02
+
+
+def test_class_weights_do_not_rank_better(draw):
+    names = draw("plot_class_imbalance.py")
+    y = names["y_test"]
+    plain, balanced = names["probabilities"].values()
+    recall, balanced_recall = (
+        recall_score(y, plain > 0.5),
+        recall_score(y, balanced > 0.5),
+    )
+    assert balanced_recall > recall + 0.2
+    assert average_precision_score(y, balanced) < average_precision_score(y, plain)
+    assert abs(plain.mean() - y.mean()) < 0.01
+    assert balanced.mean() > 2 * y.mean()
+
+
+def test_chunks_are_as_good_as_all_rows_at_once(draw):
+    names = draw("plot_out_of_core.py")
+    assert len(names["accuracy"]) == 40
+    assert names["accuracy"][-1] == pytest.approx(names["full"], abs=0.01)
+
+
+def test_optuna_finds_better_strengths_than_the_defaults(draw):
+    names = draw("plot_optuna.py")
+    scores = names["scores"]
+    assert len(scores) == 30
+    assert max(scores) > names["default"]
+    assert np.median(scores[10:]) > np.median(scores[:10])
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+def test_examples_of_the_gallery_are_short_and_have_a_title(path):
+    lines = path.read_text().splitlines()
+    assert len(lines) < 80
+    assert lines[0] == '"""'
+    assert lines[1][0].isupper()
+    assert lines[2] == "=" * len(lines[1])
+    assert lines[3] == ""
+
+
 def test_no_example_is_left_out():
     source = Path(__file__).read_text()
     names = [example.name for example in EXAMPLES.glob("*.py")]
     assert names
     for name in names:
-        assert f'run("{name}"' in source or f'        "{name}",\n' in source
+        calls = f'run("{name}"', f'draw("{name}"', f'        "{name}",\n'
+        assert any(call in source for call in calls)

@@ -137,13 +137,6 @@ def test_copies_predict_the_same(mlp, cancer, copied):
     np.testing.assert_allclose(again, expected[:, 1], rtol=1e-6)
 
 
-def test_a_pickle_holds_the_weights_once(mlp, cancer):
-    est = mlp((300, 300)).fit(*cancer)
-    assert est.model_.built
-    weights = sum(w.nbytes for w in est.coefs_ + est.intercepts_)
-    assert len(pickle.dumps(est)) < 1.3 * weights + 16_000
-
-
 def test_a_refit_leaves_nothing_of_the_last_fit(mlp, cancer, iris):
     est = mlp(early_stopping=True).fit(*cancer)
     assert est.validation_scores_ == est.history_["val_score"]

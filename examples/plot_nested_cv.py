@@ -1,0 +1,58 @@
+"""
+The best score of a search is optimistic
+========================================
+
+`best_score_` is the highest of many noisy scores, so that it flatters the winner: the
+more, the fewer the rows and the more the candidates. Nested cross-validation runs the
+whole search inside each fold of an outer one, whose test rows had no part in the
+choice. With most rows of a data set set aside one can tell which of the two is right.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+
+X, y = load_diabetes(return_X_y=True)
+y = y > np.median(y)
+grid = {
+    "network__l2": [0.0, 0.01, 0.1],
+    "network__dropout": [0.0, 0.3, 0.6],
+    "network__learning_rate": [0.01, 0.03, 0.1],
+}
+
+# %%
+# Each repetition draws 60 of the 442 patients, and other folds.
+columns = ["best_score_", "nested\ncross-validation", "the 382 other rows"]
+scores = []
+for seed in range(8):
+    X_train, X_rest, y_train, y_rest = train_test_split(
+        X, y, train_size=60, stratify=y, random_state=seed
+    )
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
+    network = RegularizedMLPClassifier((16,), epochs=20, random_state=seed)
+    model = Pipeline([("scale", StandardScaler()), ("network", network)])
+    search = BatchedGridSearchCV(model, grid, cv=folds).fit(X_train, y_train)
+    nested = cross_val_score(search, X_train, y_train, cv=folds).mean()
+    scores.append([search.best_score_, nested, search.score(X_rest, y_rest)])
+scores = np.array(scores)
+
+# %%
+# Nested cross-validation scatters, as any score of 60 rows, but around the right value.
+means = scores.mean(axis=0)
+fig, ax = plt.subplots(layout="constrained")
+lines = ax.plot(columns, scores.T, ".-", color="0.75")
+lines[0].set_label("one repetition")
+ax.plot(columns, means, "Dk", label="mean of eight repetitions")
+for column, mean in zip(columns, means, strict=True):
+    where = {"xytext": (10, 10), "textcoords": "offset points", "zorder": 3}
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    ax.annotate(f"{mean:.3f}", (column, mean), **where, bbox=box)
+ax.margins(x=0.2)
+ax.set(xlabel="what judges the search", ylabel="accuracy")
+ax.legend()
+plt.show()

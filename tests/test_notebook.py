@@ -1,0 +1,49 @@
+"""How estimators show themselves: the diagram in a notebook, and repr."""
+
+import re
+
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_html_repr
+
+import skreg
+from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+
+NAMES = [name for name in skreg.__all__ if not name.endswith("Display")]
+PAGE = "https://skreg.readthedocs.io/en/latest/generated/skreg.{}.html"
+
+
+def estimator(name):
+    cls = getattr(skreg, name)
+    if name.startswith("Regularized"):
+        return cls()
+    return cls(RegularizedMLPClassifier(), {"l2": [0.0, 0.1]})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_diagram_in_a_pipeline_links_to_the_page_of_the_class(name):
+    pipeline = make_pipeline(StandardScaler(), estimator(name))
+    links = re.findall('href="([^"#]*)', estimator_html_repr(pipeline))
+    assert PAGE.format(name) in links
+    # scikit-learn's own go where they went.
+    assert any(link.endswith("StandardScaler.html") for link in links)
+
+
+@pytest.mark.parametrize("fit", [False, True])
+def test_the_diagram_tells_whether_it_is_fitted(mlp, cancer, fit):
+    est = mlp(l2=0.25)
+    if fit:
+        est.fit(*cancer)
+    html = estimator_html_repr(est)
+    assert "RegularizedMLPClassifier" in html
+    assert ("<span>Fitted</span>" in html) == fit
+    assert ("<span>Not fitted</span>" in html) != fit
+
+
+def test_repr_shows_changed_parameters_only():
+    est = RegularizedMLPClassifier((8, 4), l2=0.25, dropout=0.0, random_state=0)
+    changed = "hidden_layer_sizes=(8, 4), l2=0.25, random_state=0"
+    assert re.sub(r"\s+", " ", repr(est)) == f"RegularizedMLPClassifier({changed})"
+    search = BatchedGridSearchCV(RegularizedMLPClassifier(), {"l2": [0.0]}, cv=3)
+    assert repr(search).count("=") == 3
