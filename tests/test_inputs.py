@@ -130,7 +130,9 @@ def check(make, plain, given):
     est = make().fit(given, SOME)
     assert_same_weights(est, expected)
     assert est.coefs_[0].dtype == plain.dtype
-    np.testing.assert_array_equal(est.predict(given), expected.predict(plain))
+    # A product with rows that lie otherwise in memory may round in another way.
+    rounding = 10 * np.finfo(plain.dtype).eps
+    np.testing.assert_allclose(est.predict(given), expected.predict(plain), rounding)
     np.testing.assert_array_equal(np.array(given), before, strict=True)
 
 
