@@ -25,6 +25,9 @@ class StandIn:
         self._fits = deque(fit.outcome for fit in fits)
         return [fit.seconds for fit in fits]
 
+    def __deepcopy__(self, memo):
+        return self  # scikit-learn 1.8 copies it, and so the data, to route metadata
+
     def __sklearn_clone__(self):
         if self._fits is None:
             return self

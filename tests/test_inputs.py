@@ -29,7 +29,8 @@ def assert_same_weights(a, b, rtol=0.0):
     for ours, plain in zip(
         a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True
     ):
-        np.testing.assert_allclose(ours, plain, rtol=rtol, strict=True)
+        assert (ours.shape, ours.dtype) == (plain.shape, plain.dtype)
+        np.testing.assert_allclose(ours, plain, rtol=rtol)
 
 
 def memmap(path, array, mode):
@@ -129,7 +130,9 @@ def check(make, plain, given):
     est = make().fit(given, SOME)
     assert_same_weights(est, expected)
     assert est.coefs_[0].dtype == plain.dtype
-    np.testing.assert_array_equal(est.predict(given), expected.predict(plain))
+    # A product with rows that lie otherwise in memory may round in another way.
+    rounding = 10 * np.finfo(plain.dtype).eps
+    np.testing.assert_allclose(est.predict(given), expected.predict(plain), rounding)
     np.testing.assert_array_equal(np.array(given), before, strict=True)
 
 

@@ -232,7 +232,7 @@ def unsorted(X):
 def duplicated(X):
     """Every entry in three parts, which add up to it."""
     X = sparse.coo_array(X)
-    row, column = (np.tile(numbers, 3) for numbers in X.coords)
+    row, column = (np.tile(numbers, 3) for numbers in (X.row, X.col))
     values = np.concatenate([0.5 * X.data, 0.25 * X.data, 0.25 * X.data])
     return sparse.coo_array((values, (row, column)), X.shape)
 
