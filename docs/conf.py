@@ -15,6 +15,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
+autodoc_typehints = "none"  # the docstrings say more
 default_role = "py:obj"  # what single backticks mean in the docstrings
 smartquotes = False  # the docstrings' are those of code
 extlinks = {
