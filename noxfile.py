@@ -6,7 +6,7 @@ SETTINGS = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(SETTINGS)
 EXTRAS = SETTINGS["project"]["optional-dependencies"]
 REQUIRED = sum(
-    (EXTRAS[name] for name in ("dask", "plot", "test")),
+    (EXTRAS[name] for name in EXTRAS if name not in ("docs", "dev")),
     SETTINGS["project"]["dependencies"],
 )
 OLDEST = [
