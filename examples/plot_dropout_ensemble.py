@@ -72,11 +72,8 @@ for (name, values), style in zip(losses.items(), ["o-", "s-."], strict=True):
     ax.fill_between(sizes, np.min(values, axis=0), np.max(values, axis=0), alpha=0.2)
     ax.plot(sizes, np.mean(values, axis=0), style, label=f"{name} of thinned networks")
 ax.axhline(whole, color="black", linestyle="--", label="whole network, once")
-ax.set(
-    xscale="log",
-    xlabel="number of thinned networks",
-    ylabel="held-out log loss (nats a row)",
-)
+ax.set(xscale="log", ylabel="held-out log loss (nats a row)")
+ax.set_xlabel("number of thinned networks")
 ax.set_xticks(sizes, sizes)
 ax.legend(title="lines: average of ten draws; areas: their range")
 plt.show()

@@ -196,8 +196,8 @@ def test_best_score_is_optimistic_where_nested_scores_are_not(draw):
 def test_text_needs_much_dropout_or_l2(draw):
     names = draw("plot_text.py")
     losses, accuracies = names["losses"], names["accuracies"]  # dropout, L2
-    assert losses[3, 0] < losses[0, 0] - 0.1
-    assert losses[0, 2] < losses[0, 0] - 0.1
+    assert losses[3, 0] < losses[0, 0] - 0.05
+    assert losses[0, 2] < losses[0, 0] - 0.05
     assert losses[:, 2].min() > losses[0, 2] - 0.02
     assert abs(accuracies[3, 0] - accuracies[0, 0]) < 0.02
 
