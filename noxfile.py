@@ -50,12 +50,13 @@ def types(session):
 
 @nox.session
 def docs(session):
-    """Build the documentation into docs/_build/html; no warning is allowed."""
-    session.install("-e", ".[docs]")
+    """Build the documentation in docs/_build/html, without a warning; run its code."""
+    session.install("-e", ".[docs,test]")
     session.run(
         *("python", "-m", "sphinx", "-W", "--keep-going"),
         *("-b", "html", "docs", "docs/_build/html"),
     )
+    session.run("python", "-m", "pytest", "tests/test_documentation.py")
 
 
 @nox.session
