@@ -2,7 +2,7 @@
 Balanced class weights move probabilities, not the ranking
 ==========================================================
 
-One row in 25 is positive. With ``class_weight="balanced"`` the network finds
+One row in 22 is positive. With ``class_weight="balanced"`` the network finds
 three positives of four, where it found half, but only because its probabilities rise:
 they are far above the shares of positives, and rows are ranked no better. A lower
 threshold on the network without weights finds as many, at no less precision.

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from skreg._drawing import axes_to_draw_in, legend_beside, ordered_colors
 from skreg._search_results import tabulate
-from skreg._values_axis import set_categories, set_value_axis, value_label
+from skreg._values_axis import set_categories, set_value_axis, value_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -243,7 +243,7 @@ class SearchDisplay:
             self._shift(drawn, shift * (i - (n_hues - 1) / 2))
         self.ax_.set_xmargin(0.04 + 0.01 * n_hues)  # has room for those shifted
         self.ax_.set(xlabel=self._own_name(self.x_name), ylabel=self.score_name)
-        legend_beside(self.ax_, self._handles(), f"mean ± std of {n_folds} folds")
+        legend_beside(self.ax_, self._handles(), f"mean ± std of {_folds(n_folds)}")
 
     def _draw_line(self, i, positions, color):
         """Scores of one value of hue, and the best candidate's mark if it has it."""
@@ -310,10 +310,10 @@ class SearchDisplay:
         self.im_ = self.ax_.imshow(
             np.ma.masked_invalid(means), cmap="viridis", origin="lower", aspect="auto"
         )
-        label = f"{self.score_name}, mean of {np.shape(self.test_scores)[-1]} folds"
+        label = f"{self.score_name}, mean of {_folds(np.shape(self.test_scores)[-1])}"
         if self.best is not None:
-            label += f"\n(outlined: {self.best_name})"
-            row, column, _ = self.best
+            row, column, score = self.best
+            label += f"\n(outlined: {self.best_name}, {score:.4g})"
             corner = column - 0.5, row - 0.5
             color = self._ink(means[row, column])
             self.best_ = self.ax_.add_patch(
@@ -352,9 +352,13 @@ class SearchDisplay:
         return "black" if luma > 0.5 else "white"
 
     def _hue_label(self, i):
-        return f"{self._own_name(self.hue_name)} = {value_label(self.hue_values[i])}"
+        return f"{self._own_name(self.hue_name)} = {value_labels(self.hue_values)[i]}"
 
     def _own_name(self, name):
         """The name without those of the steps, unless x and hue have the same one."""
         x, hue = (str(n).rpartition("__")[2] for n in (self.x_name, self.hue_name))
         return name if x == hue else name.rpartition("__")[2]
+
+
+def _folds(n):
+    return "1 fold" if n == 1 else f"{n} folds"

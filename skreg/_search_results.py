@@ -50,14 +50,15 @@ def tabulate(search, x, hue, metric):
 
 
 def _results(search):
-    if hasattr(search, "cv_results_"):
-        return search.cv_results_
-    if hasattr(search, "refit"):
+    results = getattr(search, "cv_results_", None)
+    if results is None and hasattr(search, "refit"):
         raise NotFittedError(f"search must be fitted, got {search!r}.")
-    raise TypeError(
-        "search must be a search of scikit-learn's or skreg's, with cv_results_, got "
-        f"{search!r}."
-    )
+    if results is None or "params" not in results:
+        raise TypeError(
+            "search must be a search of scikit-learn's or skreg's, with its "
+            f"cv_results_, got {search!r}."
+        )
+    return results
 
 
 def _metric(search, results, metric):
@@ -65,6 +66,8 @@ def _metric(search, results, metric):
     there = [name.removeprefix(start) for name in results if name.startswith(start)]
     if metric is None and len(there) == 1:
         return there[0]
+    if there == ["score"] and metric == _score_name(search, "score"):
+        return "score"
     if metric is None and isinstance(search.refit, str):
         return search.refit
     if metric not in there:
@@ -103,20 +106,32 @@ def _shown(results, means, names, metric):
 
 
 def _levels(results, name, shown):
-    """The distinct values of a parameter, sorted, and which of them each one has."""
+    """The distinct values of a parameter, in order, and which of them each one has."""
     if name is None:
         return [None], [0] * len(shown)
-    values = [results["params"][i][name] for i in shown]
-    keys = [repr(value) if number(value) is None else number(value) for value in values]
-    distinct = dict(zip(keys, values, strict=True)).items()
+    distinct, which = [], []
+    for i in shown:
+        value = results["params"][i][name]
+        value = value.item() if isinstance(value, np.generic) else value
+        same = [k for k, other in enumerate(distinct) if _equal(value, other)]
+        which.append(same[0] if same else len(distinct))
+        if not same:
+            distinct.append(value)
     try:
-        distinct = sorted(distinct, key=lambda item: item[1])
+        order = sorted(range(len(distinct)), key=distinct.__getitem__)
     except (TypeError, ValueError):  # numbers first, then the others as they came
-        distinct = sorted(
-            distinct, key=lambda item: np.inf if isinstance(item[0], str) else item[0]
+        numbers = [number(value) for value in distinct]
+        order = sorted(
+            range(len(distinct)),
+            key=lambda k: np.inf if numbers[k] is None else numbers[k],
         )
-    place = {key: i for i, (key, _) in enumerate(distinct)}
-    return [value for _, value in distinct], [place[key] for key in keys]
+    return [distinct[k] for k in order], [order.index(k) for k in which]
+
+
+def _equal(a, b):
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.array_equal(a, b)
+    return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
 def _best(search, metric, means):

@@ -5,22 +5,38 @@ from numbers import Real
 import numpy as np
 
 MAX_TICKS = 20  # more labels would not be legible
+MAX_CHARACTERS = 25  # of a label
 
 
 def number(value):
     """The value as a float if it is a finite number, else None."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
     return float(value) if is_number and np.isfinite(value) else None
 
 
-def value_label(value):
-    """A value in few characters."""
+def value_labels(values):
+    """A label of few characters for each value; numbered where they would be equal."""
+    labels = list(map(_label, values))
+    return [
+        f"{label} ({labels[:i].count(label) + 1})" if labels.count(label) > 1 else label
+        for i, label in enumerate(labels)
+    ]
+
+
+def _label(value):
     if isinstance(value, tuple | list):
         comma = "," if len(value) == 1 else ""
-        return f"({', '.join(map(value_label, value))}{comma})"
-    if number(value) is None or float(value).is_integer():
-        return str(value)
-    return f"{value:.4g}"
+        return _short(f"({', '.join(map(_label, value))}{comma})")
+    if number(value) is not None and not float(value).is_integer():
+        return f"{value:.4g}"
+    text = str(value)
+    if " at 0x" in text:  # an address, of an object that says nothing else of itself
+        text = getattr(value, "__name__", type(value).__name__)
+    return _short(text)
+
+
+def _short(text):
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 def set_value_axis(ax, values):
@@ -43,14 +59,14 @@ def set_value_axis(ax, values):
         else:
             ax.set_xscale("symlog", linthresh=positive.min())
         if len(values) <= 8:  # and powers of 10 else
-            ax.set_xticks(positions, [value_label(value) for value in values])
+            ax.set_xticks(positions, value_labels(values))
     return positions
 
 
 def set_categories(axis, values):
     """Label the places 0, 1, 2 and so on with the values, or with every n-th."""
     step = -(-len(values) // MAX_TICKS)
-    labels = [value_label(value) for value in values[::step]]
+    labels = value_labels(values)[::step]
     style = {}
     if axis.axis_name == "x" and len(labels) * (2 + max(map(len, labels))) > 60:
         style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}

@@ -160,7 +160,8 @@ def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
 
 
 def test_all_that_is_public_is_named():
-    assert set(skreg.__all__) <= set(dir(skreg))
+    assert dir(skreg) == skreg.__all__
+    assert all(inspect.isclass(getattr(skreg, name)) for name in skreg.__all__)
     assert re.fullmatch(r"\d+\.\d+\.\d+", skreg.__version__)
 
 

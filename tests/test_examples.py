@@ -198,8 +198,8 @@ def test_text_needs_much_dropout_or_l2(draw):
     losses, accuracies = names["losses"], names["accuracies"]  # dropout, L2
     assert losses[3, 0] < losses[0, 0] - 0.05
     assert losses[0, 2] < losses[0, 0] - 0.05
-    assert losses[:, 2].min() > losses[0, 2] - 0.02
-    assert abs(accuracies[3, 0] - accuracies[0, 0]) < 0.02
+    assert losses[:, 2].min() > losses[0, 2] - 0.05
+    assert abs(accuracies[3, 0] - accuracies[0, 0]) < 0.05
 
 
 def test_class_weights_do_not_rank_better(draw):

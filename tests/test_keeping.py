@@ -51,14 +51,15 @@ def test_a_pickle_is_loaded_in_another_process(mlp, cancer, tmp_path, in_new_pro
     in_new_process(LOAD, path)
 
 
-def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch):
+@pytest.mark.parametrize("state_format", [2, None])
+def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch, state_format):
     est = mlp().fit(*cancer)
-    monkeypatch.setattr(_base, "STATE_FORMAT", 2)
+    monkeypatch.setattr(_base, "STATE_FORMAT", state_format)
     later = pickle.dumps(est)
     monkeypatch.undo()
     message = (
         "RegularizedMLPClassifier was saved by another version of skreg, whose format "
-        "is 2; this one reads format 1"
+        f"is {state_format}; this one reads format 1"
     )
     with pytest.raises(ValueError, match=message):
         pickle.loads(later)

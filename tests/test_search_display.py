@@ -2,6 +2,7 @@
 
 import inspect
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skreg import BatchedGridSearchCV, SearchDisplay
 
 STRENGTHS = [0.0, 1e-3, 1e-2]
+SGD_1, SGD_2 = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2)
 RATES = [0.0, 0.5]
 
 
@@ -251,6 +253,9 @@ def test_zero_has_a_tick_among_many_strengths(ax):
         ([True, False], [False, True], ["False", "True"]),
         ([[0.1, 0.0], [0.01, 0.0]], [[0.01, 0.0], [0.1, 0.0]], None),
         ([{"a": 1}, {"a": 2}], [{"a": 1}, {"a": 2}], ["{'a': 1}", "{'a': 2}"]),
+        ([SGD_1, "sgd", SGD_2], [SGD_1, "sgd", SGD_2], ["SGD (1)", "sgd", "SGD (2)"]),
+        ([np.mean, len], [np.mean, len], ["mean", "<built-in function len>"]),
+        (["a" * 30, "b"], ["a" * 30, "b"], ["a" * 24 + "…", "b"]),
     ],
 )
 def test_other_values_stand_side_by_side(search, ax, values, ordered, texts):
@@ -264,6 +269,19 @@ def test_other_values_stand_side_by_side(search, ax, values, ordered, texts):
     np.testing.assert_array_equal(ax.get_xticks(), np.arange(len(values)))
     if texts is not None:
         assert tick_texts(ax.xaxis) == texts
+
+
+def test_equal_values_are_one(search, ax):
+    kinds = [np.array([1.0, 2.0]), np.array([1.0, 3.0])]
+    grids = [
+        {"sizes": [True, "a", *kinds]},
+        {"sizes": np.array([True, False])},
+        {"sizes": [np.str_("a"), 1, kinds[0].copy()]},
+    ]
+    display = SearchDisplay.from_search(search(grids), x="sizes", ax=ax)
+    values = [v.tolist() if isinstance(v, np.ndarray) else v for v in display.x_values]
+    expected = [1, True, "a", [1.0, 2.0], [1.0, 3.0], False]
+    assert list(map(repr, values)) == list(map(repr, expected))
 
 
 @pytest.mark.parametrize(
@@ -287,6 +305,9 @@ def test_the_score_has_its_name(ax, scoring, name):
     display = SearchDisplay.from_search(search, ax=ax)
     assert ax.get_ylabel() == name
     assert display.lines_[0].get_ydata() == [-0.25]  # as it is
+    assert ax.get_legend().get_title().get_text() == "mean ± std of 1 fold"
+    named = SearchDisplay.from_search(search, metric=name, ax=Figure().subplots())
+    assert named.lines_[0].get_ydata() == [-0.25]
 
 
 def test_a_regressor_and_no_refit(search, ax):
@@ -414,7 +435,8 @@ def test_map_is_that_of_the_results(two, ax):
     assert STRENGTHS[int(x + 0.5)] == two.best_params_["l2"]
     assert RATES[int(y + 0.5)] == two.best_params_["dropout"]
     label = display.colorbar_.ax.get_ylabel()
-    assert label == "accuracy, mean of 3 folds\n(outlined: best candidate)"
+    best = f"(outlined: best candidate, {two.best_score_:.4g})"
+    assert label == f"accuracy, mean of 3 folds\n{best}"
     assert display.lines_ is display.errorbar_ is display.train_lines_ is None
 
 
@@ -560,6 +582,10 @@ def test_other_bad_arguments(search, two, ax):
         SearchDisplay.from_search(GridSearchCV(Toy(), {"l2": [1]}), ax=ax)
     with pytest.raises(TypeError, match="search must be a search of scikit-learn's or"):
         SearchDisplay.from_search(Toy(), ax=ax)
+    other = GridSearchCV(Toy(), {"l2": [1]})
+    other.cv_results_ = {"mean_test_score": np.zeros(1)}  # as Optuna's search has it
+    with pytest.raises(TypeError, match="with its cv_results_, got GridSearchCV"):
+        SearchDisplay.from_search(other, ax=ax)
     many = search({"l2": STRENGTHS, "dropout": np.linspace(0, 0.5, 11)})
     message = "most 10 values with kind='line', got 11 of 'dropout'; try kind='heatmap'"
     with pytest.raises(ValueError, match=message):
