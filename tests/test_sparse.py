@@ -412,6 +412,11 @@ def both(assert_same_results):
     return run
 
 
+def test_a_search_of_two_networks(both, make, rows):
+    X, y = read_only(rows), targets("two classes", rows)
+    both(make("two classes", (6, 4), batch_size=9, epochs=3), {"l2": [0.1]}, X, y, cv=2)
+
+
 @pytest.mark.parametrize("problem", ["two classes", "three classes", "number"])
 def test_a_search_gives_the_scores_of_grid_search_cv(
     both, make, rows, problem, dense_shapes
