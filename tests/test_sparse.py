@@ -414,7 +414,8 @@ def both(assert_same_results):
 
 def test_a_search_of_two_networks(both, make, rows):
     X, y = read_only(rows), targets("two classes", rows)
-    both(make("two classes", (6, 4), batch_size=9, epochs=3), {"l2": [0.1]}, X, y, cv=2)
+    est = make("two classes", (6, 4), batch_size=9, epochs=3)
+    both(est, {"l2": [0.1]}, X, y, cv=2, n_jobs=1)  # else each on a thread of its own
 
 
 @pytest.mark.parametrize("problem", ["two classes", "three classes", "number"])
