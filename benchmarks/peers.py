@@ -124,7 +124,7 @@ def a_search(search, model, grid, X, y, n_folds, **options):
 
 
 def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
-    n_folds, n = (2, 3) if quick else (5, 12)
+    n_folds, n = (2, 2) if quick else (5, 12)
     strengths = np.geomspace(1e-5, 1e-2, n)
     mixed = {"l1": [0.0, 1e-4], "l2": [1e-5, 1e-4, 1e-3], "dropout": [0.0, 0.3]}
     print(f"\nBatchedGridSearchCV, {title}: {n} candidates x {n_folds} folds")
@@ -289,7 +289,7 @@ def main():
     compare_sizes(*digits, epochs, quick)
     compare_threads(*digits, epochs, repeats)
     single = cancer[0].astype(np.float32), cancer[1]
-    compare_memory(*single, n_fits=3 if quick else 100, only=only)
+    compare_memory(*single, n_fits=2 if quick else 100, only=only)
 
 
 if __name__ == "__main__":

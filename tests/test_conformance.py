@@ -13,11 +13,9 @@ VARIANTS = [
     RegularizedMLPClassifier((), learning_rate=0.05),
     RegularizedMLPClassifier(early_stopping=True),
     RegularizedMLPClassifier(class_weight="balanced"),
-    RegularizedMLPRegressor(l1=1e-4, l2=1e-3, dropout=0.2),
-    RegularizedMLPRegressor((20, 10), loss="huber"),
+    RegularizedMLPRegressor((20, 10), loss="huber", l1=1e-4, dropout=0.2),
     RegularizedMLPRegressor((), loss="absolute_error", learning_rate=0.05),
     RegularizedMLPRegressor(loss="poisson"),
-    RegularizedMLPRegressor(early_stopping=True),
 ]
 
 

@@ -99,61 +99,78 @@ BY_KERAS_ALONE = """
 import sys
 import keras
 import numpy as np
-assert not any(name.startswith("skreg") for name in sys.modules)
-arrays = np.load(sys.argv[2])
-network = keras.models.load_model(sys.argv[1])
-outputs = keras.ops.convert_to_numpy(network(arrays["X"]))
-np.testing.assert_allclose(outputs, arrays["expected"], rtol=1e-6, atol=1e-12)
-assert "skreg" not in sys.modules
+for path in sys.argv[1:]:
+    arrays = np.load(path + ".npz")
+    outputs = keras.models.load_model(path + ".keras")(arrays["X"])
+    np.testing.assert_allclose(outputs, arrays["expected"], rtol=1e-6, atol=1e-12)
+assert not any(name.startswith(("skreg", "scikeras")) for name in sys.modules)
 """
 
 
-@pytest.mark.parametrize("kind", ["two classes", "three classes", "labels", "numbers"])
-def test_keras_alone_loads_the_network(
-    kind, mlp, mlr, cancer, iris, diabetes, tmp_path, in_new_process
-):
-    X, y = {"two classes": cancer, "three classes": iris}.get(kind, diabetes)
-    if kind == "labels":
-        y = np.column_stack([y > 100, y > 150, X[:, 0] > 0]).astype(int)
-    est = (mlr if kind == "numbers" else mlp)(l1=1e-3, dropout=0.5).fit(X, y)
-    expected = est.predict(X) if kind == "numbers" else est.predict_proba(X)
-    if kind == "two classes":
-        expected = expected[:, 1]
-    if expected.ndim == 1:
-        expected = expected[:, np.newaxis]
-    est.model_.save(tmp_path / "model.keras")
-    np.savez(tmp_path / "arrays.npz", X=X, expected=expected)
-    in_new_process(BY_KERAS_ALONE, tmp_path / "model.keras", tmp_path / "arrays.npz")
+def kept(est, X, y, path):
+    """Fit; the rows and what the network computes of them, beside `path`."""
+    est.fit(X, y)
+    if not hasattr(est, "predict_proba"):
+        expected = est.predict(X)[:, np.newaxis]
+    elif est.coefs_[-1].shape[1] == 1:
+        expected = est.predict_proba(X)[:, 1:]
+    else:
+        expected = est.predict_proba(X)
+    np.savez(path.with_suffix(".npz"), X=X, expected=expected)
+    return est
 
+
+def test_keras_alone_loads_the_network(
+    mlp, mlr, cancer, iris, diabetes, tmp_path, in_new_process
+):
+    X, y = diabetes
+    labels = np.column_stack([y > 100, y > 150, X[:, 0] > 0]).astype(int)
+    params = {"l1": 1e-3, "dropout": 0.5}
+    problems = {
+        "two classes": (mlp(**params), *cancer),
+        "three classes": (mlp(**params), *iris),
+        "labels": (mlp(**params), X, labels),
+        "numbers": (mlr(**params), X, y),
+    }
+    for name, problem in problems.items():
+        est = kept(*problem, tmp_path / name)
+        est.model_.save(tmp_path / f"{name}.keras")
+    in_new_process(BY_KERAS_ALONE, *(str(tmp_path / name) for name in problems))
+
+
+# In processes of their own, as tf2onnx warns of much in its dependencies.
+EXPORT = """
+import pickle, sys
+import keras
+for path in sys.argv[1:]:
+    with open(path + ".pickle", "rb") as file:
+        est = pickle.load(file)
+    dtype = est.coefs_[0].dtype.name
+    rows = keras.InputSpec(shape=(None, est.n_features_in_), dtype=dtype, name="input")
+    est.model_.export(
+        path + ".onnx", format="onnx", input_signature=[rows], verbose=False
+    )
+"""
 
 BY_ONNXRUNTIME = """
 import sys
 import numpy as np
 import onnxruntime
-arrays = np.load(sys.argv[2])
-session = onnxruntime.InferenceSession(sys.argv[1])
-(outputs,) = session.run(None, {"input": arrays["X"]})
-np.testing.assert_allclose(outputs, arrays["expected"], atol=1e-5)
-"""
-
-# In a process of its own, as tf2onnx warns of much in its dependencies.
-EXPORT = """
-import pickle, sys
-import keras
-with open(sys.argv[1], "rb") as file:
-    est = pickle.load(file)
-rows = keras.InputSpec(
-    shape=(None, est.n_features_in_), dtype=est.coefs_[0].dtype.name, name="input"
-)
-est.model_.export(sys.argv[2], format="onnx", input_signature=[rows], verbose=False)
+for path in sys.argv[1:]:
+    arrays = np.load(path + ".npz")
+    session = onnxruntime.InferenceSession(path + ".onnx")
+    (outputs,) = session.run(None, {"input": arrays["X"]})
+    np.testing.assert_allclose(outputs, arrays["expected"], atol=1e-5)
 """
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_onnxruntime_predicts_the_same(mlp, iris, dtype, tmp_path, in_new_process):
-    X = iris[0].astype(dtype)
-    est = mlp((8, 6), l1=1e-3, dropout=0.5).fit(X, iris[1])
-    (tmp_path / "model.pickle").write_bytes(pickle.dumps(est))
-    np.savez(tmp_path / "arrays.npz", X=X, expected=est.predict_proba(X))
-    in_new_process(EXPORT, tmp_path / "model.pickle", tmp_path / "model.onnx")
-    in_new_process(BY_ONNXRUNTIME, tmp_path / "model.onnx", tmp_path / "arrays.npz")
+def test_onnxruntime_predicts_the_same(mlp, iris, tmp_path, in_new_process):
+    X, y = iris
+    dtypes = {"single": np.float32, "double": np.float64}
+    for name, dtype in dtypes.items():
+        est = mlp((8, 6), l1=1e-3, dropout=0.5)
+        est = kept(est, X.astype(dtype), y, tmp_path / name)
+        (tmp_path / f"{name}.pickle").write_bytes(pickle.dumps(est))
+    paths = [str(tmp_path / name) for name in dtypes]
+    in_new_process(EXPORT, *paths)
+    in_new_process(BY_ONNXRUNTIME, *paths)
