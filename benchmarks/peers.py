@@ -89,7 +89,7 @@ def row(name, seconds, reference):
 
 
 def compare_searches(title, X, y, epochs, repeats, quick, only):
-    strengths, n_folds = (STRENGTHS[:2], 2) if quick else (STRENGTHS, 5)
+    strengths, n_folds = (STRENGTHS[:1], 2) if quick else (STRENGTHS, 5)
     size = f"{len(strengths)} strengths x {n_folds} folds"
     print(f"\nGridSearchCV, {title}: {size}, {epochs} epochs, batch 32")
     makers = peers(X, y, only)
