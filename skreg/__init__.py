@@ -3,13 +3,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from skreg._classifier import RegularizedMLPClassifier
-from skreg._regressor import RegularizedMLPRegressor
+from skreg._estimators.classifier import RegularizedMLPClassifier
+from skreg._estimators.regressor import RegularizedMLPRegressor
 
 if TYPE_CHECKING:
-    from skreg._displays import LossCurveDisplay, WeightDisplay
-    from skreg._search import BatchedGridSearchCV, BatchedRandomizedSearchCV
-    from skreg._search_display import SearchDisplay
+    from skreg._plotting.loss_curve import LossCurveDisplay
+    from skreg._plotting.search import SearchDisplay
+    from skreg._plotting.weights import WeightDisplay
+    from skreg._search.search import BatchedGridSearchCV, BatchedRandomizedSearchCV
 
 __version__ = "0.1.0"
 
@@ -26,11 +27,11 @@ __all__ = [
 # Imported when they are asked for: a process that loads a model and predicts has no
 # need of them, and with scikit-learn's searches they take longer than all the rest.
 _LATER = {
-    "BatchedGridSearchCV": "skreg._search",
-    "BatchedRandomizedSearchCV": "skreg._search",
-    "LossCurveDisplay": "skreg._displays",
-    "SearchDisplay": "skreg._search_display",
-    "WeightDisplay": "skreg._displays",
+    "BatchedGridSearchCV": "skreg._search.search",
+    "BatchedRandomizedSearchCV": "skreg._search.search",
+    "LossCurveDisplay": "skreg._plotting.loss_curve",
+    "SearchDisplay": "skreg._plotting.search",
+    "WeightDisplay": "skreg._plotting.weights",
 }
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from skreg import RegularizedMLPClassifier, _engine
+from skreg import RegularizedMLPClassifier
+from skreg._engine import engine as compiled_engine
 
 PARAMETERS = [
     ({"l1": -1.0}, "l1 == -1.0, must be >= 0"),
@@ -201,7 +202,7 @@ def test_what_the_compiled_engine_cannot_express(mlp, cancer, params, reason):
 
 def test_a_failure_in_the_middle_of_a_long_epoch_is_reported(mlp, cancer, monkeypatch):
     # Epochs of many calls: the weights are lost long before the first one ends.
-    monkeypatch.setattr(_engine, "MOST_STEPS_PER_CALL", 1)
+    monkeypatch.setattr(compiled_engine, "MOST_STEPS_PER_CALL", 1)
     est = mlp((), optimizer="sgd", learning_rate=1e30, l2=[1e30], batch_size=4)
     with pytest.raises(ValueError, match=r"non-finite .* in epoch 1"):
         est.fit(*cancer)

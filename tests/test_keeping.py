@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skops import io as skops
 
-from skreg import _base
+from skreg._estimators import base
 
 
 def n_bytes(est):
@@ -38,7 +38,7 @@ import numpy as np
 with open(sys.argv[1], "rb") as file:
     est, X, expected = pickle.load(file)
 np.testing.assert_array_equal(est.predict_proba(X), expected)
-assert "skreg._search" not in sys.modules  # whose import takes as long as all else
+assert "skreg._search.search" not in sys.modules  # slow to import
 np.testing.assert_allclose(est.model_(X), expected[:, 1:], rtol=1e-6)
 """
 
@@ -54,7 +54,7 @@ def test_a_pickle_is_loaded_in_another_process(mlp, cancer, tmp_path, in_new_pro
 @pytest.mark.parametrize("state_format", [2, None])
 def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch, state_format):
     est = mlp().fit(*cancer)
-    monkeypatch.setattr(_base, "STATE_FORMAT", state_format)
+    monkeypatch.setattr(base, "STATE_FORMAT", state_format)
     later = pickle.dumps(est)
     monkeypatch.undo()
     message = (
@@ -65,7 +65,10 @@ def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch, state_f
         pickle.loads(later)
 
 
-TRUSTED = ["skreg._classifier.RegularizedMLPClassifier", "skreg._task.Architecture"]
+TRUSTED = [
+    "skreg._estimators.classifier.RegularizedMLPClassifier",
+    "skreg._training.task.Architecture",
+]
 
 
 def test_skops_asks_for_two_types_and_loads_the_same(mlp, cancer):

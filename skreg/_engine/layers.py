@@ -52,7 +52,7 @@ def _transposed_times(into, slope):
 
 
 def _sparse_times(matrix, dense, **options):
-    """Product with one matrix for all networks, see `skreg._batches.entries`."""
+    """Product with one matrix for all networks, see `skreg._engine.batches.entries`."""
     if dense.shape.rank == 2:
         return tf.sparse.sparse_dense_matmul(matrix, dense, **options)
     n_networks, _, n_out = tf.unstack(tf.shape(dense), num=3)

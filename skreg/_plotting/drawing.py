@@ -4,7 +4,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._base import RegularizedMLP
+from skreg._estimators.base import RegularizedMLP
 
 
 def axes_to_draw_in(ax, display):

@@ -17,9 +17,15 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from skreg._folds import STACKED, Fold, Untrained, final_network
-from skreg._progress import Progress
-from skreg._training import compile_ahead, group_bound, kind, train, train_together
+from skreg._search.folds import STACKED, Fold, Untrained, final_network
+from skreg._search.progress import Progress
+from skreg._training.dispatch import (
+    compile_ahead,
+    group_bound,
+    kind,
+    train,
+    train_together,
+)
 
 
 @dataclass(frozen=True)

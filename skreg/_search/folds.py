@@ -13,9 +13,9 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from skreg._base import RegularizedMLP
-from skreg._parameters import resolve
-from skreg._task import Task, Trained
+from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.parameters import resolve
+from skreg._training.task import Task, Trained
 
 # Parameters of a network on which neither its rows nor its seed depend.
 STACKED = ("l1", "l2", "dropout", "learning_rate")

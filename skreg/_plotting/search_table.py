@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 
-from skreg._values_axis import number
+from skreg._plotting.values_axis import number
 
 
 def tabulate(search, x, hue, metric):

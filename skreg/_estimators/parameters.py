@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skreg._task import OptimizerSpec, Stopping
+from skreg._training.task import OptimizerSpec, Stopping
 
 ENGINES = ("auto", "compiled", "keras")
 # TensorFlow keeps memory for every distinct variable name, for ever: one for all.

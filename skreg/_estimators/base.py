@@ -15,12 +15,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._network import build_network, forward, set_weights
-from skreg._parameters import resolve
-from skreg._task import SPLIT, Architecture, Rows, Start, Task, derived_seed
-from skreg._training import train
-from skreg._types import MatrixLike
-from skreg._weights import check_weights, mean_one
+from skreg._estimators.parameters import resolve
+from skreg._estimators.types import MatrixLike
+from skreg._estimators.validation import check_weights, mean_one
+from skreg._training.dispatch import train
+from skreg._training.network import build_network, forward, set_weights
+from skreg._training.task import SPLIT, Architecture, Rows, Start, Task, derived_seed
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 # Of what is pickled; to be raised when an older skreg could not read it any more.

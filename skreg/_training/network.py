@@ -6,7 +6,7 @@ import scikeras  # noqa: F401 (lets optimizers be pickled)
 from scipy.sparse import issparse
 from scipy.special import expit
 
-from skreg._task import DROPOUT, INITIAL_WEIGHTS, derived_seed
+from skreg._training.task import DROPOUT, INITIAL_WEIGHTS, derived_seed
 
 # Rows pushed forward at once: bounds the memory of the layers between.
 CHUNK = 2048

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skreg._drawing import axes_to_draw_in, legend_beside, ordered_colors
-from skreg._search_results import tabulate
-from skreg._values_axis import set_categories, set_value_axis, value_labels
+from skreg._plotting.drawing import axes_to_draw_in, legend_beside, ordered_colors
+from skreg._plotting.search_table import tabulate
+from skreg._plotting.values_axis import set_categories, set_value_axis, value_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +107,8 @@ class SearchDisplay:
     >>> display.ax_.get_ylabel()
     'accuracy'
     """
+
+    __module__ = "skreg"
 
     def __init__(
         self,

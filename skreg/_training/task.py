@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from skreg._losses import Loss
+from skreg._training.losses import Loss
 
 # The purposes for which a run draws random numbers. Each has its own stream,
 # derived from the run's one seed, so that none shifts when another is not used.

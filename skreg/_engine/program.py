@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from skreg._layers import backward, dropouts, forward
-from skreg._optimizers import Rule
+from skreg._engine.layers import backward, dropouts, forward
+from skreg._engine.optimizers import Rule
 
 # Compiled programs kept, the least recently used goes first.
 PROGRAMS = 64
@@ -42,8 +42,8 @@ class Program:
         shape (K, n_rows), whose mean over the rows is reported; `weight` is of shape
         (K, n_rows, n), and 0 for rows that do not count.
     rule : Rule
-        Of the optimizer, see `skreg._optimizers`: elementwise, so that networks do
-        not meet in it.
+        Of the optimizer, see `skreg._engine.optimizers`: elementwise, so that
+        networks do not meet in it.
     dtype : str
     dropout, stopping : bool
         Whether there is any.
@@ -243,7 +243,7 @@ def _gather(program, layers, inputs, plan, t):
 
 
 def _sparse_rows(entries, t, n_rows, n_columns):
-    """The matrix of a step, see `skreg._batches.entries`."""
+    """The matrix of a step, see `skreg._engine.batches.entries`."""
     start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
     shape = tf.cast(tf.stack([n_rows, n_columns]), tf.int64)
     return tf.SparseTensor(

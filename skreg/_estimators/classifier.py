@@ -15,9 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from skreg._base import RegularizedMLP
-from skreg._losses import BINARY, MULTICLASS
-from skreg._types import (
+from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.types import (
     Callbacks,
     Engine,
     MatrixLike,
@@ -25,6 +24,7 @@ from skreg._types import (
     PerLayer,
     RandomState,
 )
+from skreg._training.losses import BINARY, MULTICLASS
 
 
 class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
@@ -170,6 +170,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     >>> model.score(X[400:], y[400:]) > 0.95
     True
     """
+
+    __module__ = "skreg"
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """The compiled engine: trains K networks of one shape at once, arrays in, arrays out.
 
-All epochs run inside one compiled function, see `skreg._program`, called again only
-so that no call lasts longer than about a second. What is here makes its arrays, with
-those of `skreg._batches`, and reads its figures.
+All epochs run inside one compiled function, see `skreg._engine.program`, called again
+only so that no call lasts longer than about a second. What is here makes its arrays,
+with those of `skreg._engine.batches`, and reads its figures.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from skreg._batches import (
+from skreg._engine.batches import (
     calls,
     dropout_noise,
     pad_rows,
@@ -21,7 +21,7 @@ from skreg._batches import (
     training_batches,
     validation_batches,
 )
-from skreg._program import (
+from skreg._engine.program import (
     FINITE,
     PENALTY,
     RAN,

@@ -30,11 +30,11 @@ from sklearn.model_selection import (
 from sklearn.utils import check_scalar, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
-from skreg._base import Documented
-from skreg._candidates import fit_all
-from skreg._folds import final_network
-from skreg._stand_in import FixedSplits, StandIn
-from skreg._types import MatrixLike, RandomState
+from skreg._estimators.base import Documented
+from skreg._estimators.types import MatrixLike, RandomState
+from skreg._search.fitting import fit_all
+from skreg._search.folds import final_network
+from skreg._search.prefitted import FixedSplits, StandIn
 
 Grid: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
 Scoring: TypeAlias = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
@@ -241,6 +241,8 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     True
     """
 
+    __module__ = "skreg"
+
     def __init__(
         self,
         estimator: BaseEstimator,
@@ -353,6 +355,8 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
     >>> bool(search.best_score_ > 0.8)
     True
     """
+
+    __module__ = "skreg"
 
     def __init__(
         self,

@@ -12,10 +12,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
-from skreg._base import RegularizedMLP
-from skreg._losses import REGRESSION
-from skreg._parameters import one_of
-from skreg._types import (
+from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.parameters import one_of
+from skreg._estimators.types import (
     Callbacks,
     Engine,
     MatrixLike,
@@ -23,6 +22,7 @@ from skreg._types import (
     PerLayer,
     RandomState,
 )
+from skreg._training.losses import REGRESSION
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
@@ -156,6 +156,8 @@ default="squared_error"
     >>> model.score(X[300:], y[300:]) > 0.4
     True
     """
+
+    __module__ = "skreg"
 
     def __init__(
         self,

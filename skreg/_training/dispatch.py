@@ -7,11 +7,12 @@ import keras
 import numpy as np
 from scipy import sparse
 
-from skreg import _engine, _keras_loop
-from skreg._network import build_network, get_weights
-from skreg._optimizers import find_rule
-from skreg._program import Program
-from skreg._task import DROPOUT, Rows, Trained, derived_seed, non_finite_error
+from skreg._engine import engine
+from skreg._engine.optimizers import find_rule
+from skreg._engine.program import Program
+from skreg._training import keras_loop
+from skreg._training.network import build_network, get_weights
+from skreg._training.task import DROPOUT, Rows, Trained, derived_seed, non_finite_error
 
 # Bounds of a group of networks: see `group_bound`.
 GROUP_BYTES = 1 << 22
@@ -42,7 +43,7 @@ def train(task):
             "engine='auto' or 'keras' can."
         )
     if task.engine == "keras" or reason is not None:
-        return _keras_loop.train(task)
+        return keras_loop.train(task)
     (trained,) = train_together([task], _epoch_report(task), task.keeps_interrupted)
     if isinstance(trained, Exception):
         raise trained
@@ -103,7 +104,7 @@ def train_together(tasks, report=None, interruptible=False):
         Alike in shapes, loss, kind of optimizer, batch size, epochs and seed, and in
         whether they validate and stop early.
     report : callable, default=None
-        ``report(epoch, log)`` after every epoch, see `skreg._engine.train`.
+        ``report(epoch, log)`` after every epoch, see `skreg._engine.engine.train`.
     interruptible : bool, default=False
         Whether an interrupt leaves what was learned until then.
 
@@ -150,7 +151,7 @@ def _run(tasks, **options):
         dropout=any(any(t.architecture.dropout) for t in tasks),
         stopping=task.stopping is not None,
     )
-    return _engine.train(
+    return engine.train(
         program,
         _networks(tasks, start),
         _data(tasks),
@@ -185,7 +186,7 @@ def _networks(tasks, start):
         resumed = tasks[0].start.optimizer_state(rule.name)
     stopping = [t.stopping for t in tasks]
     hyper = [find_rule(t.optimizer)[1] for t in tasks]
-    return _engine.Networks(
+    return engine.Networks(
         kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in kernels],
         biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in biases],
         l1=np.array([t.architecture.l1 for t in tasks]),
@@ -230,7 +231,7 @@ def _data(tasks):
         validation = [
             first_row[id(t.validation)] + np.arange(len(t.validation)) for t in tasks
         ]
-    return _engine.Data(
+    return engine.Data(
         stacked("X"),
         stacked("targets"),
         stacked("weight"),

@@ -13,15 +13,15 @@ import numpy as np
 from keras import ops
 from scipy import sparse
 
-from skreg._network import build_network, get_weights, set_weights
-from skreg._task import Trained, non_finite_error
+from skreg._training.network import build_network, get_weights, set_weights
+from skreg._training.task import Trained, non_finite_error
 
 # Validation rows pushed through the network at once: bounds the memory.
 _CHUNK = 1024
 
 
 def train(task):
-    """Train one network; see `skreg._task` for what goes in and comes out."""
+    """Train one network; see `skreg._training.task` for what goes in and comes out."""
     network = build_network(task.architecture, task.seed)
     trainer = _Trainer(network, task)
     trainer.compile(

@@ -1,0 +1,1 @@
+"""What a user fits: the classifier, the regressor, and what they share."""

@@ -1,0 +1,1 @@
+"""Displays of fitted networks and of searches."""

@@ -1,0 +1,1 @@
+"""The forward pass of a fitted network, by NumPy alone."""

@@ -1,0 +1,1 @@
+"""scikit-learn's searches, over networks that are trained together."""

@@ -1,0 +1,1 @@
+"""One training run as data, and who carries it out."""
