@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from skreg import RegularizedMLPClassifier
-from skreg._engine import engine as compiled_engine
+from skreg._engine import planning
 
 PARAMETERS = [
     ({"l1": -1.0}, "l1 == -1.0, must be >= 0"),
@@ -83,8 +83,8 @@ DATA = [
     ({"X": ROWS[:, 0]}, "Expected 2D array, got 1D array"),
     ({"sample_weight": np.zeros(8)}, "sample_weight must not be zero for all rows"),
     ({"sample_weight": -np.ones(8)}, "sample_weight must be non-negative, got -1.0"),
-    ({"sample_weight": np.ones(7)}, r"sample_weight must have one weight a row, .*7"),
-    ({"sample_weight": np.ones((8, 2))}, "sample_weight must have one weight a row"),
+    ({"sample_weight": np.ones(7)}, r"sample_weight must have one weight per row, .*7"),
+    ({"sample_weight": np.ones((8, 2))}, "sample_weight must have one weight per row"),
     ({"sample_weight": np.full(8, np.nan)}, "Input sample_weight contains NaN"),
     ({"sample_weight": ["a"] * 8}, "sample_weight must be numbers, got an array of"),
     ({"sample_weight": LABELS}, "sample_weight must leave rows of at least two class"),
@@ -202,7 +202,7 @@ def test_what_the_compiled_engine_cannot_express(mlp, cancer, params, reason):
 
 def test_a_failure_in_the_middle_of_a_long_epoch_is_reported(mlp, cancer, monkeypatch):
     # Epochs of many calls: the weights are lost long before the first one ends.
-    monkeypatch.setattr(compiled_engine, "MOST_STEPS_PER_CALL", 1)
+    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
     est = mlp((), optimizer="sgd", learning_rate=1e30, l2=[1e30], batch_size=4)
     with pytest.raises(ValueError, match=r"non-finite .* in epoch 1"):
         est.fit(*cancer)

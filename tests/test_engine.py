@@ -10,10 +10,16 @@ import tensorflow as tf
 from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV
 
-from skreg._engine import batches, layers
-from skreg._engine import engine as compiled_engine
-from skreg._engine import program as programs
-from skreg._training.dispatch import train_together
+from skreg._engine import (
+    batches,
+    compiled,
+    engine,
+    inputs,
+    layers,
+    planning,
+)
+from skreg._engine.program import Program
+from skreg._training.stacking import train_together
 
 
 def weights(est):
@@ -27,7 +33,7 @@ def arrays(trained):
 def prepared(est, X, y, **fit_params):
     """The task that a fit would train."""
     args = {"sample_weight": None, "X_val": None, "y_val": None}
-    return est._prepare(X, y, **{**args, "sample_weight_val": None, **fit_params})
+    return est._prepare_task(X, y, **{**args, "sample_weight_val": None, **fit_params})
 
 
 SGD, ADAM, RMSPROP = (
@@ -76,7 +82,7 @@ def test_both_engines_train_the_same_network(mlp, data, params, request):
 def test_with_xla_and_without_the_same_is_computed(mlp, cancer, monkeypatch):
     est = mlp((8, 6), dropout=0.3, l1=0.001, early_stopping=True, epochs=20)
     plain = weights(est.fit(*cancer))
-    monkeypatch.setattr(compiled_engine, "XLA_STEPS", 0)
+    monkeypatch.setattr(planning, "XLA_STEPS", 0)
     np.testing.assert_allclose(weights(est.fit(*cancer)), plain, atol=1e-9)
 
 
@@ -85,7 +91,7 @@ def test_how_epochs_are_cut_into_calls_does_not_matter(mlp, cancer, monkeypatch)
     whole = est.fit(*cancer)
     expected, history = weights(whole), whole.history_
     for steps in (1, 4, 30):
-        monkeypatch.setattr(compiled_engine, "MOST_STEPS_PER_CALL", steps)
+        monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", steps)
         np.testing.assert_array_equal(weights(est.fit(*cancer)), expected)
         for name, figures in history.items():
             np.testing.assert_allclose(est.history_[name], figures, rtol=1e-12)
@@ -102,7 +108,7 @@ def test_networks_trained_together_are_as_if_alone(
     tasks = []
     # Folds of unequal rows and steps: padded rows, and padded steps, in every epoch.
     for n_rows, strengths in [
-        (120, {"l1": 0.1, "dropout": 0.0}),
+        (120, {"l1": 0.03, "dropout": 0.0}),
         (81, {"l2": 0.1, "dropout": 0.5}),
         (75, {"l2": 0.0, "dropout": [0.2, 0.6]}),
     ]:
@@ -116,7 +122,7 @@ def test_networks_trained_together_are_as_if_alone(
         assert len(ours.history["loss"]) == len(alone.history["loss"])
         for a, b in zip(arrays(ours), arrays(alone), strict=True):
             # L1 amplifies rounding where a weight's sign flips.
-            atol = 1e-6 if any(task.architecture.l1) else 1e-7
+            atol = 1e-6 if any(task.regularization.l1) else 1e-7
             np.testing.assert_allclose(a, b, atol=atol)
 
 
@@ -136,7 +142,7 @@ DENSE = np.zeros((1, 1))
 
 
 def an_empty_program(layers):
-    return programs.Program(
+    return Program(
         layers,
         activation=None,
         row_losses=None,
@@ -144,7 +150,7 @@ def an_empty_program(layers):
         rule=None,
         dtype="float64",
         dropout=True,
-        stopping=False,
+        early_stopping=False,
     )
 
 
@@ -152,11 +158,14 @@ def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
     """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
     steps = [(0, 0, n_steps // 2), (1, 0, n_steps // 2)]  # of two epochs
     noise = batches.dropout_noise(steps, (n_rows, 2 * width), seed=5, n_slots=n_steps)
-    inputs = compiled_engine._dropout(np.full((1, 2), rate), an_empty_program(()))
+    rates = inputs.dropout_inputs(np.full((1, 2), rate), an_empty_program(()))
     ones = tf.ones((1, n_rows, width), tf.float64)
     return np.array(
         [
-            [drop(ones)[0] for drop in layers.dropouts(of_step, [width] * 2, inputs)]
+            [
+                dropout(ones)[0]
+                for dropout in layers.make_dropouts(of_step, [width] * 2, rates)
+            ]
             for of_step in noise
         ]
     )
@@ -181,7 +190,7 @@ def test_dropout_is_independent_between_steps_layers_rows_and_units():
 
 
 def test_strengths_rates_and_seeds_never_trace_again(mlp, cancer, monkeypatch):
-    monkeypatch.setattr(programs, "_programs", type(programs._programs)())
+    monkeypatch.setattr(compiled, "_functions", type(compiled._functions)())
     rng = np.random.default_rng(0)
     for seed in range(6):
         l1, l2, dropout, learning_rate = rng.uniform(1e-4, 0.1, 4)
@@ -192,24 +201,24 @@ def test_strengths_rates_and_seeds_never_trace_again(mlp, cancer, monkeypatch):
             learning_rate=learning_rate,
             random_state=seed,
         ).fit(*cancer)
-    (program,) = programs._programs.values()
-    assert program.experimental_get_tracing_count() == 1
+    (function,) = compiled._functions.values()
+    assert function.experimental_get_tracing_count() == 1
 
 
 def test_without_xla_one_program_serves_all_sizes(mlp, cancer, iris, monkeypatch):
-    monkeypatch.setattr(programs, "_programs", type(programs._programs)())
+    monkeypatch.setattr(compiled, "_functions", type(compiled._functions)())
     X, y = cancer
     mlp((8,)).fit(X, y)
     mlp((5,), batch_size=7).fit(X[:50, :9], y[:50])
-    assert len(programs._programs) == 1
+    assert len(compiled._functions) == 1
 
 
 def test_programs_kept_are_bounded(mlp, cancer, monkeypatch):
-    monkeypatch.setattr(programs, "_programs", type(programs._programs)())
-    monkeypatch.setattr(programs, "PROGRAMS", 2)
+    monkeypatch.setattr(compiled, "_functions", type(compiled._functions)())
+    monkeypatch.setattr(compiled, "MAX_FUNCTIONS", 2)
     for activation in ("relu", "tanh", "relu", "elu"):
         mlp(activation=activation).fit(*cancer)
-    kept = [key[0].activation for key in programs._programs]
+    kept = [key[0].activation for key in compiled._functions]
     assert kept == [keras.activations.relu, keras.activations.elu]
 
 
@@ -237,7 +246,7 @@ def test_a_grid_search_in_threads_is_that_of_one_thread(mlp, cancer):
 def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
     est = mlp().fit(*cancer)
     before = dict(vars(est))
-    original = compiled_engine.compiled
+    original = engine.compiled_function
     calls = []
 
     def interrupted(*args):
@@ -246,8 +255,8 @@ def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(compiled_engine, "compiled", interrupted)
-    monkeypatch.setattr(compiled_engine, "MOST_STEPS_PER_CALL", 2)
+    monkeypatch.setattr(engine, "compiled_function", interrupted)
+    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 2)
     with pytest.raises(KeyboardInterrupt):
         est.fit(*cancer)
     assert dict(vars(est)) == before
@@ -256,17 +265,17 @@ def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
 def test_a_call_lasts_a_second_at_most_by_its_own_estimate():
     program = an_empty_program(((100, 256), (256, 256), (256, 1)))
     flops = 6 * 512 * sum(a * b for a, b in program.layers)
-    _, per_call, _ = compiled_engine._plan(program, DENSE, 512, 200, 100, 1)
-    assert per_call * flops / compiled_engine.FLOPS_PER_SECOND < 1
+    _, per_call, _ = planning.plan_calls(program, DENSE, 512, 200, 100, 1)
+    assert per_call * flops / planning.FLOPS_PER_SECOND < 1
 
 
 @pytest.mark.parametrize("width", [1, 100, 10_000])
 @pytest.mark.parametrize("n_steps", [1, 300, 100_000])
 def test_the_noise_of_a_call_is_bounded(width, n_steps):
     program = an_empty_program(((1, width), (width, 1)))
-    _, per_call, n_slots = compiled_engine._plan(program, DENSE, 400, n_steps, 10, 1)
+    _, per_call, n_slots = planning.plan_calls(program, DENSE, 400, n_steps, 10, 1)
     assert 1 <= per_call <= n_slots
-    assert n_slots * 400 * width * 4 < 2 * compiled_engine.CALL_BYTES
+    assert n_slots * 400 * width * 4 < 2 * planning.CALL_BYTES
 
 
 def test_a_padded_row_changes_nothing(mlp, cancer):

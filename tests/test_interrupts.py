@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from problems import arrays, assert_same
 
-from skreg import BatchedGridSearchCV, _engine
+from skreg import BatchedGridSearchCV
+from skreg._engine import engine as engine_module
+from skreg._engine import planning
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -34,7 +36,7 @@ def interrupted(monkeypatch):
     """Call something with a Ctrl-C in one of its epochs, which have three steps."""
 
     def calls(at, midst):
-        original = _engine.calls
+        original = engine_module.calls
         n_before = 2 * at - midst  # the epochs are cut in two
 
         def ending(*args):
@@ -51,8 +53,8 @@ def interrupted(monkeypatch):
         if est.engine == "keras":
             est.callbacks = [Interrupt(epoch, midst)]
         with monkeypatch.context() as patch:
-            patch.setattr(_engine, "MOST_STEPS_PER_CALL", 2)
-            patch.setattr(_engine, "calls", calls(epoch, midst))
+            patch.setattr(planning, "MAX_STEPS_PER_CALL", 2)
+            patch.setattr(engine_module, "calls", calls(epoch, midst))
             with pytest.raises(KeyboardInterrupt):
                 call(est)
         est.callbacks = callbacks

@@ -20,8 +20,8 @@ from skreg import (
     BatchedGridSearchCV,
     BatchedRandomizedSearchCV,
     RegularizedMLPClassifier,
-    _engine,
 )
+from skreg._engine import engine, planning
 
 STRENGTHS = {"l2": [0.0, 1e-2], "dropout": [0.0, 0.4]}
 TWINS = [
@@ -108,7 +108,7 @@ def test_long_trainings_are_those_of_scikit_learns_search(
     """More than 500 steps: XLA is used, and the refit is compiled ahead."""
     X, y = cancer
     est = mlp(batch_size=8, epochs=60, early_stopping=True, n_iter_no_change=30)
-    assert _engine.XLA_STEPS < 60 * (72 // 8)
+    assert planning.XLA_STEPS < 60 * (72 // 8)
     options = {"scoring": "neg_log_loss", "cv": 3}
     ours, theirs = (
         search(est, STRENGTHS, **options).fit(X, y)
@@ -215,7 +215,7 @@ def untrained(monkeypatch):
     def train(*_, **__):
         raise AssertionError("trained")
 
-    monkeypatch.setattr(_engine, "train", train)
+    monkeypatch.setattr(engine, "train", train)
 
 
 def as_ours(error):

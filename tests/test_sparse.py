@@ -8,7 +8,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skreg import BatchedGridSearchCV, _engine, _keras_loop
+from skreg import BatchedGridSearchCV
+from skreg._engine import engine as engine_module
+from skreg._engine import planning
+from skreg._training import keras_loop
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
 CONTAINERS = [
@@ -173,7 +176,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
     # In several chunks, the last of them ragged.
     monkeypatch.setattr("skreg._engine.batches.VALIDATION_BATCH", 8)
-    monkeypatch.setattr(_keras_loop, "_CHUNK", 8)
+    monkeypatch.setattr(keras_loop, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
 
@@ -333,7 +336,7 @@ def test_rows_that_would_not_fit_the_memory(mlp):
 def test_the_keras_engine_makes_one_batch_dense_at_a_time(
     mlp, rows, dense_shapes, monkeypatch
 ):
-    monkeypatch.setattr(_keras_loop, "_CHUNK", 8)
+    monkeypatch.setattr(keras_loop, "VALIDATION_BATCH", 8)
     X, y = read_only(rows[:50]), targets("two classes", rows)
     X_val = read_only(rows[50:])
     est = mlp(engine="keras", batch_size=15, epochs=2)
@@ -349,13 +352,13 @@ def test_the_keras_engine_makes_one_batch_dense_at_a_time(
 def n_calls(monkeypatch):
     """How often the compiled function was called, in a list of one number."""
     count = [0]
-    original = _engine.compiled
+    original = engine_module.compiled_function
 
     def counting(*args):
         count[0] += 1
         return original(*args)
 
-    monkeypatch.setattr(_engine, "compiled", counting)
+    monkeypatch.setattr(engine_module, "compiled_function", counting)
     return count
 
 
@@ -376,11 +379,11 @@ def test_how_epochs_are_cut_into_calls_does_not_matter(
         ("CALL_BYTES", 1),
         ("CALL_BYTES", 4_000),
         ("CALL_BYTES", 20_000),
-        ("MOST_STEPS_PER_CALL", 4),
+        ("MAX_STEPS_PER_CALL", 4),
     ]:
         n_calls[0] = 0
         with monkeypatch.context() as patch:
-            patch.setattr(_engine, name, value)
+            patch.setattr(planning, name, value)
             est.fit(X, y)
         seen.add(n_calls[0])
         for a, b in zip(est.coefs_ + est.intercepts_, expected, strict=True):

@@ -1,16 +1,26 @@
 """What each step of the compiled engine sees: rows, where epochs end, dropout noise."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
+
+if TYPE_CHECKING:
+    from skreg._engine.inputs import Data
+
+Segment: TypeAlias = tuple[int, int, int]  # epoch, first step, last step
 
 # Validation rows pushed through the networks at once: bounds the memory.
 VALIDATION_BATCH = 1024
 
 
-def calls(epochs, n_steps, per_call):
-    """Lists of (epoch, first step, last step), of `per_call` steps at most a list.
+def calls(epochs: int, n_steps: int, per_call: int) -> Iterator[list[Segment]]:
+    """Segments of each call, of `per_call` steps at most.
 
     Whole epochs where they fit, else parts of one.
     """
@@ -25,7 +35,7 @@ def calls(epochs, n_steps, per_call):
             yield [(epoch, 0, n_steps) for epoch in range(start, stop)]
 
 
-def padded_size(n, least):
+def padded_size(n: int, least: int) -> int:
     """The size to which XLA's arrays are padded, since it compiles for each anew.
 
     A power of two, and not below a size that costs nothing: so the folds of a search,
@@ -34,13 +44,15 @@ def padded_size(n, least):
     return max(1 << (int(n) - 1).bit_length(), least)
 
 
-def pad_rows(array, n_rows):
+def pad_rows(array: NDArray[Any], n_rows: int) -> NDArray[Any]:
     """Append rows of zeros."""
     missing = n_rows - len(array)
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
 
 
-def in_batches(rows, n_batches, batch_size):
+def in_batches(
+    rows: NDArray[np.integer], n_batches: int, batch_size: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Row numbers (n_batches, batch_size), padded, and how many of each count."""
     padded = np.full(n_batches * batch_size, rows[0], np.int32)
     padded[: len(rows)] = rows
@@ -48,12 +60,14 @@ def in_batches(rows, n_batches, batch_size):
     return padded.reshape(n_batches, batch_size), counts.astype(np.int32)
 
 
-def training_batches(segments, data, batch_size, n_steps, n_slots):
+def training_batches(
+    segments: list[Segment], data: Data, batch_size: int, n_steps: int, n_slots: int
+) -> dict[str, Any]:
     """The batches of a call: which rows, and how many; where its epochs end.
 
     Parameters
     ----------
-    segments : list of (epoch, first step, last step)
+    segments : list of Segment
     data : Data
     batch_size : int
     n_steps : int
@@ -67,9 +81,11 @@ def training_batches(segments, data, batch_size, n_steps, n_slots):
         ``rows`` (n_slots, K, batch_size), ``counts`` (n_slots, K), ``bounds``
         (n_slots, 4), ``n_segments``; for sparse rows also ``entries``.
     """
-    rows, counts, bounds = [], [], []
+    rows, counts = [], []
+    bounds: list[tuple[int, int, bool, int]] = []
     for epoch, first, last in segments:
-        batches = {}  # networks of the same rows and order share one array
+        # Networks of the same rows and order share one array.
+        batches: dict[int, Any] = {}
         for visited in (orders := data.order(epoch)):
             if id(visited) not in batches:
                 batches[id(visited)] = in_batches(visited, n_steps, batch_size)
@@ -78,26 +94,28 @@ def training_batches(segments, data, batch_size, n_steps, n_slots):
         counts.append(np.stack([b[1][first:last] for b in chosen], 1))
         start = bounds[-1][1] if bounds else 0
         bounds.append((start, start + last - first, last == n_steps, epoch + 1))
-    rows = np.concatenate(rows)
+    all_rows = np.concatenate(rows)
     plan = {
-        "rows": pad_rows(rows, n_slots),
+        "rows": pad_rows(all_rows, n_slots),
         "counts": pad_rows(np.concatenate(counts), n_slots),
         "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
         "n_segments": np.int32(len(segments)),
     }
     if sparse.issparse(data.X):
-        plan["entries"] = entries(data.X, rows)
+        plan["entries"] = entries(data.X, all_rows)
     return plan
 
 
-def validation_batches(data, xla):
+def validation_batches(
+    data: Data, validation: list[NDArray[np.integer]], xla: bool
+) -> dict[str, Any]:
     """Row numbers (C, K, V) and how many count (C, K); for sparse rows, entries."""
-    most = max(len(rows) for rows in data.validation)
+    most = max(map(len, validation))
     batch_size = min(VALIDATION_BATCH, padded_size(most, 1) if xla else most)
     chunks = math.ceil(most / batch_size)
     if xla:
         chunks = padded_size(chunks, 1)
-    batches = [in_batches(rows, chunks, batch_size) for rows in data.validation]
+    batches = [in_batches(rows, chunks, batch_size) for rows in validation]
     rows = np.stack([b[0] for b in batches], 1)
     plan = {"rows": rows, "counts": np.stack([b[1] for b in batches], 1)}
     if sparse.issparse(data.X):
@@ -105,7 +123,7 @@ def validation_batches(data, xla):
     return plan
 
 
-def entries(X, rows):
+def entries(X: Any, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     """The entries of sparse rows, batch after batch.
 
     The rows of the K networks of a step make one matrix, block-diagonal, for the
@@ -138,7 +156,9 @@ def entries(X, rows):
     }
 
 
-def dropout_noise(segments, shape, seed, n_slots):
+def dropout_noise(
+    segments: Iterable[Segment], shape: tuple[int, int], seed: int, n_slots: int
+) -> NDArray[np.uint32]:
     """Uniform random integers (n_slots, batch_size, n_units) in [0, 2**32).
 
     Each step has its place in one stream, which depends on its number and its epoch's

@@ -1,57 +1,69 @@
 """Layers of the compiled engine: K networks' rows forward, and gradients back.
 
-Kernels are of shape (K, n_in + 1, n_out), the biases as their last row. A lone network
-may go without the axis K, in all arrays.
+Kernels are of shape (K, n_in + 1, n_out), the biases as their last row. In the
+unbatched variant all arrays go without the axis K; `skreg._engine.program` explains
+the variants.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 
-class _Bare(NamedTuple):
-    """Rows (K, B, n_in) without a column of ones, or a sparse matrix of them.
+class SeparateBias(NamedTuple):
+    """A layer's input without a column of ones: the biases are added apart."""
 
-    Without XLA, a column more makes the product of large matrices up to twice as slow,
-    where their width is a power of two else. With it, it saves an operation.
-    """
-
-    rows: tf.Tensor | tf.SparseTensor
+    rows: tf.Tensor | tf.SparseTensor  # (K, B, n_in)
     weights: tf.Tensor  # of the kernels, what the rows are multiplied with
     biases: tf.Tensor
 
 
-def _into(h, kernels, bare):
-    """What goes into a layer: rows, with a column of ones for the biases or without."""
-    if bare:
-        return _Bare(h, kernels[..., :-1, :], kernels[..., -1:, :])
-    return tf.concat([h, tf.ones_like(h[..., :1])], axis=-1)
+def _layer_input(
+    rows: Any, kernels: tf.Tensor, separate_bias: bool
+) -> tf.Tensor | SeparateBias:
+    if separate_bias:
+        return SeparateBias(rows, kernels[..., :-1, :], kernels[..., -1:, :])
+    return tf.concat([rows, tf.ones_like(rows[..., :1])], axis=-1)
 
 
-def _times(into, kernels):
-    """Products (K, B, n_out) of what goes into a layer with its kernels."""
-    if not isinstance(into, _Bare):
-        return into @ kernels
-    if isinstance(into.rows, tf.SparseTensor):
-        return _sparse_times(into.rows, into.weights) + into.biases
-    return into.rows @ into.weights + into.biases
+def _layer_output(inputs: tf.Tensor | SeparateBias, kernels: tf.Tensor) -> tf.Tensor:
+    """Of shape (K, B, n_out), before the activation."""
+    if not isinstance(inputs, SeparateBias):
+        return inputs @ kernels
+    if isinstance(inputs.rows, tf.SparseTensor):
+        return _sparse_product(inputs.rows, inputs.weights) + inputs.biases
+    return inputs.rows @ inputs.weights + inputs.biases
 
 
-def _transposed_times(into, slope):
-    """Products (K, n_in + 1, n_out) of what went into a layer with its slope.
+def _kernel_gradients(
+    inputs: tf.Tensor | SeparateBias, output_gradient: tf.Tensor
+) -> list[tf.Tensor]:
+    """Gradients in a layer's kernel, or in its weights and in its biases."""
+    if not isinstance(inputs, SeparateBias):
+        return [tf.matmul(inputs, output_gradient, transpose_a=True)]
+    of_biases = tf.reduce_sum(output_gradient, axis=-2, keepdims=True)
+    if isinstance(inputs.rows, tf.SparseTensor):
+        of_weights = _sparse_product(inputs.rows, output_gradient, adjoint_a=True)
+    else:
+        of_weights = tf.matmul(inputs.rows, output_gradient, transpose_a=True)
+    return [of_weights, of_biases]
 
-    A list of the parts that there are, the biases' being the last.
-    """
-    if not isinstance(into, _Bare):
-        return [tf.matmul(into, slope, transpose_a=True)]
-    of_biases = tf.reduce_sum(slope, axis=-2, keepdims=True)
-    if isinstance(into.rows, tf.SparseTensor):
-        return [_sparse_times(into.rows, slope, adjoint_a=True), of_biases]
-    return [tf.matmul(into.rows, slope, transpose_a=True), of_biases]
+
+def _row_gradients(
+    inputs: tf.Tensor | SeparateBias, kernels: tf.Tensor, output_gradient: tf.Tensor
+) -> tf.Tensor:
+    """Gradients (K, B, n_in) in the rows that went into a layer."""
+    if isinstance(inputs, SeparateBias):
+        return tf.matmul(output_gradient, inputs.weights, transpose_b=True)
+    return tf.matmul(output_gradient, kernels, transpose_b=True)[..., :-1]
 
 
-def _sparse_times(matrix, dense, **options):
+def _sparse_product(
+    matrix: tf.SparseTensor, dense: tf.Tensor, **options: bool
+) -> tf.Tensor:
     """Product with one matrix for all networks, see `skreg._engine.batches.entries`."""
     if dense.shape.rank == 2:
         return tf.sparse.sparse_dense_matmul(matrix, dense, **options)
@@ -61,68 +73,85 @@ def _sparse_times(matrix, dense, **options):
     return tf.reshape(product, (n_networks, -1, n_out))
 
 
-class _Hidden(NamedTuple):
-    """What a forward pass leaves of a hidden layer, for the way back."""
+class _HiddenLayer(NamedTuple):
+    """What the forward pass keeps of a hidden layer, for the backward pass."""
 
-    inputs: tf.Tensor | _Bare
+    inputs: tf.Tensor | SeparateBias
     before: tf.Tensor  # (K, B, n), what the activation was applied to
     after: tf.Tensor
     tape: tf.GradientTape  # from the one to the other
-    drop: Callable  # dropout, which is linear: back through it goes the same way
+    dropout: Callable[[tf.Tensor], tf.Tensor]  # linear, and its own transpose
 
 
-def forward(activation, kernels, h, drops=None, *, bare):
-    """Push rows (K, B, n_in) forward, through dropout where there is any.
+class ForwardPass(NamedTuple):
+    """The logits, and what `backward` needs beside them."""
 
-    `bare`: without a column of ones for the biases. Returns the hidden layers, what
-    goes into the output layer, and the logits.
-    """
-    drops = drops or [tf.identity] * len(kernels[:-1])
+    hidden: list[_HiddenLayer]
+    output_inputs: tf.Tensor | SeparateBias
+    logits: tf.Tensor
+
+
+def forward(
+    activation: Callable[[Any], Any],
+    kernels: list[tf.Tensor],
+    rows: Any,
+    dropouts: list[Callable[[tf.Tensor], tf.Tensor]] | None = None,
+    *,
+    separate_bias: bool,
+) -> ForwardPass:
+    """Push rows (K, B, n_in) forward, through dropout where there is any."""
+    dropouts = dropouts or [tf.identity] * len(kernels[:-1])
     hidden = []
-    for kernel, drop in zip(kernels[:-1], drops, strict=True):
-        into = _into(h, kernel, bare)
-        z = _times(into, kernel)
+    for kernel, dropout in zip(kernels[:-1], dropouts, strict=True):
+        inputs = _layer_input(rows, kernel, separate_bias)
+        before = _layer_output(inputs, kernel)
         with tf.GradientTape() as tape:
-            tape.watch(z)
-            after = activation(z)
-        hidden.append(_Hidden(into, z, after, tape, drop))
-        h = drop(after)
-    into = _into(h, kernels[-1], bare)
-    return hidden, into, _times(into, kernels[-1])
+            tape.watch(before)
+            after = activation(before)
+        hidden.append(_HiddenLayer(inputs, before, after, tape, dropout))
+        rows = dropout(after)
+    inputs = _layer_input(rows, kernels[-1], separate_bias)
+    return ForwardPass(hidden, inputs, _layer_output(inputs, kernels[-1]))
 
 
-def dropouts(noise, widths, inputs):
+def backward(
+    kernels: list[tf.Tensor], passed: ForwardPass, logits_gradient: tf.Tensor
+) -> list[tf.Tensor]:
+    """Gradients of the data loss in the kernels, from those in the logits.
+
+    One per kernel or, with separate biases, two: in the weights and in the biases.
+    """
+    inputs, gradient = passed.output_inputs, logits_gradient
+    gradients = _kernel_gradients(inputs, gradient)
+    for kernel, layer in zip(
+        reversed(kernels[1:]), reversed(passed.hidden), strict=True
+    ):
+        gradient = layer.dropout(_row_gradients(inputs, kernel, gradient))
+        gradient = layer.tape.gradient(layer.after, layer.before, gradient)
+        inputs = layer.inputs
+        gradients = _kernel_gradients(inputs, gradient) + gradients
+    return gradients
+
+
+def make_dropouts(
+    noise: tf.Tensor, widths: list[Any], inputs: dict[str, Any]
+) -> list[Callable[[tf.Tensor], tf.Tensor]]:
     """Dropout of each hidden layer: one noise for all networks, to each its rates.
 
     The noise is of shape (B, units of all hidden layers).
     """
-    noise = tf.split(noise, widths, axis=1, num=len(widths))
-    least = tf.unstack(inputs["least_kept"], num=len(widths))
-    shares = tf.unstack(inputs["kept_share"], num=len(widths))
+    n = len(widths)
 
-    def dropout(noise, least, share):
-        kept = noise >= least
-        return lambda h: tf.where(kept, h / share, 0)
+    def make(noise: tf.Tensor, least_kept: tf.Tensor, kept_share: tf.Tensor) -> Any:
+        kept = noise >= least_kept
+        return lambda units: tf.where(kept, units / kept_share, 0)
 
-    return [dropout(*layer) for layer in zip(noise, least, shares, strict=True)]
-
-
-def _back(into, slope, kernels):
-    """Slopes of a layer's rows, from those of what comes out."""
-    if isinstance(into, _Bare):
-        return tf.matmul(slope, into.weights, transpose_b=True)
-    return tf.matmul(slope, kernels, transpose_b=True)[..., :-1]
-
-
-def backward(kernels, hidden, into, slope):
-    """Gradients of the data loss in the kernels, from those in the logits.
-
-    One a kernel or, of bare rows, two: in the weights and in the biases.
-    """
-    gradients = _transposed_times(into, slope)
-    for kernel, layer in zip(reversed(kernels[1:]), reversed(hidden), strict=True):
-        slope = layer.drop(_back(into, slope, kernel))
-        slope = layer.tape.gradient(layer.after, layer.before, slope)
-        into = layer.inputs
-        gradients = _transposed_times(into, slope) + gradients
-    return gradients
+    return [
+        make(*layer)
+        for layer in zip(
+            tf.split(noise, widths, axis=1, num=n),
+            tf.unstack(inputs["least_kept"], num=n),
+            tf.unstack(inputs["kept_share"], num=n),
+            strict=True,
+        )
+    ]

@@ -1,34 +1,61 @@
-"""What the classifier and the regressor share: validation, fit, fitted attributes."""
+"""What the classifier and the regressor share: fit, fitted attributes, pickles."""
 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
-import keras
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._estimators.parameters import resolve
+from skreg._estimators.parameters import Settings, resolve
 from skreg._estimators.types import MatrixLike
-from skreg._estimators.validation import check_weights, mean_one
-from skreg._training.dispatch import train
-from skreg._training.network import build_network, forward, set_weights
-from skreg._training.task import SPLIT, Architecture, Rows, Start, Task, derived_seed
+from skreg._estimators.validation import (
+    check_weights,
+    drop_zero_weight_rows,
+    held_out_split,
+    mean_one,
+)
+from skreg._prediction.forward import forward
+from skreg._training.task import (
+    SPLIT,
+    Architecture,
+    OptimizerState,
+    Regularization,
+    ResumePoint,
+    Rows,
+    Task,
+    TrainedNetwork,
+    derived_seed,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from skreg._training.losses import Loss
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 # Of what is pickled; to be raised when an older skreg could not read it any more.
-STATE_FORMAT = 1
+STATE_FORMAT = 2
+# Attributes that are pickled as dicts of plain types: a pickle names no private class,
+# so that files can move.
+_PICKLED_AS_DICT = {
+    "_architecture": Architecture,
+    "_regularization": Regularization,
+    "_optimizer_state": OptimizerState,
+}
 
 
 @contextmanager
-def all_or_nothing(estimator):
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     """Undo every change to the estimator's attributes if the block fails."""
     before = vars(estimator).copy()
     try:
@@ -39,8 +66,8 @@ def all_or_nothing(estimator):
         raise
 
 
-class Documented:
-    """Goes before scikit-learn's base classes: whither their HTML diagrams link."""
+class DocLinkMixin:
+    """Where HTML diagrams link to; goes before scikit-learn's base classes."""
 
     _doc_link_module = "skreg"
     _doc_link_template = (
@@ -49,8 +76,8 @@ class Documented:
     )
 
 
-class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
-    """Base class; those below it differ in targets, loss and prediction only."""
+class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
+    """Base class; the classes below differ in targets, loss and prediction only."""
 
     def fit(
         self,
@@ -69,8 +96,8 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows. float32 is trained in float32, anything else in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels, or an indicator matrix, perhaps sparse, of several labels a row; for
-            a regressor numbers, in any unit.
+            Labels, or an indicator matrix, dense or sparse, where a row may have
+            several labels; for a regressor numbers, in any unit.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; None means 1 each. Rows of weight 0 are
             left out.
@@ -93,14 +120,14 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
             If a parameter or an argument is not usable, or if the network's weights
             became non-finite. The estimator is then left as it was.
         KeyboardInterrupt
-            The estimator is then left as it was, but with ``warm_start=True``, where
-            it keeps the epochs that it has run.
+            The estimator is then left as it was; with ``warm_start=True`` it keeps the
+            epochs that it has run.
         """
-        goes_on = bool(self.warm_start) and hasattr(self, "coefs_")
+        resume = bool(self.warm_start) and hasattr(self, "coefs_")
         validation = X_val, y_val, sample_weight_val
-        return self._train(X, y, sample_weight, validation, goes_on=goes_on)
+        return self._fit(X, y, sample_weight, *validation, resume=resume)
 
-    def _can_go_on(self):
+    def _check_partial_fit(self) -> bool:
         """Whether there is `partial_fit`; what stands in its way, as an error."""
         if self.early_stopping:
             raise ValueError(
@@ -109,28 +136,25 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
             )
         return True
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
-        goes_on = hasattr(self, "coefs_")
-        return self._train(
-            X, y, sample_weight, goes_on=goes_on, partial=True, classes=classes
-        )
+    def _fit(self, *data: Any, **mode: Any) -> Self:
+        """Fit from fresh weights, or go on; see `_prepare_task`."""
+        # Imported here, as it imports TensorFlow: predicting has no need of it.
+        from skreg._training.dispatch import train
 
-    def _train(self, X, y, sample_weight, validation=(None,) * 3, **mode):
-        """Fit from fresh weights, or go on; see `_prepare`."""
         with all_or_nothing(self):
-            task = self._prepare(X, y, sample_weight, *validation, **mode)
+            task = self._prepare_task(*data, **mode)
             trained = train(task)
-            self._adopt(task, trained)
+            self._set_fitted_attributes(task, trained)
         if trained.interrupted:  # and kept what it had learned
             raise KeyboardInterrupt
         return self
 
     @abstractmethod
-    def _learn_targets(self, y, *, goes_on, partial, classes):
+    def _learn_targets(self, y, *, resume, partial, classes):
         """Learn what the targets are, or check that they are what they were."""
 
     @abstractmethod
-    def _loss(self):
+    def _loss_and_outputs(self) -> tuple[Loss, int]:
         """The loss and the number of outputs."""
 
     @abstractmethod
@@ -138,28 +162,30 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
         """Targets as the network sees them, of shape (n_samples, n_outputs)."""
 
     @abstractmethod
-    def _weighting(self, targets, sample_weight, *, partial):
-        """A function that gives, for targets, the factor a row of its loss weight."""
+    def _class_factors(
+        self, targets: NDArray[Any], sample_weight: NDArray[Any], *, partial: bool
+    ) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+        """A function that gives, for targets, the factor of each row's loss weight."""
 
     @abstractmethod
-    def _strata(self, targets):
+    def _strata(self, targets: NDArray[Any]) -> NDArray[Any]:
         """What a held-out fraction is stratified by, of shape (n_samples,)."""
 
-    def _learn_scale(self, targets, weight):
+    def _learn_scale(self, targets: NDArray[Any], weight: NDArray[Any]) -> None:
         """Learn in which units the network is to see the targets."""
 
-    def _in_units(self, targets, dtype):
+    def _to_network_units(self, targets: NDArray[Any], dtype: np.dtype) -> NDArray[Any]:
         """Targets in the network's units and dtype."""
         return targets
 
-    def _weights_in(self, kernels, biases, *, inward):
-        """Weights for the user's units of the targets from those for the network's.
+    def _rescale_weights(self, kernels, biases, *, to_network_units):
+        """Weights for targets in the network's units, from those for the user's.
 
-        `inward`: the other way round.
+        The other way round if not `to_network_units`.
         """
         return kernels, biases
 
-    def _prepare(
+    def _prepare_task(
         self,
         X,
         y,
@@ -168,13 +194,13 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
         y_val=None,
         sample_weight_val=None,
         *,
-        goes_on=False,
+        resume=False,
         partial=False,
         classes=None,
-    ):
+    ) -> Task:
         """Validate everything, and say what is to be trained, as a `Task`.
 
-        `goes_on`: from the weights that there are; `partial`: for one epoch, and then
+        `resume`: from the weights that there are; `partial`: for one epoch, and then
         `classes` are those of all rows to come.
         """
         settings = resolve(self)
@@ -182,63 +208,89 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
             self,
             X,
             y,
-            dtype=self.coefs_[0].dtype if goes_on else FLOATS,
+            dtype=self.coefs_[0].dtype if resume else FLOATS,
             accept_sparse="csr",
             multi_output=True,
-            reset=not goes_on,
+            reset=not resume,
         )
-        self._learn_targets(y, goes_on=goes_on, partial=partial, classes=classes)
-        loss, n_outputs = self._loss()
+        self._learn_targets(y, resume=resume, partial=partial, classes=classes)
+        loss, n_outputs = self._loss_and_outputs()
         targets = self._encode(y, "y", X.dtype)
         weights = check_weights(sample_weight, X.shape[0], "sample_weight")
-        factor = self._weighting(targets, weights, partial=partial)
-        training = _counting_rows(X, targets, weights, factor, "sample_weight")
-        if goes_on:
+        factors = self._class_factors(targets, weights, partial=partial)
+        training = drop_zero_weight_rows(X, targets, weights, factors, "sample_weight")
+        if resume:
             seed = self._seed
         else:
             seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         validation = None
         if not (X_val is None and y_val is None and sample_weight_val is None):
             validation = self._given_validation(
-                X, X_val, y_val, sample_weight_val, factor
+                X, X_val, y_val, sample_weight_val, factors
             )
-        elif settings.stopping is not None:
-            training, validation = self._split(
-                training, settings.validation_fraction, seed
+        elif settings.early_stopping is not None:
+            kept, held_out = held_out_split(
+                self._strata(training.targets),
+                settings.validation_fraction,
+                derived_seed(seed, SPLIT),
             )
-        if not goes_on:
-            self._learn_scale(training[1], training[2])
+            training, validation = training.take(kept), training.take(held_out)
+        if not resume:
+            self._learn_scale(training.targets, training.weight)
         architecture = Architecture(
             n_features=X.shape[1],
             hidden_layer_sizes=settings.hidden_layer_sizes,
             n_outputs=n_outputs,
             activation=settings.activation,
             output_activation=loss.activation,
-            l1=settings.l1,
-            l2=settings.l2,
-            dropout=settings.dropout,
             dtype=X.dtype.name,
         )
-        batch_size = 32 if settings.batch_size == "auto" else settings.batch_size
+        return self._task(
+            settings,
+            architecture,
+            loss,
+            training,
+            validation,
+            seed=seed,
+            resume=self._resume_point(architecture) if resume else None,
+            partial=partial,
+        )
+
+    def _task(
+        self,
+        settings: Settings,
+        architecture: Architecture,
+        loss: Loss,
+        training: Rows,
+        validation: Rows | None,
+        *,
+        seed: int,
+        resume: ResumePoint | None,
+        partial: bool,
+    ) -> Task:
+        batch_size = 32 if settings.batch_size == "auto" else int(settings.batch_size)
+        if validation is not None:
+            validation = self._for_network(validation, loss)
         return Task(
             architecture=architecture,
+            regularization=settings.regularization,
             loss=loss,
             optimizer=settings.optimizer,
-            training=self._rows(training, loss),
-            validation=None if validation is None else self._rows(validation, loss),
-            stopping=settings.stopping,
-            batch_size=min(batch_size, training[0].shape[0]),
+            training=self._for_network(training, loss),
+            validation=validation,
+            early_stopping=settings.early_stopping,
+            batch_size=min(batch_size, len(training)),
             epochs=1 if partial else settings.epochs,
             shuffle=settings.shuffle,
             seed=seed,
             engine=settings.engine,
             callbacks=settings.callbacks,
             verbose=settings.verbose,
-            start=self._start(architecture) if goes_on else None,
-            keeps_interrupted=settings.warm_start or partial,
+            resume=resume,
+            resumable=settings.warm_start or partial,
         )
 
-    def _given_validation(self, X, X_val, y_val, sample_weight_val, factor):
+    def _given_validation(self, X, X_val, y_val, sample_weight_val, factors) -> Rows:
         dtype, sparse_rows = X.dtype, issparse(X)
         if X_val is None or y_val is None:
             absent = "X_val" if X_val is None else "y_val"
@@ -261,29 +313,23 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
             X_val = csr_array(X_val) if sparse_rows else X_val.toarray()
         targets = self._encode(y_val, "y_val", dtype)
         weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
-        return _counting_rows(X_val, targets, weights, factor, "sample_weight_val")
-
-    def _split(self, rows, fraction, seed):
-        """Hold out a fraction of the rows for validation."""
-        kept, held_out = held_out_split(
-            self._strata(rows[1]), fraction, derived_seed(seed, SPLIT)
+        return drop_zero_weight_rows(
+            X_val, targets, weights, factors, "sample_weight_val"
         )
-        return [tuple(part[side] for part in rows) for side in (kept, held_out)]
 
-    def _rows(self, rows, loss):
+    def _for_network(self, rows: Rows, loss: Loss) -> Rows:
         """Rows for an engine: targets in its units, weights scaled to mean 1."""
-        X, targets, weight, score_weight = rows
-        targets = self._in_units(targets, X.dtype)
-        score_weight = mean_one(score_weight, X.dtype)
-        return Rows(
-            X,
-            targets,
-            mean_one(weight, X.dtype),
-            loss.score_weights(score_weight, targets),
+        dtype = rows.X.dtype
+        targets = self._to_network_units(rows.targets, dtype)
+        score_weight = mean_one(rows.score_weight, dtype)
+        return replace(
+            rows,
+            targets=targets,
+            weight=mean_one(rows.weight, dtype),
+            score_weight=loss.score_weights(score_weight, targets),
         )
 
-    def _start(self, architecture):
-        """Where the training goes on."""
+    def _resume_point(self, architecture: Architecture) -> ResumePoint:
         sizes = [kernel.shape for kernel in self.coefs_]
         if sizes != architecture.kernel_shapes:
             raise ValueError(
@@ -291,18 +337,19 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
                 f"to go on training, with kernels of shapes {sizes}, got "
                 f"{architecture.kernel_shapes}."
             )
-        return Start(
-            *self._weights_in(self.coefs_, self.intercepts_, inward=True),
-            optimizer=getattr(self, "_optimizer_state", None),
+        return ResumePoint(
+            *self._rescale_weights(
+                self.coefs_, self.intercepts_, to_network_units=True
+            ),
+            optimizer_state=getattr(self, "_optimizer_state", None),
             epochs=self.n_iter_,
         )
 
-    def _adopt(self, task, trained):
-        """Set the fitted attributes."""
-        self.coefs_, self.intercepts_ = self._weights_in(
-            trained.kernels, trained.biases, inward=False
+    def _set_fitted_attributes(self, task: Task, trained: TrainedNetwork) -> None:
+        self.coefs_, self.intercepts_ = self._rescale_weights(
+            trained.kernels, trained.biases, to_network_units=False
         )
-        earlier = {} if task.start is None else self.history_
+        earlier = {} if task.resume is None else self.history_
         n_new = len(trained.history["loss"])
         self.history_ = {  # NaN where one run validated and the other did not
             name: earlier.get(name, [np.nan] * task.first_epoch)
@@ -314,10 +361,11 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
         self.n_iter_ = task.first_epoch + n_new
         self.best_epoch_ = task.first_epoch + trained.best_epoch
         self._architecture = task.architecture
+        self._regularization = task.regularization
         self._seed = task.seed
         vars(self).pop("_optimizer_state", None)
-        if task.keeps_interrupted:  # then it may go on
-            self._optimizer_state = trained.optimizer
+        if task.resumable:
+            self._optimizer_state = trained.optimizer_state
         vars(self).pop("model_", None)  # of an earlier fit
 
     @cached_property
@@ -327,14 +375,18 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
         Built when it is first asked for: a live network costs more than the fit of
         a small one, and a search discards nearly all of them.
         """
+        from skreg._training.network import build_network, set_weights
+
         check_is_fitted(self)
-        network = build_network(self._architecture, seed=0)
+        network = build_network(self._architecture, self._regularization, seed=0)
         set_weights(network, self.coefs_, self.intercepts_)
         return network
 
     def __getstate__(self):
         state = super().__getstate__().copy()
         state.pop("model_", None)  # rebuilt from the weights when asked for
+        for name in _PICKLED_AS_DICT.keys() & state.keys():
+            state[name] = dict(vars(state[name]))
         return {**state, "_state_format": STATE_FORMAT}
 
     def __setstate__(self, state):
@@ -346,6 +398,8 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
                 f"format is {state_format!r}; this one reads format {STATE_FORMAT}. "
                 "Load it with that version, and save its model_ or fit it anew."
             )
+        for name in _PICKLED_AS_DICT.keys() & state.keys():
+            state[name] = _PICKLED_AS_DICT[name](**state[name])
         super().__setstate__(state)
 
     def __sklearn_tags__(self):
@@ -353,45 +407,10 @@ class RegularizedMLP(Documented, BaseEstimator, metaclass=ABCMeta):
         tags.input_tags.sparse = True
         return tags
 
-    def _outputs(self, X):
+    def _outputs(self, X: MatrixLike) -> NDArray[np.floating]:
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
         check_is_fitted(self)
         X = validate_data(
             self, X, reset=False, dtype=self.coefs_[0].dtype, accept_sparse="csr"
         )
         return forward(self.coefs_, self.intercepts_, self._architecture.activation, X)
-
-
-def held_out_split(strata, fraction, seed):
-    """Row numbers to train on and to validate on, stratified.
-
-    Few rows must not fail: every stratum of two rows or more has one on each side
-    at least, whatever the fraction, and the only row of a stratum is trained on.
-    """
-    from sklearn.model_selection import train_test_split  # slow to import
-
-    _, stratum, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    single = counts[stratum] == 1
-    rows = np.flatnonzero(~single)
-    n_strata = np.count_nonzero(counts > 1)
-    if not n_strata:
-        raise ValueError(
-            "early_stopping needs two rows or more, of one class for a classifier, to "
-            "hold some out, got single rows only; give fit X_val and y_val instead."
-        )
-    n_held_out = int(np.ceil(fraction * len(strata)))
-    n_held_out = min(max(n_held_out, n_strata), len(rows) - n_strata)
-    kept, held_out = train_test_split(
-        rows, test_size=n_held_out, random_state=seed, stratify=stratum[rows]
-    )
-    return np.concatenate([kept, np.flatnonzero(single)]), held_out
-
-
-def _counting_rows(X, targets, sample_weight, factor, name):
-    """X, targets, weights for loss and score; without the rows of weight 0."""
-    weight = sample_weight * factor(targets)
-    counts = weight > 0
-    if not counts.any():
-        raise ValueError(f"{name} times class_weight must not be zero for all rows.")
-    rows = (X, targets, weight, sample_weight)
-    return rows if counts.all() else tuple(part[counts] for part in rows)

@@ -24,7 +24,6 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
-from skreg._training.losses import BINARY, MULTICLASS
 
 
 class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
@@ -218,7 +217,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(lambda self: self._can_go_on())
+    @available_if(lambda self: self._check_partial_fit())
     def partial_fit(
         self,
         X: MatrixLike,
@@ -259,18 +258,20 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
-        goes_on = hasattr(self, "coefs_")
+        resume = hasattr(self, "coefs_")
         if classes is None:
-            if not goes_on:
+            if not resume:
                 raise ValueError(
                     "classes must be passed on the first call to partial_fit."
                 )
-        elif goes_on and not np.array_equal(self.classes_, np.unique(classes)):
+        elif resume and not np.array_equal(self.classes_, np.unique(classes)):
             raise ValueError(
                 "classes must be what they were on the first call to partial_fit, "
                 f"{self.classes_!r}, got {classes!r}."
             )
-        return self._partial_fit(X, y, sample_weight, classes=classes)
+        return self._fit(
+            X, y, sample_weight, resume=resume, partial=True, classes=classes
+        )
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict labels.
@@ -384,23 +385,23 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
-    def _can_go_on(self):
+    def _check_partial_fit(self):
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported by partial_fit, which does "
                 "not know all rows; give a dict, such as one from "
                 "sklearn.utils.class_weight.compute_class_weight."
             )
-        return super()._can_go_on()
+        return super()._check_partial_fit()
 
-    def _learn_targets(self, y, *, goes_on, partial, classes):
+    def _learn_targets(self, y, *, resume, partial, classes):
         check_classification_targets(y)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if multilabel:
             seen = np.arange(y.shape[1])
         else:
             seen = np.unique(column_or_1d(y, warn=True))
-        if not goes_on:
+        if not resume:
             self._multilabel = multilabel
             self.classes_ = seen if classes is None else np.unique(classes)
             if multilabel and not np.array_equal(self.classes_, seen):
@@ -415,18 +416,20 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                     f"{self.classes_!r}."
                 )
         if multilabel != self._multilabel:
-            kinds = {True: "several labels a row", False: "one class a row"}
+            kinds = {True: "several labels per row", False: "one class per row"}
             raise ValueError(
                 f"y must have {kinds[self._multilabel]}, as before, "
                 f"got {kinds[multilabel]}."
             )
-        if goes_on and not partial and not np.array_equal(seen, self.classes_):
+        if resume and not partial and not np.array_equal(seen, self.classes_):
             raise ValueError(
                 "warm_start can only be used where y has the same classes as in the "
                 f"previous call to fit, {self.classes_!r}, got {seen!r}."
             )
 
-    def _loss(self):
+    def _loss_and_outputs(self):
+        from skreg._training.losses import BINARY, MULTICLASS  # imports Keras
+
         n_classes = len(self.classes_)
         if self._multilabel:
             return BINARY, n_classes
@@ -464,7 +467,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             return np.zeros(len(targets))
         return self._codes(targets)
 
-    def _weighting(self, targets, sample_weight, *, partial):
+    def _class_factors(self, targets, sample_weight, *, partial):
         if self._multilabel:
             if self.class_weight is not None:
                 raise ValueError(
@@ -479,7 +482,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 "sample_weight must leave rows of at least two classes, got one "
                 f"class: {self.classes_[totals > 0]!r}."
             )
-        factors = self._class_factors(totals)
+        factors = self._factor_per_class(totals)
         counting = totals * factors > 0
         if np.count_nonzero(counting) == 1 and not partial:
             raise ValueError(
@@ -488,7 +491,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             )
         return lambda targets: factors[self._codes(targets)]
 
-    def _class_factors(self, totals):
+    def _factor_per_class(self, totals):
         """The factor of each class, from the total sample weight of each."""
         if self.class_weight is None:
             return np.ones(len(totals))

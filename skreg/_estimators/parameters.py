@@ -1,39 +1,35 @@
 """The constructor's parameters: what each may be, and what it stands for.
 
 `resolve` turns an estimator's parameters, which scikit-learn wants stored as they
-were given, into the plain values that a training run needs.
+were given, into the plain values that a training run needs. Keras is imported where a
+parameter needs it, as `import skreg` and predicting do without.
 """
 
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
 
-import keras
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skreg._training.task import OptimizerSpec, Stopping
+from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
 
 ENGINES = ("auto", "compiled", "keras")
-# TensorFlow keeps memory for every distinct variable name, for ever: one for all.
-OPTIMIZER_NAME = "optimizer"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Parameters after validation, with a value a layer where that is meant."""
+    """Parameters after validation, with one value per layer where that is meant."""
 
     hidden_layer_sizes: tuple[int, ...]
     activation: str
-    l1: tuple[float, ...]
-    l2: tuple[float, ...]
-    dropout: tuple[float, ...]
+    regularization: Regularization
     optimizer: OptimizerSpec
     batch_size: int | str
     epochs: int
     shuffle: bool
     validation_fraction: float
-    stopping: Stopping | None
+    early_stopping: EarlyStopping | None
     warm_start: bool
     engine: str
     callbacks: tuple
@@ -57,19 +53,21 @@ def resolve(estimator):
     early_stopping = _boolean(e.early_stopping, "early_stopping")
     fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
     patience = _integer(e.n_iter_no_change, "n_iter_no_change", 1)
-    stopping = Stopping(patience, _real(e.tol, "tol", 0))
+    stopping = EarlyStopping(patience, _real(e.tol, "tol", 0))
     return Settings(
         hidden_layer_sizes=sizes,
         activation=_activation(e.activation),
-        l1=_strengths(e.l1, "l1", len(sizes)),
-        l2=_strengths(e.l2, "l2", len(sizes)),
-        dropout=_rates(e.dropout, len(sizes)),
+        regularization=Regularization(
+            l1=_strengths(e.l1, "l1", len(sizes)),
+            l2=_strengths(e.l2, "l2", len(sizes)),
+            dropout=_rates(e.dropout, len(sizes)),
+        ),
         optimizer=_optimizer(e.optimizer, e.learning_rate),
         batch_size=_batch_size(e.batch_size),
         epochs=_integer(e.epochs, "epochs", 1),
         shuffle=_boolean(e.shuffle, "shuffle"),
         validation_fraction=fraction,
-        stopping=stopping if early_stopping else None,
+        early_stopping=stopping if early_stopping else None,
         warm_start=_boolean(e.warm_start, "warm_start"),
         engine=one_of(e.engine, "engine", ENGINES),
         callbacks=_callbacks(e.callbacks),
@@ -108,7 +106,7 @@ def _sizes(value):
         value = (value,)
     if isinstance(value, str) or not np.iterable(value):
         raise TypeError(
-            f"{name} must be an integer or a sequence of them, one a hidden layer, "
+            f"{name} must be an integer or a sequence of them, one per hidden layer, "
             f"got {value!r}."
         )
     return tuple(_integer(size, f"{name}[{i}]", 1) for i, size in enumerate(value))
@@ -133,10 +131,10 @@ def _per_layer(value, name, lengths, meaning):
 
 
 def _strengths(value, name, n_hidden):
-    """One strength a kernel, the output's last."""
+    """One strength per kernel, the output layer's last."""
     if n_hidden:
         lengths = (n_hidden, n_hidden + 1)
-        meaning = "one a hidden layer, and perhaps one for the output layer"
+        meaning = "one per hidden layer, and optionally one for the output layer"
     else:
         lengths, meaning = (1,), "one for the output layer"
     values = _per_layer(value, name, lengths, meaning)
@@ -149,8 +147,8 @@ def _strengths(value, name, n_hidden):
 
 
 def _rates(value, n_hidden):
-    """One dropout rate a hidden layer."""
-    values = _per_layer(value, "dropout", (n_hidden,), "one a hidden layer")
+    """One dropout rate per hidden layer."""
+    values = _per_layer(value, "dropout", (n_hidden,), "one per hidden layer")
     if values is None:
         return (_real(value, "dropout", 0, 1),) * n_hidden
     return tuple(_real(v, f"dropout[{i}]", 0, 1) for i, v in enumerate(values))
@@ -178,6 +176,8 @@ def _activation(value):
 
 @cache
 def _is_activation(name):
+    import keras
+
     given = keras.ops.zeros((1, 2))
     try:
         # "glu" halves the width, which a Dense layer of Keras can't be built with.
@@ -187,46 +187,39 @@ def _is_activation(name):
 
 
 def _optimizer(value, learning_rate):
+    import keras
+
+    from skreg._training.optimizers import named_optimizer, specify
+
     if isinstance(value, keras.optimizers.Optimizer):
         if learning_rate is not None:
             raise ValueError(
                 "learning_rate must be None beside an optimizer object, which has "
                 f"its own, got {learning_rate!r} beside {type(value).__name__}."
             )
-        spec = OptimizerSpec(type(value), value.get_config())
     elif isinstance(value, str):
-        spec = _named_optimizer(value)
+        try:
+            value = named_optimizer(value)
+        except (ValueError, TypeError):
+            raise ValueError(
+                "optimizer must be a name that keras.optimizers.get knows, such as "
+                f"'adam' or 'sgd', got {value!r}."
+            ) from None
     else:
         raise TypeError(
             "optimizer must be a name or a keras.optimizers.Optimizer object, "
             f"got {value!r}."
         )
-    config = {**spec.config, "name": OPTIMIZER_NAME}
     if learning_rate is not None:
-        config["learning_rate"] = _real(
-            learning_rate, "learning_rate", 0, None, "neither"
-        )
-    return OptimizerSpec(spec.cls, config)
-
-
-@cache
-def _named_optimizer(name):
-    try:
-        # Keras has no way to look up a class and its defaults without making one.
-        optimizer = keras.optimizers.get(
-            {"class_name": name, "config": {"name": OPTIMIZER_NAME}}
-        )
-    except (ValueError, TypeError):
-        raise ValueError(
-            "optimizer must be a name that keras.optimizers.get knows, such as "
-            f"'adam' or 'sgd', got {name!r}."
-        ) from None
-    return OptimizerSpec(type(optimizer), optimizer.get_config())
+        learning_rate = _real(learning_rate, "learning_rate", 0, None, "neither")
+    return specify(value, learning_rate)
 
 
 def _callbacks(value):
     if value is None:
         return ()
+    import keras
+
     if not isinstance(value, list | tuple):
         value = (value,)
     for callback in value:

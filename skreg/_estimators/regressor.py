@@ -22,7 +22,6 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
-from skreg._training.losses import REGRESSION
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
@@ -206,7 +205,7 @@ default="squared_error"
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(lambda self: self._can_go_on())
+    @available_if(lambda self: self._check_partial_fit())
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -239,7 +238,8 @@ default="squared_error"
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
-        return self._partial_fit(X, y, sample_weight)
+        resume = hasattr(self, "coefs_")
+        return self._fit(X, y, sample_weight, resume=resume, partial=True)
 
     def predict(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict targets.
@@ -272,11 +272,14 @@ default="squared_error"
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
-    def _learn_targets(self, y, *, goes_on, partial, classes):
+    def _learn_targets(self, y, *, resume, partial, classes):
         n_outputs = 1 if np.ndim(y) == 1 else y.shape[1]
-        if not goes_on:
+        if not resume:
             self._n_outputs = n_outputs
-        elif self._loss()[0].activation != self._architecture.output_activation:
+        elif (
+            self._loss_and_outputs()[0].activation
+            != self._architecture.output_activation
+        ):
             raise ValueError(
                 "loss must not change to or from 'poisson' where training goes on, got "
                 f"{self.loss!r}."
@@ -286,7 +289,9 @@ default="squared_error"
                 f"y must have {self._n_outputs} output(s), as before, got {n_outputs}."
             )
 
-    def _loss(self):
+    def _loss_and_outputs(self):
+        from skreg._training.losses import REGRESSION  # imports Keras
+
         return REGRESSION[one_of(self.loss, "loss", tuple(REGRESSION))], self._n_outputs
 
     def _encode(self, y, name, dtype):
@@ -305,7 +310,7 @@ default="squared_error"
             )
         return y
 
-    def _weighting(self, targets, sample_weight, *, partial):
+    def _class_factors(self, targets, sample_weight, *, partial):
         return lambda targets: np.ones(len(targets))
 
     def _strata(self, targets):
@@ -325,15 +330,15 @@ default="squared_error"
         varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(mean)
         self._center, self._scale = mean, np.where(varies, deviation, 1)
 
-    def _in_units(self, targets, dtype):
+    def _to_network_units(self, targets, dtype):
         return ((targets - self._center) / self._scale).astype(dtype)
 
-    def _weights_in(self, kernels, biases, *, inward):
+    def _rescale_weights(self, kernels, biases, *, to_network_units):
         kernel, bias = kernels[-1], biases[-1]
         if self.loss == "poisson":  # the factor of an exponential
             shift = np.log(self._scale)
-            new = kernel, bias - shift if inward else bias + shift
-        elif inward:
+            new = kernel, bias - shift if to_network_units else bias + shift
+        elif to_network_units:
             new = kernel / self._scale, (bias - self._center) / self._scale
         else:
             new = kernel * self._scale, bias * self._scale + self._center

@@ -1,16 +1,20 @@
-"""Types that several signatures of the public face have in common."""
+"""Types that several public signatures have in common."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import sparray, spmatrix
 
+if TYPE_CHECKING:
+    import keras
+
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 PerLayer: TypeAlias = float | Sequence[float] | NDArray[np.floating]
-Optimizer: TypeAlias = str | keras.optimizers.Optimizer
-Callbacks: TypeAlias = keras.callbacks.Callback | list[keras.callbacks.Callback] | None
+Optimizer: TypeAlias = "str | keras.optimizers.Optimizer"
+Callbacks: TypeAlias = (
+    "keras.callbacks.Callback | list[keras.callbacks.Callback] | None"
+)
 Engine: TypeAlias = Literal["auto", "compiled", "keras"]
 RandomState: TypeAlias = int | np.random.RandomState | None

@@ -1,12 +1,19 @@
-"""Sample weights: validation, and the scale that the objective asks for."""
+"""Rows that training and validation use: their weights, and which are held out."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_array
 
+from skreg._training.task import Rows
 
-def check_weights(weights, n_rows, name):
+
+def check_weights(weights: Any, n_rows: int, name: str) -> NDArray[np.float64]:
     """Validate sample weights.
 
     Parameters
@@ -42,7 +49,7 @@ def check_weights(weights, n_rows, name):
     )
     if weights.shape != (n_rows,):
         raise ValueError(
-            f"{name} must have one weight a row, shape ({n_rows},), "
+            f"{name} must have one weight per row, shape ({n_rows},), "
             f"got shape {weights.shape}."
         )
     if (weights < 0).any():
@@ -52,6 +59,66 @@ def check_weights(weights, n_rows, name):
     return weights
 
 
-def mean_one(weights, dtype):
+def mean_one(weights: NDArray[Any], dtype: np.dtype) -> NDArray[Any]:
     """Weights scaled to mean 1."""
     return (weights / weights.mean()).astype(dtype)
+
+
+def drop_zero_weight_rows(
+    X: Any,
+    targets: NDArray[Any],
+    sample_weight: NDArray[np.float64],
+    class_factors: Callable[[NDArray[Any]], NDArray[np.float64]],
+    name: str,
+) -> Rows:
+    """Rows with the weights for their loss and their score, without those of weight 0.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n_rows, n_features)
+    targets : ndarray of shape (n_rows, n_outputs)
+    sample_weight : ndarray of shape (n_rows,)
+    class_factors : callable
+        ``class_factors(targets)`` gives, for each row, what its class multiplies the
+        weight of its loss by.
+    name : str
+        Of the argument that `sample_weight` is, for errors.
+
+    Raises
+    ------
+    ValueError
+        If no row is left.
+    """
+    rows = Rows(X, targets, sample_weight * class_factors(targets), sample_weight)
+    counts = rows.weight > 0
+    if not counts.any():
+        raise ValueError(f"{name} times class_weight must not be zero for all rows.")
+    return rows if counts.all() else rows.take(counts)
+
+
+def held_out_split(
+    strata: NDArray[Any], fraction: float, seed: int
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Row numbers to train on and to validate on, stratified.
+
+    Few rows must not fail: every stratum of two rows or more has one on each side
+    at least, whatever the fraction, and the only row of a stratum is trained on.
+    """
+    # Slow to import, and of no use to a process that predicts.
+    from sklearn.model_selection import train_test_split
+
+    _, stratum, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    single = counts[stratum] == 1
+    rows = np.flatnonzero(~single)
+    n_strata = np.count_nonzero(counts > 1)
+    if not n_strata:
+        raise ValueError(
+            "early_stopping needs two rows or more, of one class for a classifier, to "
+            "hold some out, got single rows only; give fit X_val and y_val instead."
+        )
+    n_held_out = int(np.ceil(fraction * len(strata)))
+    n_held_out = min(max(n_held_out, n_strata), len(rows) - n_strata)
+    kept, held_out = train_test_split(
+        rows, test_size=n_held_out, random_state=seed, stratify=stratum[rows]
+    )
+    return np.concatenate([kept, np.flatnonzero(single)]), held_out

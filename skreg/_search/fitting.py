@@ -19,11 +19,11 @@ from sklearn.utils import check_random_state
 
 from skreg._search.folds import STACKED, Fold, Untrained, final_network
 from skreg._search.progress import Progress
-from skreg._training.dispatch import (
+from skreg._training.dispatch import train
+from skreg._training.stacking import (
     compile_ahead,
-    group_bound,
-    kind,
-    train,
+    max_group_size,
+    stacking_key,
     train_together,
 )
 
@@ -188,12 +188,12 @@ def _compile_refit(works, splits):
     Only where all candidates make the same kind of network, so that little can be
     wrong about the best one. What it does not foresee, the refit compiles itself.
     """
-    kinds = {kind(work.task) for work in works.values()}
+    kinds = {stacking_key(work.task) for work in works.values()}
     if len(kinds) != 1 or None in kinds:
         return
     (_, fold), work = max(
         works.items(),
-        key=lambda item: max(item[1].task.architecture.dropout, default=0),
+        key=lambda item: max(item[1].task.regularization.dropout, default=0),
     )
     train, test = splits[fold]
     share = len(work.task.training) / len(train)
@@ -239,9 +239,9 @@ def _groups(works, n_workers, group_size):
     """
     stacks = defaultdict(list)
     for key, work in works.items():
-        stacks[kind(work.task)].append(key)
+        stacks[stacking_key(work.task)].append(key)
     for which, keys in stacks.items():
-        bound = group_size or group_bound(works[keys[0]].task) if which else 1
+        bound = group_size or max_group_size(works[keys[0]].task) if which else 1
         n_groups = ceil(len(keys) / bound)
         n_groups = min(ceil(n_groups / n_workers) * n_workers, len(keys))
         size = ceil(len(keys) / n_groups)
@@ -253,7 +253,7 @@ def _train_group(tasks, size, report):
     """Train one group; the networks' outcomes, and the seconds that each took."""
     start = perf_counter()
     with report:
-        if kind(tasks[0]) is None:
+        if stacking_key(tasks[0]) is None:
             outcomes = [_train_alone(task) for task in tasks]
         else:
             padding = [tasks[0]] * (size - len(tasks))
@@ -263,6 +263,6 @@ def _train_group(tasks, size, report):
 
 def _train_alone(task):
     try:
-        return train(replace(task, keeps_interrupted=False))  # an interrupt ends it all
+        return train(replace(task, resumable=False))  # an interrupt ends it all
     except Exception as error:  # scored with error_score
         return error

@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import resolve
-from skreg._training.task import Task, Trained
+from skreg._training.task import Task, TrainedNetwork
 
 # Parameters of a network on which neither its rows nor its seed depend.
 STACKED = ("l1", "l2", "dropout", "learning_rate")
@@ -35,9 +35,9 @@ class Untrained:
     network: RegularizedMLP
     task: Task
 
-    def fitted(self, trained: Trained) -> BaseEstimator:
+    def fitted(self, trained: TrainedNetwork) -> BaseEstimator:
         """The whole estimator, with the trained network in its place."""
-        self.network._adopt(self.task, trained)
+        self.network._set_fitted_attributes(self.task, trained)
         return _with_last(self.estimator, self.network)
 
 
@@ -102,7 +102,7 @@ class Fold:
         template = clone(network)
         if network.random_state is None:
             template.random_state = self._seed
-        task = template._prepare(note.X_, note.y_, **note.params_)
+        task = template._prepare_task(note.X_, note.y_, **note.params_)
         template.random_state = network.random_state
         return template, task
 
@@ -113,11 +113,8 @@ def _member(template, task, network):
         **{name: getattr(network, name) for name in STACKED}
     )
     settings = resolve(member)
-    architecture = replace(
-        task.architecture, l1=settings.l1, l2=settings.l2, dropout=settings.dropout
-    )
     return member, replace(
-        task, architecture=architecture, optimizer=settings.optimizer
+        task, regularization=settings.regularization, optimizer=settings.optimizer
     )
 
 

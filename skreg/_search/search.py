@@ -30,7 +30,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_scalar, indexable
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
-from skreg._estimators.base import Documented
+from skreg._estimators.base import DocLinkMixin
 from skreg._estimators.types import MatrixLike, RandomState
 from skreg._search.fitting import fit_all
 from skreg._search.folds import final_network
@@ -42,7 +42,7 @@ Refit: TypeAlias = bool | str | Callable[[dict[str, Any]], int]
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 
 
-class _BatchedSearch(Documented, MetaEstimatorMixin):
+class _BatchedSearch(DocLinkMixin, MetaEstimatorMixin):
     """What the two searches have in common; goes before scikit-learn's class."""
 
     def fit(self, X: MatrixLike, y: MatrixLike | None = None, **params: Any) -> Self:

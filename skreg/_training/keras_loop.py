@@ -4,37 +4,50 @@ It serves every optimizer, callback and backend of Keras, and is the oracle of t
 compiled engine.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 from functools import lru_cache
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._training.initialization import initial_weights
 from skreg._training.network import build_network, get_weights, set_weights
-from skreg._training.task import Trained, non_finite_error
+from skreg._training.task import (
+    OptimizerState,
+    Task,
+    TrainedNetwork,
+    non_finite_error,
+)
 
 # Validation rows pushed through the network at once: bounds the memory.
-_CHUNK = 1024
+VALIDATION_BATCH = 1024
 
 
-def train(task):
+def train(task: Task) -> TrainedNetwork:
     """Train one network; see `skreg._training.task` for what goes in and comes out."""
-    network = build_network(task.architecture, task.seed)
+    network = build_network(task.architecture, task.regularization, task.seed)
     trainer = _Trainer(network, task)
     trainer.compile(
-        optimizer=task.optimizer.make(),
+        optimizer=task.optimizer.build(),
         # On TensorFlow, XLA costs more to compile than a small network's training.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     trainer.optimizer.build(network.trainable_variables)
-    tag = f"Keras {task.optimizer.cls.__name__}"
-    if task.start is not None:
-        set_weights(network, task.start.kernels, task.start.biases)
-        _resume(trainer.optimizer, network, task.start.optimizer_state(tag))
-    watch = _Watch(task, network, trainer.optimizer)
+    if task.resume is None:
+        set_weights(network, *initial_weights(task.architecture, task.seed))
+    else:
+        set_weights(network, task.resume.kernels, task.resume.biases)
+        arrays = task.resume.arrays_of(_owner(task))
+        if arrays is not None:
+            _restore_state(trainer.optimizer, network, arrays)
+    recorder = _EpochRecorder(task, network, trainer.optimizer)
     batches = _Batches(task)
     interrupted = False
     try:
@@ -43,51 +56,62 @@ def train(task):
             epochs=task.epochs,
             steps_per_epoch=batches.steps_per_epoch,
             shuffle=False,  # the batches come shuffled
-            callbacks=[watch, *copy.deepcopy(task.callbacks)],
+            callbacks=[recorder, *copy.deepcopy(task.callbacks)],
             verbose=task.verbose,
         )
     except KeyboardInterrupt:
-        if not (task.keeps_interrupted and watch.history):
+        if not (task.resumable and recorder.history):
             raise
         interrupted = True
     # A callback may have changed the weights at the end.
-    last = not interrupted and task.stopping is None
-    kernels, biases = get_weights(network) if last else watch.weights
-    return Trained(
+    last = not interrupted and task.early_stopping is None
+    kernels, biases = get_weights(network) if last else recorder.weights
+    return TrainedNetwork(
         kernels,
         biases,
-        watch.history,
-        watch.best_epoch,
-        (tag, watch.state),
+        recorder.history,
+        recorder.best_epoch,
+        recorder.optimizer_state,
         interrupted,
     )
 
 
-def _state(optimizer, network):
+def _owner(task: Task) -> str:
+    """Whose the optimizer's state is: Keras', not an update rule's."""
+    return f"Keras {task.optimizer.cls.__name__}"
+
+
+def _state_arrays(
+    optimizer: keras.optimizers.Optimizer, network: keras.Sequential
+) -> dict[str, NDArray[Any]]:
     """What changes in training beside the weights: slots, counters; dropout's seeds."""
-    slots = {v.path: ops.convert_to_numpy(v) for v in optimizer.variables}
+    arrays = {v.path: ops.convert_to_numpy(v) for v in optimizer.variables}
     # Keras numbers the seeds' paths, from network to network.
-    return slots, [ops.convert_to_numpy(v) for v in network.non_trainable_variables]
+    for i, seed in enumerate(network.non_trainable_variables):
+        arrays[f"dropout seed {i}"] = ops.convert_to_numpy(seed)
+    return arrays
 
 
-def _resume(optimizer, network, state):
-    """Put back what another run left, but for the learning rate.
+def _restore_state(
+    optimizer: keras.optimizers.Optimizer,
+    network: keras.Sequential,
+    arrays: dict[str, NDArray[Any]],
+) -> None:
+    """Restore what another run left, but for the learning rate.
 
     Of an optimizer that is set in another way, and has other variables, nothing; nor of
     dropout where there is another number of layers with it.
     """
-    if state is None:
-        return
-    slots, seeds = state
     variables = [v for v in optimizer.variables if v.name != "learning_rate"]
     if all(
-        v.path in slots and slots[v.path].shape == tuple(v.shape) for v in variables
+        v.path in arrays and arrays[v.path].shape == tuple(v.shape) for v in variables
     ):
         for variable in variables:
-            variable.assign(slots[variable.path])
-    if len(seeds) == len(network.non_trainable_variables):
-        for variable, seed in zip(network.non_trainable_variables, seeds, strict=True):
-            variable.assign(seed)
+            variable.assign(arrays[variable.path])
+    seeds = network.non_trainable_variables
+    if len(seeds) == sum(name.startswith("dropout seed") for name in arrays):
+        for i, variable in enumerate(seeds):
+            variable.assign(arrays[f"dropout seed {i}"])
 
 
 class _Batches(keras.utils.PyDataset):
@@ -97,17 +121,17 @@ class _Batches(keras.utils.PyDataset):
     ahead, and would read part of the next epoch in the order of the last.
     """
 
-    def __init__(self, task):
+    def __init__(self, task: Task) -> None:
         super().__init__()
         self._task = task
         self.steps_per_epoch = math.ceil(len(task.training) / task.batch_size)
         self._order = lru_cache(maxsize=2)(task.order)
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> None:
         return None
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         epoch, step = divmod(index, self.steps_per_epoch)
         start = step * self._task.batch_size
         chosen = self._order(epoch)[start : start + self._task.batch_size]
@@ -115,14 +139,16 @@ class _Batches(keras.utils.PyDataset):
         return _dense(rows.X[chosen]), rows.targets[chosen], rows.weight[chosen]
 
 
-def _dense(rows):
+def _dense(
+    rows: NDArray[Any] | sparse.csr_array | sparse.csr_matrix,
+) -> NDArray[Any]:
     return rows.toarray() if sparse.issparse(rows) else rows
 
 
 class _Trainer(keras.Model):
     """Shares a network's layers; gives logits, and our loss with its two parts."""
 
-    def __init__(self, network, task):
+    def __init__(self, network: keras.Sequential, task: Task) -> None:
         dtype = task.architecture.dtype
         super().__init__(dtype=dtype, name="trainer")
         self._stack = network.layers
@@ -130,15 +156,20 @@ class _Trainer(keras.Model):
         self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
         self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         for layer in self._stack[:-1]:
             inputs = layer(inputs, training=training)
         output = self._stack[-1]
         return ops.matmul(inputs, output.kernel) + output.bias
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         n_rows = ops.shape(y_pred)[0]
         losses = self._row_losses(y, y_pred)
         data_loss = ops.sum(sample_weight * losses) / ops.cast(n_rows, losses.dtype)
@@ -149,14 +180,19 @@ class _Trainer(keras.Model):
         return data_loss + penalty
 
 
-class _Watch(keras.callbacks.Callback):
+class _EpochRecorder(keras.callbacks.Callback):
     """Keeps the history, validates, stops early; fails on non-finite weights.
 
     Comes first in the list of callbacks, so that the user's find ``val_loss``,
     without the penalty, and ``val_score`` among their logs.
     """
 
-    def __init__(self, task, network, optimizer):
+    def __init__(
+        self,
+        task: Task,
+        network: keras.Sequential,
+        optimizer: keras.optimizers.Optimizer,
+    ) -> None:
         super().__init__()
         self._task = task
         self._network = network
@@ -164,11 +200,11 @@ class _Watch(keras.callbacks.Callback):
         self._wait = 0
         self._best_loss = math.inf
         self.best_epoch = 0
-        self.weights = None  # of the epoch to keep
-        self.state = None  # of the optimizer, where the training may go on
-        self.history = {}
+        self.weights: Any = None  # of the epoch to keep
+        self.optimizer_state: OptimizerState | None = None  # where task.resumable
+        self.history: dict[str, list[float]] = {}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         weights = get_weights(self._network)
         kernels, biases = weights
         if not all(np.isfinite(w).all() for w in kernels + biases):
@@ -181,20 +217,22 @@ class _Watch(keras.callbacks.Callback):
         # Keras' own figure is in float32 whatever the network's dtype.
         total = self.history["data_loss"][-1] + self.history["penalty"][-1]
         self.history.setdefault("loss", []).append(total)
-        if self._task.keeps_interrupted:
-            self.state = _state(self._optimizer, self._network)
-        if self._task.stopping is None:
+        if self._task.resumable:
+            self.optimizer_state = OptimizerState(
+                _owner(self._task), _state_arrays(self._optimizer, self._network)
+            )
+        if self._task.early_stopping is None:
             self.best_epoch, self.weights = epoch + 1, weights
         else:
             self._consider_stopping(epoch, logs["val_loss"], weights)
 
-    def _validate(self):
+    def _validate(self) -> dict[str, float]:
         rows, loss = self._task.validation, self._task.loss
         parts = [
             ops.convert_to_numpy(
-                self.model(_dense(rows.X[i : i + _CHUNK]), training=False)
+                self.model(_dense(rows.X[i : i + VALIDATION_BATCH]), training=False)
             )
-            for i in range(0, len(rows), _CHUNK)
+            for i in range(0, len(rows), VALIDATION_BATCH)
         ]
         logits = ops.convert_to_tensor(np.concatenate(parts))
         losses = ops.convert_to_numpy(loss.per_row(rows.targets, logits))
@@ -204,10 +242,10 @@ class _Watch(keras.callbacks.Callback):
             "val_score": float(np.mean(ops.convert_to_numpy(shares))),
         }
 
-    def _consider_stopping(self, epoch, val_loss, weights):
+    def _consider_stopping(self, epoch: int, val_loss: float, weights: Any) -> None:
         # Two thresholds, as in scikit-learn's MLP: any improvement is kept, but only
         # one of at least tol counts as progress.
-        stopping = self._task.stopping
+        stopping = self._task.early_stopping
         self._wait = 0 if val_loss <= self._best_loss - stopping.tol else self._wait + 1
         if val_loss < self._best_loss or epoch == 0:
             self._best_loss = val_loss

@@ -7,9 +7,11 @@ only there. Keras' stock losses are not used: they stay in float32 under float64
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -36,37 +38,37 @@ class Loss:
 
     name: str
     activation: str
-    per_row: Callable
-    score: Callable
-    score_weights: Callable
+    per_row: Callable[[Any, Any], Any]
+    score: Callable[[Any, Any, Any], Any]
+    score_weights: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 
 
-def _binary_cross_entropy(targets, logits):
+def _binary_cross_entropy(targets: Any, logits: Any) -> Any:
     # -t log s(z) - (1 - t) log(1 - s(z)) with s the sigmoid; both logarithms are
     # softplus of one sign or the other, which leaves softplus(z) - t z.
     return ops.sum(ops.softplus(logits) - targets * logits, axis=-1)
 
 
-def _categorical_cross_entropy(targets, logits):
+def _categorical_cross_entropy(targets: Any, logits: Any) -> Any:
     return ops.logsumexp(logits, axis=-1) - ops.sum(targets * logits, axis=-1)
 
 
-def _squared_error(targets, outputs):
+def _squared_error(targets: Any, outputs: Any) -> Any:
     return ops.mean(ops.square(targets - outputs), axis=-1)
 
 
-def _absolute_error(targets, outputs):
+def _absolute_error(targets: Any, outputs: Any) -> Any:
     return ops.mean(ops.abs(targets - outputs), axis=-1)
 
 
-def _huber(targets, outputs):
+def _huber(targets: Any, outputs: Any) -> Any:
     # Half the square up to an error of 1, from there on the tangent.
     error = ops.abs(targets - outputs)
     inside = ops.minimum(error, 1)
     return ops.mean(inside * (error - inside / 2), axis=-1)
 
 
-def _poisson(targets, logs):
+def _poisson(targets: Any, logs: Any) -> Any:
     # Half the deviance: t log(t / m) - t + m, with m the exponential of the output.
     present = targets > 0
     log_targets = ops.log(ops.where(present, targets, ops.ones_like(targets)))
@@ -74,22 +76,22 @@ def _poisson(targets, logs):
     return ops.mean(terms, axis=-1)
 
 
-def _one_column(weight, targets):
+def _one_column(weight: Any, targets: Any) -> Any:
     return weight[:, np.newaxis]
 
 
-def _binary_accuracy(targets, logits, weight):
+def _binary_accuracy(targets: Any, logits: Any, weight: Any) -> Any:
     """All labels of a row are to be right."""
     hit = ops.all(ops.equal(logits > 0, targets > 0), axis=-1)
     return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
 
 
-def _categorical_accuracy(targets, logits, weight):
+def _categorical_accuracy(targets: Any, logits: Any, weight: Any) -> Any:
     hit = ops.equal(ops.argmax(logits, axis=-1), ops.argmax(targets, axis=-1))
     return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
 
 
-def _r2_weights(weight, targets):
+def _r2_weights(weight: Any, targets: Any) -> Any:
     """Weights of the rows, and of their squared errors in each output.
 
     R2 is 1 - mean(w * error**2) / variance, on average over the outputs. Where all
@@ -104,12 +106,12 @@ def _r2_weights(weight, targets):
     return np.hstack([weight * varies.mean(), weight * shares]).astype(targets.dtype)
 
 
-def _r2(targets, outputs, weight):
+def _r2(targets: Any, outputs: Any, weight: Any) -> Any:
     errors = weight[..., 1:] * ops.square(targets - outputs)
     return weight[..., 0] - ops.sum(errors, axis=-1)
 
 
-def _poisson_r2(targets, logs, weight):
+def _poisson_r2(targets: Any, logs: Any, weight: Any) -> Any:
     return _r2(targets, ops.exp(logs), weight)
 
 

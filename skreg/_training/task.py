@@ -2,22 +2,31 @@
 
 A `Task` holds validated arrays and numbers only, no estimator and no live network,
 so that an engine can train one or many of them, and both engines the same ones.
+Nothing here needs TensorFlow or Keras.
 """
+
+from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._training.losses import Loss
+if TYPE_CHECKING:
+    import keras
+
+    from skreg._engine.update_rules import UpdateRule
+    from skreg._training.losses import Loss
 
 # The purposes for which a run draws random numbers. Each has its own stream,
 # derived from the run's one seed, so that none shifts when another is not used.
 INITIAL_WEIGHTS, SHUFFLE, DROPOUT, SPLIT = range(4)
 
 
-def derived_seed(seed, *key):
+def derived_seed(seed: int, *key: int) -> int:
     """An integer in [0, 2**31) that depends on the seed and the key alone."""
     state = np.random.SeedSequence([seed, *key]).generate_state(1)
     return int(state[0] >> 1)
@@ -25,60 +34,92 @@ def derived_seed(seed, *key):
 
 @dataclass(frozen=True)
 class Architecture:
-    """All that describes a network but its weights.
-
-    ``l1`` and ``l2`` have an entry a kernel, the output's included; ``dropout``
-    has one a hidden layer.
-    """
+    """The shape of a network; networks of equal architecture can be stacked."""
 
     n_features: int
     hidden_layer_sizes: tuple[int, ...]
     n_outputs: int
     activation: str
     output_activation: str
-    l1: tuple[float, ...]
-    l2: tuple[float, ...]
-    dropout: tuple[float, ...]
     dtype: str
 
     @property
-    def kernel_shapes(self):
-        """(n_in, n_out) of each kernel, the output's last."""
+    def kernel_shapes(self) -> list[tuple[int, int]]:
+        """(n_in, n_out) of each kernel, the output layer's last."""
         sizes = (self.n_features, *self.hidden_layer_sizes, self.n_outputs)
         return list(itertools.pairwise(sizes))
 
 
 @dataclass(frozen=True)
+class Regularization:
+    """Strengths of the penalties and dropout rates, layer by layer.
+
+    ``l1`` and ``l2`` have one entry per kernel, the output layer's last; ``dropout``
+    has one per hidden layer.
+    """
+
+    l1: tuple[float, ...]
+    l2: tuple[float, ...]
+    dropout: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class OptimizerSpec:
-    """A Keras optimizer's class and configuration: what a fresh one is made of."""
+    """A Keras optimizer's class and configuration, and what the engine makes of it.
 
-    cls: type
-    config: dict
+    ``update_rule`` is None where the compiled engine has none for this optimizer;
+    ``hyper`` are the values of the rule's hyperparameters.
+    """
 
-    def make(self):
-        """A new optimizer, whose slots no other run shares."""
+    cls: type[keras.optimizers.Optimizer]
+    config: dict[str, Any]
+    update_rule: UpdateRule | None
+    hyper: dict[str, float]
+
+    def build(self) -> keras.optimizers.Optimizer:
+        """A new Keras optimizer, whose slots no other run shares."""
         return self.cls.from_config(self.config)
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """What an optimizer has accumulated.
+
+    ``owner`` says which optimizer it is of: no other can go on from it. ``arrays`` are
+    its slots and counters by name; those of the compiled engine have a leading axis of
+    length 1, the network's.
+    """
+
+    owner: str
+    arrays: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows of data: X (n, n_features), dense or CSR, and targets (n, n_outputs).
 
-    ``weight``, of shape (n,), weighs the loss and has mean 1; ``score_weight``, of
-    shape (n, m), is what the loss' score asks of a row, and leaves class weights out.
+    ``weight``, of shape (n,), weighs the loss; ``score_weight``, of shape (n,) or
+    (n, m), is what the loss' score asks of a row, and leaves class weights out. What an
+    engine gets has ``weight`` of mean 1.
     """
 
-    X: np.ndarray | sparse.csr_array | sparse.csr_matrix
-    targets: np.ndarray
-    weight: np.ndarray
-    score_weight: np.ndarray
+    X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
+    targets: NDArray[Any]
+    weight: NDArray[Any]
+    score_weight: NDArray[Any]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.X.shape[0]
+
+    def take(self, rows: NDArray[Any]) -> Rows:
+        """The rows of these numbers, or where a mask is True."""
+        return Rows(
+            self.X[rows], self.targets[rows], self.weight[rows], self.score_weight[rows]
+        )
 
 
 @dataclass(frozen=True)
-class Stopping:
+class EarlyStopping:
     """Stop once ``patience`` epochs in a row did not lower val_loss by ``tol``."""
 
     patience: int
@@ -86,54 +127,51 @@ class Stopping:
 
 
 @dataclass(frozen=True)
-class Start:
-    """Where a run goes on that another left.
+class ResumePoint:
+    """Where an earlier run left off: its weights, its optimizer, its epochs."""
 
-    ``optimizer`` is what that one left of its optimizer, as `Trained` has it, or None;
-    ``epochs`` are those run before.
-    """
-
-    kernels: list[np.ndarray]
-    biases: list[np.ndarray]
-    optimizer: tuple | None
+    kernels: list[NDArray[Any]]
+    biases: list[NDArray[Any]]
+    optimizer_state: OptimizerState | None
     epochs: int
 
-    def optimizer_state(self, tag):
-        """What is left of an optimizer of that tag, or None."""
-        same = self.optimizer is not None and self.optimizer[0] == tag
-        return self.optimizer[1] if same else None
+    def arrays_of(self, owner: str) -> dict[str, NDArray[Any]] | None:
+        """The optimizer's arrays if they are that owner's, else None."""
+        state = self.optimizer_state
+        return None if state is None or state.owner != owner else state.arrays
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network to train; from fresh weights, or where `start` says.
+    """A network to train, from fresh weights or from where `resume` says.
 
-    With ``keeps_interrupted``, an interrupt ends the training early, after an epoch at
-    least, instead of making it void.
+    With ``resumable``, the result has what is needed to go on, and an interrupt ends
+    the training early, after one epoch at least, instead of making it void.
     """
 
     architecture: Architecture
+    regularization: Regularization
     loss: Loss
     optimizer: OptimizerSpec
     training: Rows
     validation: Rows | None
-    stopping: Stopping | None
+    early_stopping: EarlyStopping | None
     batch_size: int
     epochs: int
     shuffle: bool
     seed: int
     engine: str
-    callbacks: tuple
+    callbacks: tuple[keras.callbacks.Callback, ...]
     verbose: int
-    start: Start | None = None
-    keeps_interrupted: bool = False
+    resume: ResumePoint | None = None
+    resumable: bool = False
 
     @property
-    def first_epoch(self):
+    def first_epoch(self) -> int:
         """Epochs that earlier runs have used up of the random streams."""
-        return 0 if self.start is None else self.start.epochs
+        return 0 if self.resume is None else self.resume.epochs
 
-    def order(self, epoch):
+    def order(self, epoch: int) -> NDArray[np.integer]:
         """The rows of this run's epoch, counted from 0, in the order of their visit."""
         n_rows = len(self.training)
         if not self.shuffle:
@@ -143,22 +181,21 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a run leaves: weights, one history entry an epoch, the epoch kept.
+class TrainedNetwork:
+    """What a run leaves: weights, one history entry per epoch, the epoch kept.
 
     Kernels are of shape (n_in, n_out), biases (n_out,); ``best_epoch`` counts from 1.
-    ``optimizer`` is a tag, which says whose it is, and the optimizer's state.
     """
 
-    kernels: list[np.ndarray]
-    biases: list[np.ndarray]
+    kernels: list[NDArray[Any]]
+    biases: list[NDArray[Any]]
     history: dict[str, list[float]]
     best_epoch: int
-    optimizer: tuple
+    optimizer_state: OptimizerState | None
     interrupted: bool = False
 
 
-def non_finite_error(epoch):
+def non_finite_error(epoch: int) -> ValueError:
     """The error for weights that are no longer numbers; the epoch counts from 1."""
     return ValueError(
         f"The network's weights became non-finite (NaN or infinity) in epoch {epoch}. "

@@ -1,0 +1,77 @@
+"""The compiled function: segments of steps, each perhaps the end of an epoch."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from skreg._engine.epoch_end import end_epoch
+from skreg._engine.program import Program, State, layer_slices
+from skreg._engine.steps import run_steps
+
+# Compiled functions that are kept; the least recently used goes first.
+MAX_FUNCTIONS = 64
+
+_functions: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
+_functions_lock = threading.Lock()
+
+
+def compiled_function(program: Program, *arguments: Any) -> Callable[..., Any]:
+    """The compiled function for such arguments, from the cache or new.
+
+    It is traced once for arrays of all sizes; XLA compiles it for each set of them.
+    """
+    specs = tf.nest.map_structure(
+        lambda a: tf.TensorSpec([None] * a.ndim, a.dtype), arguments
+    )
+    # Without XLA the sizes of the layers are tensors, and only their number matters.
+    layers: Any = program.layers if program.xla else len(program.layers)
+    key = (replace(program, layers=layers), *tf.nest.flatten(specs))
+    with _functions_lock:
+        if key not in _functions:
+            _functions[key] = tf.function(
+                partial(_run_segments, program),
+                input_signature=specs,
+                jit_compile=program.xla,
+                autograph=False,
+            )
+        _functions.move_to_end(key)
+        while len(_functions) > MAX_FUNCTIONS:
+            _functions.popitem(last=False)
+        return _functions[key]
+
+
+def _run_segments(
+    program: Program, inputs: dict[str, Any], plan: dict[str, Any], state: State
+) -> tuple[State, tf.Tensor]:
+    """Train through the segments of a plan: this is what gets compiled.
+
+    Returns the state and, for every segment, the figures (n_segments, K, columns).
+    """
+    figures = tf.TensorArray(program.dtype, tf.shape(plan["bounds"])[0])
+    slices = layer_slices(program, inputs)
+
+    def one_segment(
+        i: tf.Tensor, state: State, figures: tf.TensorArray
+    ) -> tuple[tf.Tensor, State, tf.TensorArray]:
+        bounds = tf.gather(plan["bounds"], i)
+        first, last, ends, epoch = tf.unstack(bounds, num=4)
+        ran = state.active
+        state, sums = run_steps(program, slices, inputs, plan, state, first, last)
+        state, checks = end_epoch(program, slices, inputs, state, ends > 0, epoch)
+        columns = tf.stack([tf.cast(ran, program.dtype), *sums, *checks], axis=-1)
+        return i + 1, state, figures.write(i, columns)
+
+    def any_left(i: tf.Tensor, state: State, figures: tf.TensorArray) -> tf.Tensor:
+        return (i < plan["n_segments"]) & tf.reduce_any(state.active)
+
+    _, state, figures = tf.while_loop(
+        any_left, one_segment, (tf.constant(0), state, figures)
+    )
+    return state, figures.stack()

@@ -1,0 +1,86 @@
+"""The end of an epoch in the compiled function: checks, validation, early stopping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from skreg._engine.gather import gather_batch
+from skreg._engine.layers import forward
+from skreg._engine.program import LayerSlice, Program, State, cut_kernels, sum_params
+
+
+def end_epoch(
+    program: Program,
+    slices: list[LayerSlice],
+    inputs: dict[str, Any],
+    state: State,
+    ends: tf.Tensor,
+    epoch: tf.Tensor,
+) -> tuple[State, tuple[tf.Tensor, ...]]:
+    """Check, validate and perhaps stop, if an epoch ends here.
+
+    Returns the state and the figures (K,) of whether the weights are finite, of the
+    validation loss and of the score.
+    """
+    nonfinite = tf.cast(~tf.math.is_finite(state.params), program.dtype)
+    finite = sum_params(nonfinite, inputs) == 0
+    val_loss = val_score = tf.zeros_like(state.step)
+    if "validation" in inputs:
+        val_loss, val_score = _validate(program, slices, inputs, state, ends)
+    if program.early_stopping:
+        state = _consider_stopping(inputs, state, val_loss, ends, epoch)
+    # A network that diverged goes on to the end of its epoch, where it is reported.
+    state = state._replace(active=state.active & (finite | ~ends))
+    return state, (tf.cast(finite, program.dtype), val_loss, val_score)
+
+
+def _validate(
+    program: Program,
+    slices: list[LayerSlice],
+    inputs: dict[str, Any],
+    state: State,
+    ends: tf.Tensor,
+) -> list[tf.Tensor]:
+    """Mean loss and score of each network over its validation rows."""
+    plan = inputs["validation"]
+    kernels = cut_kernels(program, slices, state.params)
+    no_sums = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
+
+    def one_batch(c: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch = gather_batch(program, slices, inputs, plan, c)
+        logits = forward(
+            program.activation, kernels, batch.X, separate_bias=not program.xla
+        ).logits
+        losses = batch.weight * program.row_losses(batch.targets, logits)
+        scores = program.score(batch.targets, logits, batch.score_weight)
+        return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], -1), axis=-2)
+
+    n_batches = tf.where(ends, tf.shape(plan["rows"])[0], 0)
+    _, sums = tf.while_loop(
+        lambda c, _: c < n_batches, one_batch, (tf.constant(0), no_sums)
+    )
+    n_rows = tf.cast(tf.reduce_sum(plan["counts"], axis=0), program.dtype)
+    return tf.unstack(sums / n_rows[:, tf.newaxis], num=2, axis=1)
+
+
+def _consider_stopping(
+    inputs: dict[str, Any],
+    state: State,
+    val_loss: tf.Tensor,
+    ends: tf.Tensor,
+    epoch: tf.Tensor,
+) -> State:
+    """Keep the best weights; two thresholds, as in the Keras loop."""
+    counts = state.active & ends
+    progress = val_loss <= state.best_loss - inputs["tol"]
+    wait = tf.where(progress, 0, state.wait + 1)
+    better = counts & ((val_loss < state.best_loss) | (state.best_epoch == 0))
+    return state._replace(
+        best_params=tf.where(better[:, tf.newaxis], state.params, state.best_params),
+        best_loss=tf.where(better, val_loss, state.best_loss),
+        best_epoch=tf.where(better, epoch, state.best_epoch),
+        wait=tf.where(counts, wait, state.wait),
+        active=state.active & ~(counts & (wait >= inputs["patience"])),
+    )

@@ -1,0 +1,179 @@
+"""What goes into the compiled function: networks and rows, as tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy import sparse
+
+from skreg._engine.batches import pad_rows, padded_size, validation_batches
+from skreg._engine.program import Program, State
+
+# Bytes of X to which XLA's arrays are padded at least: see `padded_size`. A large X is
+# not padded, which would be to copy it.
+MIN_PADDED_BYTES = 1 << 21
+MAX_PADDED_BYTES = 1 << 26
+
+
+@dataclass(frozen=True)
+class Networks:
+    """K networks before training, and what regularizes each.
+
+    Attributes
+    ----------
+    kernels : list of ndarray of shape (K, n_in, n_out)
+    biases : list of ndarray of shape (K, n_out)
+    l1, l2 : ndarray of shape (K, n_layers)
+        Strengths of the penalties.
+    dropout : ndarray of shape (K, n_layers - 1)
+        Dropout rates.
+    hyper : dict of str to ndarray of shape (K,)
+        The optimizer's hyperparameters.
+    patience : ndarray of shape (K,), int
+    tol : ndarray of shape (K,)
+        For early stopping.
+    optimizer_arrays : dict of str to ndarray or None
+        Where a training goes on, what the optimizer had accumulated: ``step`` (K,), and
+        the slots of its rule by name, (K, n_parameters).
+    """
+
+    kernels: list[NDArray[Any]]
+    biases: list[NDArray[Any]]
+    l1: NDArray[Any]
+    l2: NDArray[Any]
+    dropout: NDArray[Any]
+    hyper: dict[str, NDArray[Any]]
+    patience: NDArray[Any]
+    tol: NDArray[Any]
+    optimizer_arrays: dict[str, NDArray[Any]] | None
+
+    def __len__(self) -> int:
+        return len(self.l1)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The rows of all networks, one below the other, and who uses which.
+
+    Attributes
+    ----------
+    X : ndarray, or a SciPy matrix or array in CSR format, (n_rows, n_features)
+    targets : ndarray of shape (n_rows, n_outputs)
+    weight : ndarray of shape (n_rows,)
+        Row weights in the loss, mean 1 over each network's rows.
+    score_weight : ndarray of shape (n_rows, n)
+        What the program's score asks of a row.
+    order : callable
+        ``order(epoch)``, the epoch counted from 0, gives a list of K integer arrays:
+        the rows that each network visits, in that order.
+    validation : list of K ndarray of int, or None
+        The rows that each network is validated on.
+    """
+
+    X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
+    targets: NDArray[Any]
+    weight: NDArray[Any]
+    score_weight: NDArray[Any]
+    order: Callable[[int], list[NDArray[np.integer]]]
+    validation: list[NDArray[np.integer]] | None
+
+
+def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, Any]:
+    """The tensors that all calls share."""
+    dtype = program.dtype
+    inputs = {
+        "layers": np.asarray(program.layers, np.int32),
+        "targets_and_weights": np.column_stack(
+            [data.targets, data.weight, data.score_weight]
+        ),
+        "strengths": _strengths(networks, program),
+        "ones": np.ones((program.n_params, 1), dtype),
+        **dropout_inputs(networks.dropout, program),
+        "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
+        "patience": networks.patience.astype(np.int32),
+        "tol": networks.tol.astype(dtype),
+    }
+    if not sparse.issparse(data.X):  # otherwise a call brings the entries of its rows
+        inputs["X"] = data.X
+    if program.xla and data.X.nbytes <= MAX_PADDED_BYTES:
+        n_rows = padded_size(len(data.X), MIN_PADDED_BYTES // data.X[0].nbytes)
+        for name in ("X", "targets_and_weights"):
+            inputs[name] = pad_rows(inputs[name], n_rows)
+    if data.validation is not None:
+        inputs["validation"] = validation_batches(data, data.validation, program.xla)
+    return tf.nest.map_structure(tf.convert_to_tensor, inputs)
+
+
+def dropout_inputs(rates: NDArray[Any], program: Program) -> dict[str, NDArray[Any]]:
+    """Noise in [0, 2**32) that keeps a unit, and its share, (n_hidden, K, 1, 1).
+
+    In the unbatched variant of shape (n_hidden, 1, 1).
+    """
+    rates = rates.T[..., np.newaxis, np.newaxis]
+    if program.unbatched:
+        rates = rates[:, 0]
+    least_kept = np.minimum(np.round(rates * 2**32), 2**32 - 1).astype(np.uint32)
+    return {"least_kept": least_kept, "kept_share": (1 - rates).astype(program.dtype)}
+
+
+def _strengths(networks: Networks, program: Program) -> list[Any]:
+    """Strengths as those of the parameters, of which biases have 0.
+
+    With XLA a list of pairs (l1, l2), one per layer, each (K, n_in + 1, 1); without it
+    one pair of arrays (K, P).
+    """
+    layers = []
+    for i, (n_in, _) in enumerate(program.layers):
+        pair = []
+        for strength in (networks.l1[:, i], networks.l2[:, i]):
+            of_rows = np.zeros((len(networks), n_in + 1, 1), program.dtype)
+            of_rows[:, :-1] = strength[:, np.newaxis, np.newaxis]
+            pair.append(of_rows)
+        layers.append(pair)
+    if program.xla:
+        return layers
+    widths = [n_out for _, n_out in program.layers]
+    return [
+        np.concatenate(
+            [
+                np.repeat(pair[which][..., 0], width, axis=1)
+                for pair, width in zip(layers, widths, strict=True)
+            ],
+            axis=1,
+        )
+        for which in (0, 1)
+    ]
+
+
+def initial_state(networks: Networks, program: Program, active: bool) -> State:
+    """What training starts from; nothing is trained where not `active`."""
+    n = len(networks)
+    parts = []
+    for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
+        parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
+    params = tf.constant(np.concatenate(parts, axis=1))
+    arrays = networks.optimizer_arrays
+    if arrays is None:
+        step = tf.zeros(n, program.dtype)
+        slots = [tf.zeros_like(params)] * len(program.rule.slots)
+    else:
+        step = tf.convert_to_tensor(arrays["step"])
+        slots = [tf.convert_to_tensor(arrays[name]) for name in program.rule.slots]
+    return State(
+        params=params,
+        slots=tuple(slots),
+        step=step,
+        active=tf.fill([n], active),
+        best_params=(
+            params if program.early_stopping else tf.zeros((n, 0), program.dtype)
+        ),
+        best_loss=tf.fill([n], tf.constant(math.inf, program.dtype)),
+        best_epoch=tf.zeros(n, tf.int32),
+        wait=tf.zeros(n, tf.int32),
+    )

@@ -1,0 +1,72 @@
+"""Whether to use XLA, and how many steps one call of the compiled function takes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from scipy import sparse
+
+from skreg._engine.batches import padded_size
+from skreg._engine.program import Program
+
+# XLA saves some 80 microseconds per step, or a third of a long one, and takes half a
+# second longer to compile, anew for every set of shapes; without it one function serves
+# all shapes. So it pays where there are many steps. The rule looks at one network
+# alone, so that K of them compute what one computes.
+XLA_STEPS = 500
+# A call should last a second at most, so that an interrupt is noticed. The estimate:
+# a fixed cost per step, and a rate that two cores reach in float64; without XLA, the
+# update of a parameter takes as long as that many operations.
+STEP_SECONDS = 6e-5
+FLOPS_PER_SECOND = 4e10
+FLOPS_PER_PARAMETER = 200
+CALL_SECONDS = 0.7
+MAX_STEPS_PER_CALL = 8192
+# Steps to which XLA's arrays are padded at least: see `padded_size`.
+MIN_PADDED_STEPS = 1024
+# Bytes that a call may take along of dropout noise, and of sparse rows.
+CALL_BYTES = 1 << 26
+
+
+class Calling(NamedTuple):
+    """How the compiled function is called.
+
+    `n_steps` is what a call takes at most, `n_slots` to how many its arrays are padded.
+    """
+
+    xla: bool
+    n_steps: int
+    n_slots: int
+
+
+def plan_calls(
+    program: Program,
+    X: Any,
+    batch_size: int,
+    steps_per_epoch: int,
+    epochs: int,
+    n_networks: int,
+) -> Calling:
+    """Decide how to call the compiled function for such a training."""
+    largest, *others = (n_in * n_out for n_in, n_out in program.layers)
+    entry_bytes = 0
+    if sparse.issparse(X):
+        per_row = X.nnz / X.shape[0]
+        largest *= per_row / X.shape[1]
+        entry_bytes = n_networks * batch_size * per_row * (16 + X.dtype.itemsize)
+    flops = 6 * batch_size * (largest + sum(others))
+    total = steps_per_epoch * epochs
+    xla = total >= XLA_STEPS and not sparse.issparse(X)
+    if not xla:
+        flops += FLOPS_PER_PARAMETER * program.n_params
+    seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
+    most = min(MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
+    step_bytes = entry_bytes
+    if program.dropout:
+        step_bytes += 4 * batch_size * program.n_hidden_units
+    if step_bytes:
+        most = min(most, int(CALL_BYTES // step_bytes))
+    most = max(1, most)
+    n_steps = min(most, total)
+    n_slots = padded_size(n_steps, min(MIN_PADDED_STEPS, most)) if xla else n_steps
+    return Calling(xla, n_steps, n_slots)

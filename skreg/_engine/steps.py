@@ -1,0 +1,162 @@
+"""Gradient steps of the compiled function."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from skreg._engine.gather import gather_batch
+from skreg._engine.layers import backward, forward, make_dropouts
+from skreg._engine.penalties import L1L2
+from skreg._engine.program import LayerSlice, Program, State, cut_kernels
+
+
+def run_steps(
+    program: Program,
+    slices: list[LayerSlice],
+    inputs: dict[str, Any],
+    plan: dict[str, Any],
+    state: State,
+    first: tf.Tensor,
+    last: tf.Tensor,
+) -> tuple[State, list[tf.Tensor]]:
+    """Take the steps from first to last.
+
+    Returns the state, and the sums (K,) over the steps of the number of rows, and of
+    data loss and penalty times that.
+    """
+    update = partial(_update, program, inputs["hyper"])
+
+    def one_step(
+        t: tf.Tensor, pending: tf.Tensor, state: State, sums: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, State, tf.Tensor]:
+        if program.xla:  # what the last step left, see `_update`
+            state = update(state, pending)
+        batch = gather_batch(program, slices, inputs, plan, t)
+        n_rows = tf.cast(tf.maximum(batch.counts, 1), program.dtype)
+        weight = batch.weight / (n_rows if program.unbatched else n_rows[:, tf.newaxis])
+        kernels = cut_kernels(program, slices, state.params)
+        passed = forward(
+            program.activation,
+            kernels,
+            batch.X,
+            _dropouts(program, slices, inputs, plan, t),
+            separate_bias=not program.xla,
+        )
+        with tf.GradientTape() as tape:
+            tape.watch(passed.logits)
+            row_losses = program.row_losses(batch.targets, passed.logits)
+        gradients = backward(
+            kernels, passed, tape.gradient(row_losses, passed.logits, weight)
+        )
+        penalty, gradients = _add_penalty(
+            program, inputs, state.params, kernels, gradients
+        )
+        moving = state.active & (batch.counts > 0)
+        state = _accumulate(program, inputs["hyper"], state, gradients, moving)
+        if not program.xla:
+            state = update(state, moving)
+        data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
+        terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty], axis=1)
+        sums += tf.where(moving[:, tf.newaxis], terms, 0)
+        return t + 1, moving, state, sums
+
+    no_pending = tf.zeros_like(state.active)
+    no_sums = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
+    _, pending, state, sums = tf.while_loop(
+        lambda t, *_: t < last,
+        one_step,
+        (first, no_pending, state, no_sums),
+        parallel_iterations=1,  # each needs what the last one made
+    )
+    if program.xla:
+        state = update(state, pending)
+    return state, tf.unstack(sums, num=3, axis=1)
+
+
+def _dropouts(
+    program: Program,
+    slices: list[LayerSlice],
+    inputs: dict[str, Any],
+    plan: dict[str, Any],
+    t: tf.Tensor,
+) -> list | None:
+    if not program.dropout:
+        return None
+    widths = [s.n_out for s in slices[:-1]]
+    return make_dropouts(tf.gather(plan["noise"], t), widths, inputs)
+
+
+def _add_penalty(
+    program: Program,
+    inputs: dict[str, Any],
+    params: tf.Tensor,
+    kernels: list[tf.Tensor],
+    gradients: list[tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The penalty (K,), and the gradients (K, P) of the loss with it.
+
+    With XLA layer by layer, as a strength for each of all parameters would be another
+    array of their size to read. Without XLA it is the number of operations that counts,
+    and all parameters are taken at once.
+    """
+    if program.xla:
+        penalties = [L1L2(*strengths) for strengths in inputs["strengths"]]
+        penalty_grads = [p.gradient(w) for p, w in zip(penalties, kernels, strict=True)]
+        total = tf.add_n([p.value(w) for p, w in zip(penalties, kernels, strict=True)])
+        parts = list(map(tf.add, gradients, penalty_grads))
+        return total, _flatten(parts, params)
+    penalty = L1L2(*inputs["strengths"])
+    gradient = _flatten(gradients, params) + penalty.gradient(params)
+    return penalty.value(params), gradient
+
+
+def _flatten(parts: list[tf.Tensor], params: tf.Tensor) -> tf.Tensor:
+    """Arrays of all layers as one, of shape (K, P)."""
+    shape = tf.stack([tf.shape(params)[0], -1])
+    return tf.concat([tf.reshape(part, shape) for part in parts], axis=1)
+
+
+def _accumulate(
+    program: Program,
+    hyper: dict[str, tf.Tensor],
+    state: State,
+    gradients: tf.Tensor,
+    moving: tf.Tensor,
+) -> State:
+    """Take the gradients into the optimizer's slots, of the networks that move."""
+    new = program.rule.accumulate(gradients, state.slots, hyper)
+    slots = tuple(
+        _where(program, moving, *pair) for pair in zip(new, state.slots, strict=True)
+    )
+    steps = 1 if program.unbatched else tf.cast(moving, state.step.dtype)
+    return state._replace(slots=slots, step=state.step + steps)
+
+
+def _update(
+    program: Program, hyper: dict[str, tf.Tensor], state: State, moving: tf.Tensor
+) -> State:
+    """Update the weights of the networks whose slots a step has changed.
+
+    With XLA the next step does it, not that one itself: an array is updated in place
+    only if nothing reads it but what is computed before. Otherwise XLA copied the
+    slots, and computed them twice.
+    """
+    change = program.rule.update(state.slots, state.step[:, tf.newaxis], hyper)
+    params = _where(program, moving, state.params - change, state.params)
+    return state._replace(params=params)
+
+
+def _where(
+    program: Program, moving: tf.Tensor, new: tf.Tensor, old: tf.Tensor
+) -> tf.Tensor:
+    """The new values of the networks that move.
+
+    Not by a factor 0, which would turn an infinity into NaN. A single network takes
+    part in every step.
+    """
+    if program.unbatched:
+        return new
+    return tf.where(moving[:, tf.newaxis], new, old)

@@ -1,0 +1,70 @@
+"""The forward pass of a fitted network, by NumPy."""
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import expit
+
+# Rows pushed forward at once: bounds the memory of the layers between.
+CHUNK = 2048
+
+
+def _relu(z):
+    np.maximum(z, 0, out=z)
+
+
+def _tanh(z):
+    np.tanh(z, out=z)
+
+
+def _sigmoid(z):
+    expit(z, out=z)
+
+
+def _linear(z):
+    pass
+
+
+_IN_PLACE = {"relu": _relu, "tanh": _tanh, "sigmoid": _sigmoid, "linear": _linear}
+
+
+def _activate(name, z):
+    """Apply an activation, overwriting z where NumPy has the function."""
+    if name in _IN_PLACE:
+        _IN_PLACE[name](z)
+        return z
+    import keras
+
+    activation = keras.activations.get(name)
+    return keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
+
+
+def forward(kernels, biases, activation, X):
+    """Logits of a network, by NumPy: a call into Keras costs milliseconds.
+
+    Parameters
+    ----------
+    kernels, biases : list of ndarray
+        Of shapes (n_in, n_out) and (n_out,).
+    activation : str
+        Keras name of the hidden layers' activation.
+    X : ndarray or SciPy CSR of shape (n_rows, n_features)
+        In the dtype of the weights.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs)
+    """
+    logits = np.empty((X.shape[0], biases[-1].shape[0]), kernels[0].dtype)
+    for start in range(0, X.shape[0], CHUNK):
+        h = X[start : start + CHUNK]
+        for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
+            z = h @ kernel
+            z += bias
+            h = _activate(activation, z)
+        out = logits[start : start + CHUNK]
+        if issparse(h):
+            out[...] = h @ kernels[-1]
+        else:
+            np.matmul(h, kernels[-1], out=out)
+        out += biases[-1]
+    return logits

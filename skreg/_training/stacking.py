@@ -1,0 +1,220 @@
+"""Tasks for the compiled engine: which can be stacked, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from scipy import sparse
+
+from skreg._engine import engine
+from skreg._engine.program import Program
+from skreg._training.initialization import initial_weights
+from skreg._training.task import (
+    DROPOUT,
+    OptimizerState,
+    Rows,
+    Task,
+    TrainedNetwork,
+    derived_seed,
+    non_finite_error,
+)
+
+# Bounds of a group of networks: see `max_group_size`.
+GROUP_BYTES = 1 << 22
+MAX_GROUP_SIZE = 16
+
+
+def why_not_compiled(task: Task) -> str | None:
+    """What it is in a task that the compiled engine has no way to do, or None."""
+    if keras.backend.backend() != "tensorflow":
+        return f"the Keras backend {keras.backend.backend()!r}"
+    if task.callbacks:
+        return "Keras callbacks"
+    if task.optimizer.update_rule is None:
+        return f"this optimizer or its settings: {task.optimizer.cls.__name__}"
+    return None
+
+
+def stacking_key(task: Task) -> Hashable:
+    """What networks that train together have in common; None if it must train alone."""
+    alone = task.engine == "keras" or task.resume is not None
+    if alone or why_not_compiled(task) is not None:
+        return None
+    return (
+        task.architecture,
+        task.loss,
+        task.optimizer.update_rule,
+        task.batch_size,
+        task.epochs,
+        task.shuffle,
+        task.seed,
+        task.validation is None,
+        task.early_stopping is None,
+        sparse.issparse(task.training.X),
+    )
+
+
+def max_group_size(task: Task) -> int:
+    """How many such networks are best trained together.
+
+    So many that their parameters, with gradients and slots, fit the processor's
+    cache.
+    """
+    rule = task.optimizer.update_rule
+    n_arrays = 2 + len(rule.slots)  # parameters, gradients
+    itemsize = np.dtype(task.architecture.dtype).itemsize
+    n_params = sum(
+        (n_in + 1) * n_out for n_in, n_out in task.architecture.kernel_shapes
+    )
+    return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
+
+
+def train_together(
+    tasks: list[Task],
+    report: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+    interruptible: bool = False,
+) -> list[TrainedNetwork | ValueError]:
+    """Train networks that differ in rows and regularization in one computation.
+
+    Parameters
+    ----------
+    tasks : list of Task
+        Of equal `stacking_key`, or a single one.
+    report : callable, default=None
+        ``report(epoch, log)`` after every epoch, see `skreg._engine.engine.train`.
+    interruptible : bool, default=False
+        Whether an interrupt leaves what was learned until then.
+
+    Returns
+    -------
+    list of TrainedNetwork or ValueError
+        The error, not raised, for a network whose weights became non-finite.
+    """
+    results = _run(tasks, report=report, interruptible=interruptible)
+    owner = tasks[0].optimizer.update_rule.name
+    return [_trained(result, owner) for result in results]
+
+
+def compile_ahead(task: Task, n_rows: int) -> None:
+    """Compile what `train` needs for such a task with `n_rows` training rows."""
+    if sparse.issparse(task.training.X):  # then nothing depends on the number of rows
+        return
+    a = task.architecture
+    weight = np.zeros(n_rows, a.dtype)
+    targets = np.zeros((n_rows, a.n_outputs), a.dtype)
+    X = np.zeros((n_rows, a.n_features), a.dtype)
+    rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
+    _run([replace(task, training=rows)], dry_run=True)
+
+
+def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
+    task = tasks[0]
+    a = task.architecture
+    program = Program(
+        layers=tuple(a.kernel_shapes),
+        activation=keras.activations.get(a.activation),
+        row_losses=task.loss.per_row,
+        score=task.loss.score,
+        rule=task.optimizer.update_rule,
+        dtype=a.dtype,
+        dropout=any(any(t.regularization.dropout) for t in tasks),
+        early_stopping=task.early_stopping is not None,
+    )
+    return engine.train(
+        program,
+        _networks(tasks),
+        _data(tasks),
+        task.batch_size,
+        task.epochs,
+        derived_seed(task.seed, DROPOUT),
+        first_epoch=task.first_epoch,
+        **options,
+    )
+
+
+def _networks(tasks: list[Task]) -> engine.Networks:
+    """Stack what is each network's own; all start from the same weights."""
+    task, n = tasks[0], len(tasks)
+    optimizer_arrays = None
+    if task.resume is None:
+        kernels, biases = initial_weights(task.architecture, task.seed)
+    else:  # which trains alone
+        kernels, biases = task.resume.kernels, task.resume.biases
+        optimizer_arrays = task.resume.arrays_of(task.optimizer.update_rule.name)
+    stopping = [t.early_stopping for t in tasks]
+    hyper = [t.optimizer.hyper for t in tasks]
+    return engine.Networks(
+        kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in kernels],
+        biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in biases],
+        l1=np.array([t.regularization.l1 for t in tasks]),
+        l2=np.array([t.regularization.l2 for t in tasks]),
+        dropout=np.array([t.regularization.dropout for t in tasks]),
+        hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
+        patience=np.array([s.patience if s else 0 for s in stopping]),
+        tol=np.array([s.tol if s else 0.0 for s in stopping]),
+        optimizer_arrays=optimizer_arrays,
+    )
+
+
+def _data(tasks: list[Task]) -> engine.Data:
+    """Lay the rows of all tasks one below the other, those that are shared once."""
+    blocks: list[Rows] = []
+    first_row: dict[int, int] = {}
+    n_rows = 0
+    for task in tasks:
+        for rows in (task.training, task.validation):
+            if rows is not None and id(rows) not in first_row:
+                first_row[id(rows)] = n_rows
+                blocks.append(rows)
+                n_rows += len(rows)
+
+    @lru_cache(maxsize=1)  # an epoch may be cut into many calls
+    def order(epoch: int) -> list[np.ndarray]:
+        by_rows: dict[int, np.ndarray] = {}
+        for t in tasks:
+            if id(t.training) not in by_rows:
+                start = first_row[id(t.training)]
+                by_rows[id(t.training)] = start + t.order(epoch)
+        return [by_rows[id(t.training)] for t in tasks]
+
+    validation = None
+    if tasks[0].validation is not None:
+        validation = [
+            first_row[id(t.validation)] + np.arange(len(t.validation))
+            for t in tasks
+            if t.validation is not None
+        ]
+    return engine.Data(
+        _stack_blocks([rows.X for rows in blocks]),
+        _stack_blocks([rows.targets for rows in blocks]),
+        _stack_blocks([rows.weight for rows in blocks]),
+        _stack_blocks([rows.score_weight for rows in blocks]),
+        order,
+        validation,
+    )
+
+
+def _stack_blocks(blocks: list[Any]) -> Any:
+    if len(blocks) == 1:
+        return blocks[0]
+    if sparse.issparse(blocks[0]):
+        return sparse.vstack(blocks, format="csr")
+    return np.concatenate(blocks)
+
+
+def _trained(result: engine.Result, owner: str) -> TrainedNetwork | ValueError:
+    if result.failed_epoch:
+        return non_finite_error(result.failed_epoch)
+    return TrainedNetwork(
+        result.kernels,
+        result.biases,
+        result.history,
+        result.best_epoch,
+        OptimizerState(owner, result.optimizer_arrays),
+        result.interrupted,
+    )
