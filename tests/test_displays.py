@@ -1,4 +1,4 @@
-"""What the displays of one network draw, and of what."""
+"""The displays of one network: what they draw, and for which estimators."""
 
 import copy
 import inspect
@@ -19,13 +19,13 @@ from skreg import LossCurveDisplay, SearchDisplay, WeightDisplay
 
 @pytest.fixture
 def ax():
-    """Axes of a figure that pyplot knows nothing of."""
+    """Axes of a figure that pyplot does not manage."""
     return Figure().subplots()
 
 
 @pytest.fixture
-def closed():
-    """Close the figures that pyplot has made."""
+def no_open_figures():
+    """Run the test without open figures of pyplot, and leave none."""
     plt.close("all")
     yield
     plt.close("all")
@@ -73,13 +73,25 @@ def test_without_a_penalty_there_is_one_training_loss(mlp, cancer, ax, engine):
 
 def test_the_epoch_kept_is_marked(mlp, cancer, ax):
     X, y = cancer
-    # What does not fit the training rows is soon worse than the start.
+    # With the labels swapped, fitting the training rows raises the validation loss.
     est = mlp(early_stopping=True, n_iter_no_change=2, learning_rate=0.1, epochs=20)
     est.fit(X, y, X_val=X, y_val=1 - y)
     assert est.best_epoch_ < est.n_iter_
     display = LossCurveDisplay.from_estimator(est, ax=ax)
     assert list(display.best_.get_xdata()) == [est.best_epoch_] * 2
     assert legend_texts(display)[-1] == f"epoch kept ({est.best_epoch_})"
+    est.set_params(early_stopping=False)  # the fit is what counts
+    display = LossCurveDisplay.from_estimator(est, ax=Figure().subplots())
+    assert list(display.best_.get_xdata()) == [est.best_epoch_] * 2
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_the_last_epoch_is_not_marked(mlp, cancer, ax, early_stopping):
+    X, y = cancer
+    est = mlp(early_stopping=early_stopping).fit(X, y, X_val=X, y_val=y)
+    assert est.best_epoch_ == est.n_iter_
+    est.set_params(early_stopping=True)
+    assert LossCurveDisplay.from_estimator(est, ax=ax).best_ is None
 
 
 @pytest.mark.parametrize(
@@ -91,17 +103,21 @@ def test_the_epoch_kept_is_marked(mlp, cancer, ax):
         ("poisson", "half Poisson deviance (means of y)"),
     ],
 )
-def test_the_losses_of_the_regressor_have_their_units(mlr, diabetes, ax, loss, label):
+def test_the_axis_names_the_loss_of_the_regressor_and_its_units(
+    mlr, diabetes, ax, loss, label
+):
     X, y = diabetes
-    one, other = (mlr(loss=loss, l2=0.0).fit(X, y * scale) for scale in (1, 1000))
-    display = LossCurveDisplay.from_estimator(one, ax=ax)
+    est, scaled = (mlr(loss=loss, l2=0.0).fit(X, y * scale) for scale in (1, 1000))
+    display = LossCurveDisplay.from_estimator(est, ax=ax)
     assert ax.get_ylabel() == label
-    # In such units they do not depend on those of y.
+    # In these units, the losses do not depend on the scale of y.
     drawn = display.lines_["data_loss"].get_ydata()
-    np.testing.assert_allclose(other.history_["data_loss"], drawn, rtol=1e-6)
+    np.testing.assert_allclose(scaled.history_["data_loss"], drawn, rtol=1e-6)
 
 
-def test_epochs_without_validation_are_gaps_and_lone_ones_are_marked(mlp, cancer, ax):
+def test_epochs_without_validation_are_gaps_and_isolated_ones_have_markers(
+    mlp, cancer, ax
+):
     X, y = cancer
     est = mlp(epochs=2, warm_start=True).fit(X, y)
     est.set_params(epochs=1).fit(X, y, X_val=X, y_val=y)
@@ -110,8 +126,8 @@ def test_epochs_without_validation_are_gaps_and_lone_ones_are_marked(mlp, cancer
     display = LossCurveDisplay.from_estimator(est, ax=ax)
     line = display.lines_["val_loss"]
     np.testing.assert_array_equal(line.get_ydata(), est.history_["val_loss"])
-    known = [False, False, True, False, False, True, True]
-    np.testing.assert_array_equal(np.isfinite(line.get_ydata()), known)
+    finite = [False, False, True, False, False, True, True]
+    np.testing.assert_array_equal(np.isfinite(line.get_ydata()), finite)
     assert line.get_marker() != "None"
     assert np.flatnonzero(line.get_markevery()).tolist() == [2]
     assert display.lines_["data_loss"].get_marker() == "None"
@@ -126,8 +142,8 @@ def test_the_ticks_are_whole_epochs(ax, n_epochs):
     ticks = [tick for tick in ax.get_xticks() if low <= tick <= high]
     assert ticks
     assert all(tick == round(tick) for tick in ticks)
-    shown = display.lines_["loss"].get_marker() != "None"
-    assert shown == (n_epochs == 1)  # else the line shows it
+    has_marker = display.lines_["loss"].get_marker() != "None"
+    assert has_marker == (n_epochs == 1)  # one point makes no line
 
 
 @pytest.fixture(scope="module")
@@ -139,24 +155,24 @@ def searched(mlp, cancer):
 
 
 @pytest.mark.parametrize("display", [LossCurveDisplay, WeightDisplay])
-def test_the_network_may_be_at_the_end_of_others(searched, display):
+def test_the_network_may_be_the_last_step_of_a_pipeline_or_search(searched, display):
     model = searched.best_estimator_
     estimators = [searched, model, model[-1], make_pipeline("passthrough", searched)]
-    shown = [
+    first, *others = [
         display.from_estimator(est, ax=Figure().subplots()).ax_.lines[0].get_ydata()
         for est in estimators
     ]
-    for line in shown[1:]:
-        np.testing.assert_array_equal(line, shown[0])
+    for other in others:
+        np.testing.assert_array_equal(other, first)
 
 
 @pytest.mark.parametrize("display", [LossCurveDisplay, WeightDisplay])
-def test_there_must_be_a_fitted_network(mlp, cancer, display):
+def test_estimator_must_end_in_a_fitted_network(mlp, cancer, display):
     search = GridSearchCV(mlp(), {"l2": [0.0]}, cv=2, refit=False)
     with pytest.raises(NotFittedError, match="not fitted yet"):
         display.from_estimator(make_pipeline(StandardScaler(), mlp()))
     for est in (search, search.fit(*cancer)):
-        with pytest.raises(NotFittedError, match="estimator must, as a search, be fit"):
+        with pytest.raises(NotFittedError, match="estimator must, if a search, be fit"):
             display.from_estimator(est)
     for est in (LogisticRegression(), make_pipeline(StandardScaler()), "mlp"):
         with pytest.raises(TypeError, match="estimator must be a skreg estimator"):
@@ -184,11 +200,11 @@ def test_shares_of_weights_are_those_of_the_kernels(mlp, cancer, ax, sizes):
         f"{name} ({kernel.size})"
         for name, kernel in zip([*hidden, "output layer"], est.coefs_, strict=True)
     ]
-    looks = {(line.get_color(), line.get_linestyle()) for line in display.lines_}
-    assert len(looks) == len(est.coefs_)
+    styles = {(line.get_color(), line.get_linestyle()) for line in display.lines_}
+    assert len(styles) == len(est.coefs_)
 
 
-def test_weights_of_zero_are_in_the_height_where_a_line_begins(fitted, ax):
+def test_a_line_begins_at_the_share_of_zero_weights(fitted, ax):
     est = copy.deepcopy(fitted)
     est.coefs_[0][:15] = 0  # of 30 rows
     est.coefs_[1][:] = 0
@@ -201,14 +217,14 @@ def test_weights_of_zero_are_in_the_height_where_a_line_begins(fitted, ax):
 
 
 @pytest.mark.parametrize("display", [LossCurveDisplay, WeightDisplay])
-def test_without_axes_a_figure_is_made(fitted, display, closed):
-    plt.get_backend()  # chooses one
+def test_without_axes_a_figure_is_made(fitted, display, no_open_figures):
+    plt.get_backend()  # selects one, which changes rcParams
     before = plt.rcParams.copy()
-    shown = display.from_estimator(fitted)
-    assert plt.gcf() is shown.figure_
-    assert shown.figure_.get_layout_engine() is not None
-    assert shown.plot() is shown
-    assert plt.gcf() is shown.figure_
+    drawn = display.from_estimator(fitted)
+    assert plt.gcf() is drawn.figure_
+    assert drawn.figure_.get_layout_engine() is not None
+    assert drawn.plot() is drawn
+    assert plt.gcf() is drawn.figure_
     assert len(plt.get_fignums()) == 2
     assert plt.rcParams == before
 

@@ -1,23 +1,20 @@
-"""LossCurveDisplay: training and validation loss, epoch by epoch."""
+"""LossCurveDisplay: training and validation loss per epoch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 
-from skreg._plotting.drawing import axes_to_draw_in, shown_network
+from skreg._plotting.base import NetworkDisplay
+from skreg._plotting.colors import BLUE, VERMILLION
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-# Of Okabe and Ito's palette, see the reference in LossCurveDisplay.
-BLUE, VERMILLION = "#0072B2", "#D55E00"
-
-# What each loss is called, and the units it is in.
+# Names and units. The regressor's losses are those of the targets as the network is
+# given them: in standard deviations, or for "poisson" divided by their mean.
 LOSS_NAMES = {
     "cross-entropy": "loss (nats)",
     "squared_error": "squared error (variances of y)",
@@ -27,8 +24,8 @@ LOSS_NAMES = {
 }
 
 
-class LossCurveDisplay:
-    """Training and validation loss of a fitted network, epoch by epoch.
+class LossCurveDisplay(NetworkDisplay):
+    """Training and validation loss of a fitted network, per epoch.
 
     It is recommended to use `from_estimator` to create one. All parameters are stored
     as attributes.
@@ -36,28 +33,29 @@ class LossCurveDisplay:
     Parameters
     ----------
     loss : array-like of shape (n_epochs,)
-        Training loss with the penalty, which is what was minimised.
+        Training loss with the penalty, which is what training minimises.
     data_loss : array-like of shape (n_epochs,)
         Training loss without the penalty.
     val_loss : array-like of shape (n_epochs,), default=None
-        Validation loss without the penalty, NaN in epochs without one.
+        Validation loss, which has no penalty; NaN in epochs without validation.
     best_epoch : int, default=None
-        The epoch, counted from 1, that early stopping kept; None where it did not.
+        The epoch to mark, counted from 1. `from_estimator` gives ``best_epoch_`` where
+        early stopping kept the weights of an epoch before the last, else None.
     loss_name : str, default="loss"
-        Name of the loss, and its unit in brackets.
+        Name of the loss, with its unit in brackets.
 
     Attributes
     ----------
     lines_ : dict of str to matplotlib.lines.Line2D
-        The lines drawn, under the names that `history_` has for them: ``"loss"``,
-        ``"data_loss"``, ``"val_loss"``. Without a penalty ``"loss"`` would lie on
-        ``"data_loss"`` and is left out.
+        The lines, with the keys of ``history_``: ``"loss"``, ``"data_loss"`` and
+        ``"val_loss"``. Without a penalty ``"loss"`` equals ``"data_loss"`` and is left
+        out.
     best_ : matplotlib.lines.Line2D or None
-        The mark at `best_epoch`.
+        Vertical line at `best_epoch`.
     ax_ : matplotlib.axes.Axes
         The axes drawn in.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure of `ax_`.
 
     See Also
     --------
@@ -66,12 +64,12 @@ class LossCurveDisplay:
 
     Notes
     -----
-    The validation loss is to be compared with the training loss without the penalty:
-    the penalty is no part of it. While training, dropout is on and the weights still
-    change within the epoch, so that the training loss may well be the larger one.
+    Compare the validation loss with the training loss without the penalty: neither
+    includes it. The training loss may well be the larger one: it is computed with
+    dropout, and as a mean over an epoch in which the weights still improve.
 
-    Blue and vermillion are of the palette by Okabe and Ito [1]_, that colour-blind eyes
-    can tell apart; the lines also differ in their dashes.
+    Blue and vermillion are from the palette by Okabe and Ito [1]_, which colour-blind
+    readers can tell apart; the lines also differ in their dashes.
 
     References
     ----------
@@ -106,95 +104,54 @@ class LossCurveDisplay:
         self.loss_name = loss_name
 
     @classmethod
-    def from_estimator(
-        cls, estimator: BaseEstimator, *, ax: Axes | None = None
-    ) -> Self:
-        """Draw the losses of a fitted estimator.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted `RegularizedMLPClassifier` or `RegularizedMLPRegressor`, a fitted
-            `sklearn.pipeline.Pipeline` that ends in one, or a fitted search, whose
-            ``best_estimator_`` is shown.
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        LossCurveDisplay
-
-        Raises
-        ------
-        TypeError
-            If `estimator` is none of these.
-        sklearn.exceptions.NotFittedError
-            If it is not fitted.
-        ImportError
-            Without matplotlib.
-        """
-        network = shown_network(estimator)
-        loss = getattr(network, "loss", "cross-entropy")
+    def _from_network(cls, network):
+        # Only early stopping keeps an epoch before the last. The parameter
+        # early_stopping is not asked: it may have been changed since the fit.
+        kept_earlier = network.best_epoch_ < network.n_iter_
+        loss = getattr(network, "loss", "cross-entropy")  # the classifier has no choice
         return cls(
             loss=network.history_["loss"],
             data_loss=network.history_["data_loss"],
             val_loss=network.history_.get("val_loss"),
-            best_epoch=network.best_epoch_ if network.early_stopping else None,
+            best_epoch=network.best_epoch_ if kept_earlier else None,
             loss_name=LOSS_NAMES[loss],
-        ).plot(ax)
+        )
 
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        self : LossCurveDisplay
-            The display, drawn.
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib.
-        """
-        ax = axes_to_draw_in(ax, self)
+    def _draw(self) -> None:
         from matplotlib.ticker import MaxNLocator
 
         self.lines_: dict[str, Line2D] = {}
         if not np.array_equal(self.loss, self.data_loss):
-            self._draw(ax, "loss", "training loss + penalty", BLUE, ":", "^")
-        self._draw(ax, "data_loss", "training loss", BLUE, "-", "o")
+            self._draw_line("loss", "training loss + penalty", BLUE, ":", "^")
+        self._draw_line("data_loss", "training loss", BLUE, "-", "o")
         if self.val_loss is not None:
-            self._draw(ax, "val_loss", "validation loss", VERMILLION, "--", "s")
+            self._draw_line("val_loss", "validation loss", VERMILLION, "--", "s")
         self.best_ = None
         if self.best_epoch is not None:
-            label = f"epoch kept ({self.best_epoch})"
-            self.best_ = ax.axvline(
-                self.best_epoch, color="black", linewidth=1, linestyle="-.", label=label
+            self.best_ = self.ax_.axvline(
+                self.best_epoch,
+                color="black",
+                linewidth=1,
+                linestyle="-.",
+                label=f"epoch kept ({self.best_epoch})",
             )
-        whole = MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
-        ax.xaxis.set_major_locator(whole)
-        ax.set(xlabel="epoch", ylabel=self.loss_name)
-        ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        self.ax_.xaxis.set_major_locator(
+            MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+        )
+        self.ax_.set(xlabel="epoch", ylabel=self.loss_name)
+        self.ax_.legend()
 
-    def _draw(self, ax, name, label, color, linestyle, marker):
-        values = np.asarray(getattr(self, name), dtype=float)
-        epochs = np.arange(1, len(values) + 1)
-        # A point that no line reaches would not be seen.
-        known = np.pad(np.isfinite(values), 1)
-        alone = known[1:-1] & ~known[:-2] & ~known[2:]
-        (self.lines_[name],) = ax.plot(
-            epochs,
-            values,
+    def _draw_line(self, name, label, color, linestyle, marker):
+        losses = np.asarray(getattr(self, name), dtype=float)
+        # A value between two gaps belongs to no line segment: only a marker shows it.
+        finite = np.pad(np.isfinite(losses), 1)
+        isolated = finite[1:-1] & ~finite[:-2] & ~finite[2:]
+        (self.lines_[name],) = self.ax_.plot(
+            np.arange(1, len(losses) + 1),
+            losses,
             color=color,
             linestyle=linestyle,
-            marker=marker if alone.any() else None,
-            markevery=alone,
+            marker=marker if isolated.any() else None,
+            markevery=isolated,
             label=label,
         )

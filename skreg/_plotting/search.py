@@ -9,20 +9,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skreg._plotting.drawing import axes_to_draw_in, legend_beside, ordered_colors
-from skreg._plotting.search_table import tabulate
-from skreg._plotting.values_axis import set_categories, set_value_axis, value_labels
+from skreg._plotting.base import Display
+from skreg._plotting.colors import sequential_colors, text_color
+from skreg._plotting.parameter_axis import (
+    set_categories,
+    set_parameter_axis,
+    value_labels,
+)
+from skreg._plotting.search_results import scores_by_parameters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Kind: TypeAlias = Literal["line", "heatmap"]
 KINDS = get_args(Kind)
-MARKERS = "os^DvPX<>*"  # of the values of hue, told apart without colour, too
-SHIFT, WIDTH = 3, 18  # points between error bars of two values of hue, and of all
+MARKERS = "os^DvPX<>*"  # one per value of hue: colour alone is not enough
+# Error bars at the same x are drawn this far apart, and all within this width, in
+# points.
+SPACING, MAX_WIDTH = 3, 18
+MIN_CELL_SIZE = 40, 14  # width and height, in points, of a cell with its score
 
 
-class SearchDisplay:
+class SearchDisplay(Display):
     """Scores of a search against one or two of the parameters that it varied.
 
     It is recommended to use `from_search` to create one. All parameters are stored as
@@ -35,43 +43,44 @@ class SearchDisplay:
     x_values : list of length n_x
         Its values.
     test_scores : array-like of shape (n_hues, n_x, n_folds)
-        Scores on the test rows of each fold, NaN where there is no candidate. Without
+        Scores on the test rows of each fold; NaN where no candidate was tried. Without
         `hue_values`, ``n_hues`` is 1.
     score_name : str, default="score"
         Name of the score.
     train_scores : array-like of shape (n_hues, n_x, n_folds), default=None
         Scores on the training rows.
     hue_name : str, default=None
-        Full name of the parameter that has a line for each value, or a row of the map.
+        Full name of the parameter with one line per value, or one row of the heatmap.
     hue_values : list of length n_hues, default=None
         Its values.
     best : tuple of (int, int, float), default=None
-        The candidate to be marked: its places in `hue_values` and in `x_values`, and
-        its mean test score.
+        The candidate to mark: its indices in `hue_values` and in `x_values`, and its
+        mean test score.
     best_name : str, default="best candidate"
-        What that candidate is.
+        What to call the candidate in `best`.
 
     Attributes
     ----------
     lines_ : list of matplotlib.lines.Line2D or None
-        Mean test scores, a line for each value of hue; None for a heatmap.
+        Mean test scores, one line per value of hue; None for a heatmap.
     errorbar_ : list of matplotlib.container.ErrorbarContainer or None
-        These lines with their error bars, of a standard deviation over the folds to
-        either side; None for a heatmap.
+        The same lines with their error bars, of one standard deviation over the folds
+        to either side; None for a heatmap.
     train_lines_ : list of matplotlib.lines.Line2D or None
-        Mean training scores; None for a heatmap or where there are none.
+        Mean training scores; None for a heatmap or without `train_scores`.
     im_ : matplotlib.image.AxesImage or None
-        The heatmap.
+        The heatmap; None for lines.
     text_ : ndarray of shape (n_hues, n_x) of matplotlib.text.Text or None
-        The scores in its cells; None where these are too small for them.
+        The scores in the cells of the heatmap; None for lines, and where the cells are
+        too small.
     colorbar_ : matplotlib.colorbar.Colorbar or None
-        Its colour bar.
+        The colour bar of the heatmap; None for lines.
     best_ : matplotlib.lines.Line2D, matplotlib.patches.Rectangle or None
-        The mark of the best candidate; None where it is not among those shown.
+        The mark of the best candidate; None if that is not among those shown.
     ax_ : matplotlib.axes.Axes
         The axes drawn in.
     figure_ : matplotlib.figure.Figure
-        Their figure.
+        The figure of `ax_`.
 
     See Also
     --------
@@ -81,15 +90,15 @@ class SearchDisplay:
 
     Notes
     -----
-    The x axis is logarithmic where the values spread over a factor of 10 or more and do
-    so more evenly on that scale, as strengths of regularization do; a zero among them
-    is on a linear part up to the smallest other value. Values that are not all numbers
-    are set side by side, in their order.
+    The x axis is logarithmic if the values span a factor of 10 or more and are spaced
+    more evenly on a log scale, as strengths of regularization are; it is linear from
+    zero, if that is among them, to the smallest other value. Values that are not all
+    numbers are spaced equally, in their order.
 
-    Colours are of viridis, of which the lightness rises evenly [1]_, so that they can
-    be told apart, and have their order, in grey and to colour-blind eyes. Lines differ
-    in their markers as well. Those of several hues are drawn beside each other, a few
-    points apart, since error bars at the same place would hide each other.
+    Colours are from viridis, whose lightness rises evenly [1]_, so that they can be
+    told apart, in their order, in greyscale and by colour-blind readers. Lines differ
+    in their markers as well. Lines of several hues are drawn a few points apart, so
+    that their error bars do not hide each other.
 
     References
     ----------
@@ -144,10 +153,10 @@ class SearchDisplay:
         metric: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the scores of a fitted search.
+        """Create the display of a fitted search and draw it.
 
         Candidates that failed, or that have no value of `x` or `hue`, are left out. Of
-        those that differ in further parameters only, the best is shown.
+        those that differ only in other parameters, the best is shown.
 
         Parameters
         ----------
@@ -156,99 +165,99 @@ class SearchDisplay:
             `sklearn.model_selection.GridSearchCV` or
             `sklearn.model_selection.RandomizedSearchCV`, of any estimator.
         x : str, default="l2"
-            The parameter along the x axis: its name, such as "l2", which stands for
-            "regularizedmlpclassifier__l2" too, or its full name.
+            The parameter along the x axis: its full name, such as
+            "regularizedmlpclassifier__l2", or the last part of it, such as "l2".
         hue : str, default=None
-            The parameter that has a line for each of its values, or a row of the map.
+            The parameter with one line per value, or one row of the heatmap; named as
+            `x` is.
         kind : {"line", "heatmap"}, default="line"
             "line" draws the score against `x`, with its standard deviation over the
             folds, and the training score if the search has it; "heatmap" draws the
-            score as a colour, with `x` across and `hue` up.
+            score as a colour, with `x` in columns and `hue` in rows.
         metric : str, default=None
-            Which score, of a search that has several; None means the one that `refit`
-            names.
+            Which score to draw if the search has several; None means the one that
+            `refit` names.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None makes a new figure.
 
         Returns
         -------
-        SearchDisplay
+        display : object
+            The display.
 
         Raises
         ------
         TypeError
             If `search` is not a search.
         sklearn.exceptions.NotFittedError
-            If it is not fitted.
+            If `search` is not fitted.
         ValueError
-            If `x`, `hue`, `kind` or `metric` is none that there is, if no candidate can
-            be shown, if `hue` has more than 10 values and `kind` is "line", or if it is
-            None and `kind` is "heatmap".
+            If the search has no such `x`, `hue` or `metric`, if none of its candidates
+            can be shown, or if `plot` cannot draw them as `kind`.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
-        return cls(**tabulate(search, x, hue, metric)).plot(ax, kind=kind)
+        parameters = scores_by_parameters(search, x, hue, metric)
+        return cls(**parameters).plot(ax, kind=kind)
 
     def plot(self, ax: Axes | None = None, *, kind: Kind = "line") -> Self:
-        """Draw.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
+            Axes to draw in; None makes a new figure.
         kind : {"line", "heatmap"}, default="line"
             See `from_search`.
 
         Returns
         -------
-        self : SearchDisplay
-            The display, drawn.
+        self : object
+            The display.
 
         Raises
         ------
         ValueError
-            If `kind` is neither, or not possible with these values of hue.
+            If `kind` is neither, is "line" with more than 10 values of hue, or is
+            "heatmap" without hue.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {KINDS}, got {kind!r}.")
         if kind == "heatmap" and self.hue_values is None:
             raise ValueError("hue must name a parameter with kind='heatmap', got None.")
-        n_hues, *_ = np.shape(self.test_scores)
+        n_hues, _, n_folds = np.shape(self.test_scores)
         if kind == "line" and n_hues > len(MARKERS):
             raise ValueError(
                 f"hue must have at most {len(MARKERS)} values with kind='line', got "
                 f"{n_hues} of {self.hue_name!r}; try kind='heatmap', or no hue."
             )
-        self.ax_ = axes_to_draw_in(ax, self)
-        self.figure_ = self.ax_.figure
+        self._set_axes(ax)
         self.lines_ = self.errorbar_ = self.train_lines_ = None
         self.im_ = self.text_ = self.colorbar_ = self.best_ = None
+        folds = "1 fold" if n_folds == 1 else f"{n_folds} folds"
         if kind == "line":
             self._draw_lines()
+            self._draw_legend(f"mean ± std of {folds}")
         else:
-            self._draw_map()
+            self._draw_heatmap(f"{self.score_name}, mean of {folds}")
         return self
 
     def _draw_lines(self):
-        positions = set_value_axis(self.ax_, self.x_values)
-        n_hues, _, n_folds = np.shape(self.test_scores)
+        positions = set_parameter_axis(self.ax_, self.x_values)
+        n_hues = len(self.test_scores)
         self.lines_, self.errorbar_ = [], []
-        if self.train_scores is not None:
-            self.train_lines_ = []
-        shift = min(SHIFT, WIDTH / n_hues)
-        for i, color in enumerate(ordered_colors(n_hues)):
-            before = set(self.ax_.get_children())
-            self._draw_line(i, positions, color)
-            drawn = set(self.ax_.get_children()) - before
-            self._shift(drawn, shift * (i - (n_hues - 1) / 2))
-        self.ax_.set_xmargin(0.04 + 0.01 * n_hues)  # has room for those shifted
-        self.ax_.set(xlabel=self._own_name(self.x_name), ylabel=self.score_name)
-        legend_beside(self.ax_, self._handles(), f"mean ± std of {_folds(n_folds)}")
+        self.train_lines_ = None if self.train_scores is None else []
+        spacing = min(SPACING, MAX_WIDTH / n_hues)
+        for i, color in enumerate(sequential_colors(n_hues)):
+            artists = self._draw_line(i, positions, color)
+            self._shift_right(artists, spacing * (i - (n_hues - 1) / 2))
+        self.ax_.set_xmargin(0.04 + 0.01 * n_hues)  # room for the shifted lines
+        self.ax_.set(xlabel=self._short_name(self.x_name), ylabel=self.score_name)
 
     def _draw_line(self, i, positions, color):
-        """Scores of one value of hue, and the best candidate's mark if it has it."""
+        """Draw what one value of hue has; returns all that was drawn."""
         means = np.mean(self.test_scores[i], axis=-1)
         tried = np.isfinite(means)
         bars = self.ax_.errorbar(
@@ -263,38 +272,46 @@ class SearchDisplay:
         )
         self.errorbar_.append(bars)
         self.lines_.append(bars.lines[0])
+        artists = bars.get_children()
         if self.train_scores is not None:
             means = np.mean(self.train_scores[i], axis=-1)
-            self.train_lines_ += self.ax_.plot(
+            artists += self.ax_.plot(
                 positions[tried], means[tried], color=color, linestyle="--"
             )
+            self.train_lines_.append(artists[-1])
         if self.best is not None and self.best[0] == i:
-            _, column, score = self.best
-            (self.best_,) = self.ax_.plot(
-                positions[column],
-                score,
-                marker="o",
-                markersize=14,
-                markerfacecolor="none",
-                markeredgecolor="black",
-                linestyle="none",
-                label=f"{self.best_name}\n({score:.4g})",
-            )
+            self._mark_best(positions)
+            artists.append(self.best_)
+        return artists
 
-    def _shift(self, artists, points):
-        """Move what was drawn to the right; only now, so that the limits fit the data.
+    def _mark_best(self, positions):
+        _, column, score = self.best
+        (self.best_,) = self.ax_.plot(
+            positions[column],
+            score,
+            marker="o",
+            markersize=14,
+            markerfacecolor="none",
+            markeredgecolor="black",
+            linestyle="none",
+            label=f"{self.best_name}\n({score:.4g})",
+        )
 
-        Data and limits are as they were.
+    def _shift_right(self, artists, points):
+        """Move artists on the page; their data, and the axes' limits, stay.
+
+        To be called once they are drawn, since the limits are then computed from the
+        data alone.
         """
         from matplotlib.transforms import ScaledTranslation
 
-        to_the_right = ScaledTranslation(points / 72, 0, self.figure_.dpi_scale_trans)
-        moved = self.ax_.transData + to_the_right
+        shift = ScaledTranslation(points / 72, 0, self.figure_.dpi_scale_trans)
+        shifted = self.ax_.transData + shift
         for artist in artists:
-            artist.set_transform(moved)
+            artist.set_transform(shifted)
 
-    def _handles(self):
-        """What the legend of lines names."""
+    def _draw_legend(self, title):
+        """Right of the axes if a layout engine makes room for it there, else inside."""
         from matplotlib.lines import Line2D
 
         handles = list(self.errorbar_)
@@ -303,37 +320,41 @@ class SearchDisplay:
             handles.append(
                 Line2D([], [], color=color, linestyle="--", label="training score")
             )
-        return handles if self.best_ is None else [*handles, self.best_]
+        if self.best_ is not None:
+            handles.append(self.best_)
+        outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+        has_room = self.figure_.get_layout_engine() is not None
+        self.ax_.legend(handles=handles, title=title, **(outside if has_room else {}))
 
-    def _draw_map(self):
-        from matplotlib.patches import Rectangle
-
+    def _draw_heatmap(self, label):
         means = np.mean(self.test_scores, axis=-1)
         self.im_ = self.ax_.imshow(
             np.ma.masked_invalid(means), cmap="viridis", origin="lower", aspect="auto"
         )
-        label = f"{self.score_name}, mean of {_folds(np.shape(self.test_scores)[-1])}"
         if self.best is not None:
-            row, column, score = self.best
-            label += f"\n(outlined: {self.best_name}, {score:.4g})"
-            corner = column - 0.5, row - 0.5
-            color = self._ink(means[row, column])
-            self.best_ = self.ax_.add_patch(
-                Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=3)
-            )
+            self._outline_best(means)
+            label += f"\n(outlined: {self.best_name}, {self.best[2]:.4g})"
         self.colorbar_ = self.figure_.colorbar(self.im_, ax=self.ax_, label=label)
         set_categories(self.ax_.xaxis, self.x_values)
         set_categories(self.ax_.yaxis, self.hue_values)
-        self.ax_.set_xlabel(self._own_name(self.x_name))
-        self.ax_.set_ylabel(self._own_name(self.hue_name))
+        self.ax_.set_xlabel(self._short_name(self.x_name))
+        self.ax_.set_ylabel(self._short_name(self.hue_name))
         self._write_scores(means)
 
+    def _outline_best(self, means):
+        from matplotlib.patches import Rectangle
+
+        row, column, _ = self.best
+        corner = column - 0.5, row - 0.5
+        color = self._text_color(means[row, column])
+        self.best_ = self.ax_.add_patch(
+            Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=3)
+        )
+
     def _write_scores(self, means):
-        """The scores in the cells, where they fit."""
-        size = self.ax_.get_window_extent()
-        height, width = np.array([size.height, size.width]) / means.shape
-        points = 72 / self.figure_.dpi
-        if width * points < 40 or height * points < 14:
+        """Write the scores in the cells if they fit."""
+        size = self.ax_.get_window_extent().size * 72 / self.figure_.dpi
+        if (size / means.shape[::-1] < MIN_CELL_SIZE).any():
             return
         self.text_ = np.full(means.shape, None)
         for (row, column), mean in np.ndenumerate(means):
@@ -342,25 +363,18 @@ class SearchDisplay:
                     column,
                     row,
                     f"{mean:.3g}",
-                    color=self._ink(mean),
+                    color=self._text_color(mean),
                     ha="center",
                     va="center",
                 )
 
-    def _ink(self, mean):
-        """Black or white, whichever can be seen on the colour of a score."""
-        color = self.im_.cmap(self.im_.norm(mean))[:3]
-        luma = np.dot(color, (0.299, 0.587, 0.114))  # ITU-R BT.601
-        return "black" if luma > 0.5 else "white"
+    def _text_color(self, mean):
+        return text_color(self.im_.cmap(self.im_.norm(mean)))
 
     def _hue_label(self, i):
-        return f"{self._own_name(self.hue_name)} = {value_labels(self.hue_values)[i]}"
+        return f"{self._short_name(self.hue_name)} = {value_labels(self.hue_values)[i]}"
 
-    def _own_name(self, name):
-        """The name without those of the steps, unless x and hue have the same one."""
+    def _short_name(self, name):
+        """The last part of a full name, unless x and hue have the same one."""
         x, hue = (str(n).rpartition("__")[2] for n in (self.x_name, self.hue_name))
         return name if x == hue else name.rpartition("__")[2]
-
-
-def _folds(n):
-    return "1 fold" if n == 1 else f"{n} folds"
