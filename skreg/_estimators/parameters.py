@@ -12,6 +12,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skreg._prediction.activations import NUMPY_ACTIVATIONS, keras_activation
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
 
 ENGINES = ("auto", "compiled", "keras")
@@ -176,12 +177,14 @@ def _activation(value):
 
 @cache
 def _is_activation(name):
+    if name in NUMPY_ACTIVATIONS:
+        return True
     import keras
 
     given = keras.ops.zeros((1, 2))
     try:
         # "glu" halves the width, which a Dense layer of Keras can't be built with.
-        return keras.activations.get(name)(given).shape == given.shape
+        return keras_activation(name)(given).shape == given.shape
     except (ValueError, TypeError):
         return False
 

@@ -1,41 +1,12 @@
-"""The forward pass of a fitted network, by NumPy."""
+"""From a fitted network's weights and rows to its logits."""
 
 import numpy as np
 from scipy.sparse import issparse
-from scipy.special import expit
+
+from skreg._prediction.activations import activate
 
 # Rows pushed forward at once: bounds the memory of the layers between.
 CHUNK = 2048
-
-
-def _relu(z):
-    np.maximum(z, 0, out=z)
-
-
-def _tanh(z):
-    np.tanh(z, out=z)
-
-
-def _sigmoid(z):
-    expit(z, out=z)
-
-
-def _linear(z):
-    pass
-
-
-_IN_PLACE = {"relu": _relu, "tanh": _tanh, "sigmoid": _sigmoid, "linear": _linear}
-
-
-def _activate(name, z):
-    """Apply an activation, overwriting z where NumPy has the function."""
-    if name in _IN_PLACE:
-        _IN_PLACE[name](z)
-        return z
-    import keras
-
-    activation = keras.activations.get(name)
-    return keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
 
 
 def forward(kernels, biases, activation, X):
@@ -60,7 +31,7 @@ def forward(kernels, biases, activation, X):
         for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
             z = h @ kernel
             z += bias
-            h = _activate(activation, z)
+            h = activate(activation, z)
         out = logits[start : start + CHUNK]
         if issparse(h):
             out[...] = h @ kernels[-1]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
+from skreg._prediction.activations import keras_activation
 from skreg._training.task import (
     DROPOUT,
     INITIAL_WEIGHTS,
@@ -92,7 +93,7 @@ def _dense(
     l1, l2 = regularization.l1[i], regularization.l2[i]
     return keras.layers.Dense(
         size,
-        activation=activation,
+        activation=keras_activation(activation),
         kernel_initializer=keras.initializers.GlorotUniform(
             derived_seed(seed, INITIAL_WEIGHTS, i)
         ),

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from skreg._engine import engine
 from skreg._engine.program import Program
+from skreg._prediction.activations import keras_activation
 from skreg._training.initialization import initial_weights
 from skreg._training.task import (
     DROPOUT,
@@ -117,7 +118,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     a = task.architecture
     program = Program(
         layers=tuple(a.kernel_shapes),
-        activation=keras.activations.get(a.activation),
+        activation=keras_activation(a.activation),
         row_losses=task.loss.per_row,
         score=task.loss.score,
         rule=task.optimizer.update_rule,
