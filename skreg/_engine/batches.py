@@ -95,7 +95,7 @@ def training_batches(
         start = bounds[-1][1] if bounds else 0
         bounds.append((start, start + last - first, last == n_steps, epoch + 1))
     all_rows = np.concatenate(rows)
-    plan = {
+    plan: dict[str, Any] = {
         "rows": pad_rows(all_rows, n_slots),
         "counts": pad_rows(np.concatenate(counts), n_slots),
         "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
@@ -117,7 +117,10 @@ def validation_batches(
         chunks = padded_size(chunks, 1)
     batches = [in_batches(rows, chunks, batch_size) for rows in validation]
     rows = np.stack([b[0] for b in batches], 1)
-    plan = {"rows": rows, "counts": np.stack([b[1] for b in batches], 1)}
+    plan: dict[str, Any] = {
+        "rows": rows,
+        "counts": np.stack([b[1] for b in batches], 1),
+    }
     if sparse.issparse(data.X):
         plan["entries"] = entries(data.X, rows)
     return plan

@@ -98,7 +98,7 @@ def train(
             )
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
-                of_noise = [(first_epoch + e, *steps) for e, *steps in segments]
+                of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
                 plan["noise"] = dropout_noise(
                     of_noise, shape, noise_seed, calling.n_slots
                 )

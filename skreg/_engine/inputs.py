@@ -87,7 +87,7 @@ class Data:
 def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, Any]:
     """The tensors that all calls share."""
     dtype = program.dtype
-    inputs = {
+    inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "targets_and_weights": np.column_stack(
             [data.targets, data.weight, data.score_weight]

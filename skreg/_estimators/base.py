@@ -187,16 +187,16 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _prepare_task(
         self,
-        X,
-        y,
-        sample_weight=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
+        X: MatrixLike,
+        y: MatrixLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: MatrixLike | None = None,
+        y_val: MatrixLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
         *,
-        resume=False,
-        partial=False,
-        classes=None,
+        resume: bool = False,
+        partial: bool = False,
+        classes: ArrayLike | None = None,
     ) -> Task:
         """Validate everything, and say what is to be trained, as a `Task`.
 
@@ -290,7 +290,9 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             resumable=settings.warm_start or partial,
         )
 
-    def _given_validation(self, X, X_val, y_val, sample_weight_val, factors) -> Rows:
+    def _given_validation(
+        self, X: Any, X_val: Any, y_val: Any, sample_weight_val: Any, factors: Any
+    ) -> Rows:
         dtype, sparse_rows = X.dtype, issparse(X)
         if X_val is None or y_val is None:
             absent = "X_val" if X_val is None else "y_val"
@@ -337,10 +339,12 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
                 f"to go on training, with kernels of shapes {sizes}, got "
                 f"{architecture.kernel_shapes}."
             )
+        kernels, biases = self._rescale_weights(
+            self.coefs_, self.intercepts_, to_network_units=True
+        )
         return ResumePoint(
-            *self._rescale_weights(
-                self.coefs_, self.intercepts_, to_network_units=True
-            ),
+            kernels,
+            biases,
             optimizer_state=getattr(self, "_optimizer_state", None),
             epochs=self.n_iter_,
         )
@@ -349,9 +353,11 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         self.coefs_, self.intercepts_ = self._rescale_weights(
             trained.kernels, trained.biases, to_network_units=False
         )
-        earlier = {} if task.resume is None else self.history_
+        earlier: dict[str, list[float]] = {} if task.resume is None else self.history_
         n_new = len(trained.history["loss"])
-        self.history_ = {  # NaN where one run validated and the other did not
+        self.history_: dict[
+            str, list[float]
+        ] = {  # NaN where one run validated and the other did not
             name: earlier.get(name, [np.nan] * task.first_epoch)
             + trained.history.get(name, [np.nan] * n_new)
             for name in {**earlier, **trained.history}
@@ -363,10 +369,10 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         self._architecture = task.architecture
         self._regularization = task.regularization
         self._seed = task.seed
-        vars(self).pop("_optimizer_state", None)
+        self.__dict__.pop("_optimizer_state", None)
         if task.resumable:
             self._optimizer_state = trained.optimizer_state
-        vars(self).pop("model_", None)  # of an earlier fit
+        self.__dict__.pop("model_", None)  # of an earlier fit
 
     @cached_property
     def model_(self) -> keras.Sequential:

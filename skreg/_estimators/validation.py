@@ -110,7 +110,7 @@ def held_out_split(
     _, stratum, counts = np.unique(strata, return_inverse=True, return_counts=True)
     single = counts[stratum] == 1
     rows = np.flatnonzero(~single)
-    n_strata = np.count_nonzero(counts > 1)
+    n_strata = int(np.count_nonzero(counts > 1))
     if not n_strata:
         raise ValueError(
             "early_stopping needs two rows or more, of one class for a classifier, to "

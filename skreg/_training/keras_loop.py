@@ -20,7 +20,9 @@ from scipy import sparse
 from skreg._training.initialization import initial_weights
 from skreg._training.network import build_network, get_weights, set_weights
 from skreg._training.task import (
+    EarlyStopping,
     OptimizerState,
+    Rows,
     Task,
     TrainedNetwork,
     non_finite_error,
@@ -139,9 +141,7 @@ class _Batches(keras.utils.PyDataset):
         return _dense(rows.X[chosen]), rows.targets[chosen], rows.weight[chosen]
 
 
-def _dense(
-    rows: NDArray[Any] | sparse.csr_array | sparse.csr_matrix,
-) -> NDArray[Any]:
+def _dense(rows: Any) -> NDArray[Any]:
     return rows.toarray() if sparse.issparse(rows) else rows
 
 
@@ -210,7 +210,7 @@ class _EpochRecorder(keras.callbacks.Callback):
         if not all(np.isfinite(w).all() for w in kernels + biases):
             raise non_finite_error(epoch + 1)
         if self._task.validation is not None:
-            logs.update(self._validate())
+            logs.update(self._validate(self._task.validation))
         for name in ("data_loss", "penalty", "val_loss", "val_score"):
             if name in logs:
                 self.history.setdefault(name, []).append(float(logs[name]))
@@ -224,10 +224,12 @@ class _EpochRecorder(keras.callbacks.Callback):
         if self._task.early_stopping is None:
             self.best_epoch, self.weights = epoch + 1, weights
         else:
-            self._consider_stopping(epoch, logs["val_loss"], weights)
+            self._consider_stopping(
+                self._task.early_stopping, epoch, logs["val_loss"], weights
+            )
 
-    def _validate(self) -> dict[str, float]:
-        rows, loss = self._task.validation, self._task.loss
+    def _validate(self, rows: Rows) -> dict[str, float]:
+        loss = self._task.loss
         parts = [
             ops.convert_to_numpy(
                 self.model(_dense(rows.X[i : i + VALIDATION_BATCH]), training=False)
@@ -242,10 +244,11 @@ class _EpochRecorder(keras.callbacks.Callback):
             "val_score": float(np.mean(ops.convert_to_numpy(shares))),
         }
 
-    def _consider_stopping(self, epoch: int, val_loss: float, weights: Any) -> None:
+    def _consider_stopping(
+        self, stopping: EarlyStopping, epoch: int, val_loss: float, weights: Any
+    ) -> None:
         # Two thresholds, as in scikit-learn's MLP: any improvement is kept, but only
         # one of at least tol counts as progress.
-        stopping = self._task.early_stopping
         self._wait = 0 if val_loss <= self._best_loss - stopping.tol else self._wait + 1
         if val_loss < self._best_loss or epoch == 0:
             self._best_loss = val_loss

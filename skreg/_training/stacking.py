@@ -9,10 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
 from skreg._engine.program import Program
+from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.initialization import initial_weights
 from skreg._training.task import (
@@ -60,14 +62,19 @@ def stacking_key(task: Task) -> Hashable:
     )
 
 
+def _rule(task: Task) -> UpdateRule:
+    rule = task.optimizer.update_rule
+    assert rule is not None, "see `why_not_compiled`"
+    return rule
+
+
 def max_group_size(task: Task) -> int:
     """How many such networks are best trained together.
 
     So many that their parameters, with gradients and slots, fit the processor's
     cache.
     """
-    rule = task.optimizer.update_rule
-    n_arrays = 2 + len(rule.slots)  # parameters, gradients
+    n_arrays = 2 + len(_rule(task).slots)  # parameters, gradients
     itemsize = np.dtype(task.architecture.dtype).itemsize
     n_params = sum(
         (n_in + 1) * n_out for n_in, n_out in task.architecture.kernel_shapes
@@ -97,7 +104,7 @@ def train_together(
         The error, not raised, for a network whose weights became non-finite.
     """
     results = _run(tasks, report=report, interruptible=interruptible)
-    owner = tasks[0].optimizer.update_rule.name
+    owner = _rule(tasks[0]).name
     return [_trained(result, owner) for result in results]
 
 
@@ -121,7 +128,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         activation=keras_activation(a.activation),
         row_losses=task.loss.per_row,
         score=task.loss.score,
-        rule=task.optimizer.update_rule,
+        rule=_rule(task),
         dtype=a.dtype,
         dropout=any(any(t.regularization.dropout) for t in tasks),
         early_stopping=task.early_stopping is not None,
@@ -146,7 +153,7 @@ def _networks(tasks: list[Task]) -> engine.Networks:
         kernels, biases = initial_weights(task.architecture, task.seed)
     else:  # which trains alone
         kernels, biases = task.resume.kernels, task.resume.biases
-        optimizer_arrays = task.resume.arrays_of(task.optimizer.update_rule.name)
+        optimizer_arrays = task.resume.arrays_of(_rule(task).name)
     stopping = [t.early_stopping for t in tasks]
     hyper = [t.optimizer.hyper for t in tasks]
     return engine.Networks(
@@ -183,7 +190,7 @@ def _data(tasks: list[Task]) -> engine.Data:
                 by_rows[id(t.training)] = start + t.order(epoch)
         return [by_rows[id(t.training)] for t in tasks]
 
-    validation = None
+    validation: list[NDArray[Any]] | None = None
     if tasks[0].validation is not None:
         validation = [
             first_row[id(t.validation)] + np.arange(len(t.validation))
