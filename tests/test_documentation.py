@@ -138,7 +138,7 @@ def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
-    for code in codes:  # each goes on from the last
+    for code in codes:  # each continues the previous one
         exec(code.replace("epochs=50", "epochs=2"), names)
     plt.close("all")
     assert names["search"].best_params_.keys() == names["grid"].keys()
