@@ -1,4 +1,4 @@
-"""What is done to skreg, a session each: ``nox -l`` lists them, ``nox -s`` runs one."""
+"""Checks of skreg, one session each: ``nox -l`` lists them, ``nox -s`` runs one."""
 
 import nox
 
@@ -20,16 +20,16 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 @nox.session(python=PYTHONS)
 def tests(session):
-    """Run the tests; what follows ``--`` goes to pytest."""
+    """Run the tests; arguments after ``--`` are passed to pytest."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
 def oldest(session):
-    """Run the tests with the oldest versions that are supported."""
+    """Run the tests with the oldest supported versions."""
     session.install("-e", ".[test]", *OLDEST)
-    # They warn of what is new in libraries of their own, which no one pins.
+    # Old versions warn about newer versions of their own, unpinned dependencies.
     session.run("python", "-m", "pytest", "-W", "default", *session.posargs)
 
 
@@ -43,14 +43,14 @@ def lint(session):
 
 @nox.session
 def types(session):
-    """Check the type hints, and what a user's type checker makes of them."""
+    """Check the type hints, including how a type checker sees user code."""
     session.install("-e", ".[dev]")
     session.run("mypy")
 
 
 @nox.session
 def docs(session):
-    """Build the documentation in docs/_build/html, without a warning; run its code."""
+    """Build the documentation in docs/_build/html without warnings; run its code."""
     session.install("-e", ".[docs,test]")
     session.run(
         *("python", "-m", "sphinx", "-W", "--keep-going"),
@@ -61,7 +61,7 @@ def docs(session):
 
 @nox.session
 def benchmarks(session):
-    """Run the benchmarks; ``-- --quick`` for a smoke run."""
+    """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
     for name in ("peers", "defaults", "text"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
@@ -70,7 +70,7 @@ def benchmarks(session):
 @nox.session(python=PYTHONS[0])
 @nox.parametrize("action", ["save", "load"])
 def pickles(session, action):
-    """Save estimators with the oldest versions, load them with the newest."""
+    """Save estimators with the oldest versions; load them with the newest."""
     session.install("-e", ".", *(OLDEST if action == "save" else []))
     folder = session.cache_dir / "pickles"
     session.run("python", "tests/across_versions.py", action, str(folder))

@@ -1,10 +1,10 @@
-"""skreg's defaults beside those of scikit-learn's MLP, by repeated cross-validation.
+"""Compare skreg's defaults with scikit-learn's MLP, by repeated cross-validation.
 
-Both in a Pipeline after a StandardScaler, with the same folds, on the data sets that
-scikit-learn brings and on subsets of some hundred rows. Prints mean scores (accuracy;
-R2 on diabetes), their difference, and how many times scikit-learn's seconds skreg took,
-compile time included. `--set epochs=50 l2=1e-3` tries other settings of skreg's;
-`--quick` is a smoke run, whose figures say nothing.
+Both are in a Pipeline after a StandardScaler, with the same folds, on scikit-learn's
+data sets and on subsets of a few hundred rows. Prints mean scores (accuracy; R2 on
+diabetes), their difference, and skreg's time as a multiple of scikit-learn's, including
+compilation. `--set epochs=50 l2=1e-3` changes parameters of skreg's estimators;
+`--quick` only tests that the script runs.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
-# Name, loader, numbers of rows; None means all.
+# Name, loader, and numbers of rows; None means all.
 CLASSIFICATION = [
     ("breast cancer", load_breast_cancer, (100, 200, None)),
     ("wine", load_wine, (100, None)),
@@ -44,7 +44,7 @@ REGRESSION = [("diabetes", load_diabetes, (100, 200, None))]
 
 
 def subset(X, y, n_rows, stratify):
-    """Rows drawn at random, of every class its share."""
+    """A random, stratified subset of the rows."""
     if n_rows is None:
         return X, y
     return train_test_split(
@@ -53,10 +53,10 @@ def subset(X, y, n_rows, stratify):
 
 
 def scores_and_seconds(network, X, y, n_splits, n_repeats):
-    """Mean score of a scaled network over all folds, and how long that took.
+    """Mean score of a scaled network over all folds, and the time in seconds.
 
-    Every repetition has other folds and another seed of the network, whose starting
-    weights matter as much as the folds where rows are few.
+    Each repetition has different folds and a different seed for the network: with few
+    rows, the initial weights matter as much as the folds.
     """
     folds = StratifiedKFold if is_classifier(network) else KFold
     scores, start = [], time.perf_counter()
@@ -70,7 +70,7 @@ def scores_and_seconds(network, X, y, n_splits, n_repeats):
 
 
 def compare(data_sets, ours, theirs, quick):
-    """Print a row a data set; return differences of the scores, and seconds of both."""
+    """Print one line per data set; return score differences and both times."""
     n_splits, n_repeats = (2, 1) if quick else (5, 10)
     differences, seconds = [], np.zeros(2)
     for name, load, sizes in data_sets:
@@ -91,14 +91,14 @@ def compare(data_sets, ours, theirs, quick):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--quick", action="store_true", help="only test that it runs")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     settings = {}
     for setting in options.set:
         name, value = setting.split("=", 1)
         settings[name] = ast.literal_eval(value)
-    warnings.simplefilter("ignore")  # of scikit-learn's MLP: not converged
+    warnings.simplefilter("ignore")  # ConvergenceWarning of scikit-learn's MLP
     print(f"{'':14}  rows    skreg  sklearn     diff   time x")
     differences, seconds = compare(
         CLASSIFICATION,

@@ -1,4 +1,4 @@
-"""The same network from every peer: functions (l2, sizes, batch_size, epochs)."""
+"""The same network in every library: functions (l2, sizes, batch_size, epochs)."""
 
 import itertools
 from functools import partial
@@ -15,7 +15,7 @@ OURS, SKLEARN, SCIKERAS = "skreg", "scikit-learn MLPClassifier", "scikeras"
 
 
 def network(n_features, n_outputs, sizes, l2, loss):
-    """The same network for the peers that want a function."""
+    """The same network for the libraries that take a model function."""
     l2 = keras.regularizers.L2(l2)
     hidden = [keras.layers.Dense(n, "relu", kernel_regularizer=l2) for n in sizes]
     last = keras.layers.Dense(n_outputs, "sigmoid" if n_outputs == 1 else "softmax")
@@ -38,7 +38,10 @@ def keras_network(X, y, sizes, l2):
 
 
 class Scikeras:
-    """scikeras' classifier, by its fit and predict: its search is broken since 1.6."""
+    """scikeras' classifier, with fit and predict only.
+
+    It cannot be searched since scikit-learn 1.6.
+    """
 
     def __init__(self, l2, sizes, batch_size, epochs):
         self.model = KerasClassifier(
@@ -62,7 +65,7 @@ class Scikeras:
 
 
 class KerasWrapper:
-    """Keras' own SKLearnClassifier, by its fit and predict."""
+    """Keras' own SKLearnClassifier, with fit and predict only."""
 
     def __init__(self, l2, sizes, batch_size, epochs):
         self.model = keras.wrappers.SKLearnClassifier(
@@ -83,7 +86,7 @@ class KerasWrapper:
 
 
 def skorch(l2, sizes, batch_size, epochs, n_features, n_classes):
-    """skorch's classifier; its L2 is the optimizer's decay, of all layers."""
+    """skorch's classifier; its L2 is the optimizer's weight decay, on all layers."""
     import torch
     from skorch import NeuralNetClassifier
 
@@ -129,10 +132,10 @@ def scikit_learn(l2, sizes, batch_size, epochs):
 
 
 def peers(X, y, only=None):
-    """Name to a function (l2, sizes, batch_size, epochs) that makes a classifier.
+    """Map names to functions (l2, sizes, batch_size, epochs) that make a classifier.
 
-    Those that compute in the precision of X, which but for skreg and scikit-learn is
-    single precision.
+    Only those that compute in the precision of X: in double precision, skreg and
+    scikit-learn.
     """
     makers = {OURS: ours, SKLEARN: scikit_learn}
     if X.dtype == np.float32:

@@ -1,9 +1,9 @@
-"""skreg beside its peers: the same folds, seeds, epochs and batches, in one process.
+"""Compare skreg with its peers: the same folds, epochs and batches, in one process.
 
-Prints medians in seconds, and ratios to skreg, in double precision and in single,
-which most peers are bound to. Every timed part starts without any
-compiled program, so the time to compile is in it. `--quick` is a smoke run, whose
-figures say nothing; `--only` takes the names of peers, as they are printed.
+Prints median times in seconds, and ratios to skreg, in double and in single precision;
+most peers support single precision only. Compiled functions are discarded before each
+timing, so that it includes compilation. `--quick` only tests that the script runs;
+`--only` takes names of peers as they are printed.
 """
 
 import argparse
@@ -40,7 +40,7 @@ STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
 
 
 def timed(action):
-    """Seconds of an action that finds nothing made before, and what it returns."""
+    """Time an action with empty caches; return seconds and its result."""
     _program._programs.clear()
     _training._start.cache_clear()
     gc.collect()
@@ -50,7 +50,7 @@ def timed(action):
 
 
 def median_time(action, repeats):
-    """Median seconds of an action that may find everything compiled."""
+    """Median time of an action, after a first call that may compile."""
     action()
     times = []
     for _ in range(repeats):
@@ -61,7 +61,7 @@ def median_time(action, repeats):
 
 
 def grid_search(make, X, y, epochs, strengths, n_folds):
-    """Best score and epochs run of a search over the strengths."""
+    """Search over the strengths; return the best score and the number of epochs run."""
     model = make(1e-4, (64, 64), 32, epochs)
     if isinstance(model, RegularizedMLPClassifier | MLPClassifier):
         name, factor = ("l2", 1) if hasattr(model, "l2") else ("alpha", 64)
@@ -78,7 +78,7 @@ def grid_search(make, X, y, epochs, strengths, n_folds):
             scores.append(accuracy_score(y[test], predicted))
             epochs_run.append(n_epochs(model))
         means.append(np.mean(scores))
-    # The final fit on all rows, as GridSearchCV does it.
+    # The refit on all rows, as in GridSearchCV.
     model = make(strengths[int(np.argmax(means))], (64, 64), 32, epochs)
     model.fit(StandardScaler().fit_transform(X), y)
     return max(means), min(epochs_run)
@@ -110,7 +110,7 @@ def compare_searches(title, X, y, epochs, repeats, quick, only):
 
 
 def a_search(search, model, grid, X, y, n_folds, **options):
-    """A function that runs a search in a scaled Pipeline; gives score and epochs."""
+    """A function that runs a search in a scaled Pipeline; returns score and epochs."""
     step = type(model).__name__.lower()
     grid = {f"{step}__{name}": values for name, values in grid.items()}
     pipeline = make_pipeline(StandardScaler(), model)
@@ -162,7 +162,7 @@ def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
 
 
 def large_search(n_candidates, X, y, epochs, n_folds):
-    """Seconds a fit of a search, and the process' peak memory in MB."""
+    """Seconds per fit of a search, and the peak memory of the process in MB."""
     l2 = {"l2": np.geomspace(1e-5, 1e-2, n_candidates)}
     mlp = ours(1e-4, (64, 64), 32, epochs)
     seconds, (_, n_run) = timed(a_search(BatchedGridSearchCV, mlp, l2, X, y, n_folds))
@@ -171,9 +171,9 @@ def large_search(n_candidates, X, y, epochs, n_folds):
 
 
 def peak_memory():
-    """Peak resident memory of this process in MB; Linux.
+    """Peak resident memory of this process in MB; Linux only.
 
-    (getrusage's maximum is inherited from the process that started this one.)
+    getrusage does not work here: its maximum is inherited from the parent process.
     """
     (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(line) * 1024 / 1e6
@@ -186,7 +186,7 @@ def compare_sizes(X, y, epochs, quick):
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=spawn) as process:
             each, peak = process.submit(large_search, n, X, y, epochs, n_folds).result()
-        print(f"  {n} candidates: {1e3 * each:.4g} ms a fit, peak {peak:.0f} MB")
+        print(f"  {n} candidates: {1e3 * each:.4g} ms per fit, peak {peak:.0f} MB")
 
 
 def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
@@ -219,7 +219,7 @@ def compare_predictions(title, models, X, repeats):
 
 
 def compare_memory(X, y, n_fits, only):
-    print(f"\nResident memory that {n_fits - 1} further fits leave behind, MB")
+    print(f"\nResident memory growth over {n_fits - 1} further fits, MB")
     X = StandardScaler().fit_transform(X)
     process = psutil.Process()
     for name, make in peers(X, y, only).items():
@@ -251,19 +251,19 @@ def compare_threads(X, y, epochs, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--quick", action="store_true", help="only test that it runs")
     parser.add_argument(
-        "--only", nargs="+", metavar="PEER", help="compare with these peers alone"
+        "--only", nargs="+", metavar="PEER", help="compare with these peers only"
     )
     options = parser.parse_args()
     quick, only = options.quick, options.only and {SKLEARN, *options.only}
-    keras.utils.disable_interactive_logging()  # of Keras' wrapper in predict
-    warnings.simplefilter("ignore")  # of MLPClassifier: not converged
+    keras.utils.disable_interactive_logging()  # progress bars of Keras' wrapper
+    warnings.simplefilter("ignore")  # ConvergenceWarning of MLPClassifier
     print(
         f"{platform.machine()}, {psutil.cpu_count()} cores; Python "
         f"{platform.python_version()}, TensorFlow {tf.__version__}, "
         f"Keras {keras.__version__}, scikit-learn {sklearn.__version__}\n"
-        "Seconds (median), and how many times skreg's"
+        "Median seconds, and the multiple of skreg's"
     )
     epochs, repeats = (2, 1) if quick else (50, 3)
     cancer, digits = (

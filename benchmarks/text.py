@@ -1,12 +1,12 @@
-"""skreg on sparse rows: film reviews as a bag of words, and a large random matrix.
+"""Measure skreg on sparse rows: film reviews as a bag of words, and a random matrix.
 
-`text.py --reviews POS NEG` reads two files with one review a line (latin-1), such as
-those of the sentence polarity data set, and trains the network of a well-known example,
-two hidden layers of 16, on 10,000 binary columns: from the CSR matrix, from the dense
-array, and scikit-learn's MLP on the CSR matrix. Without it, only 1,000,000 x 1,000 rows
-of 20 entries each are run, for one epoch. Each figure comes from a new process:
-seconds, compile time included, and the peak memory above that before the fit. `--quick`
-is a smoke run.
+`text.py --reviews POS NEG` reads two files with one review per line (latin-1), such as
+those of the sentence polarity data set, and trains a network with two hidden layers of
+16 units on 10,000 binary columns: on the CSR matrix, on the dense array, and, with
+scikit-learn's MLP, on the CSR matrix. Without `--reviews`, only one epoch on a random
+matrix of 1,000,000 x 1,000 with 20 entries per row is run. Each measurement is from a
+new process: seconds, including compilation, and the increase in peak memory during the
+fit. `--quick` only tests that the script runs.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from skreg import RegularizedMLPClassifier
 
 
 def bag_of_words(paths):
-    """A binary bag of words in single precision, a quarter of the rows held out."""
+    """A binary bag of words in float32, with a quarter of the rows held out."""
     texts, labels = [], []
     for label, path in enumerate(paths):
         lines = Path(path).read_text("latin-1").splitlines()
@@ -42,7 +42,7 @@ def bag_of_words(paths):
 
 
 def on_reviews(which, paths, epochs):
-    """Seconds, peak MB and test accuracy of a fit on reviews."""
+    """Seconds, peak MB and test accuracy of a fit on the reviews."""
     X, X_test, y, y_test = bag_of_words(paths)
     if which == "scikit-learn, CSR":
         model = MLPClassifier((16, 16), batch_size=512, max_iter=epochs, random_state=0)
@@ -58,7 +58,7 @@ def on_reviews(which, paths, epochs):
 
 
 def on_many_rows(n_rows):
-    """Seconds and peak MB of an epoch on random rows, and the matrix' MB."""
+    """Seconds and peak MB of one epoch on random rows, and the size of these in MB."""
     rng = np.random.default_rng(0)
     columns = rng.integers(0, 1000, (n_rows, 20), dtype=np.int32).ravel()
     starts = np.arange(0, columns.size + 1, 20, dtype=np.int32)
@@ -70,10 +70,10 @@ def on_many_rows(n_rows):
 
 
 def fitted(model, X, y):
-    """Fit; seconds, and MB by which memory rose meanwhile at most; Linux."""
-    warnings.simplefilter("ignore")  # of scikit-learn's MLP: not converged
+    """Fit; return seconds and the increase in peak memory in MB; Linux only."""
+    warnings.simplefilter("ignore")  # ConvergenceWarning of scikit-learn's MLP
     before = psutil.Process().memory_info().rss
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     start = time.perf_counter()
     model.fit(X, y)
     seconds = time.perf_counter() - start
@@ -90,7 +90,7 @@ def in_new_process(function, *arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reviews", nargs=2, metavar=("POS", "NEG"))
-    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--quick", action="store_true", help="only test that it runs")
     options = parser.parse_args()
     if options.reviews:
         epochs = 2 if options.quick else 20
@@ -107,7 +107,7 @@ def main():
     n_rows = 10_000 if options.quick else 1_000_000
     seconds, peak, size = in_new_process(on_many_rows, n_rows)
     print(
-        f"{n_rows:,} x 1,000, 20 entries a row ({size:.0f} MB), one epoch: "
+        f"{n_rows:,} x 1,000, 20 entries per row ({size:.0f} MB), one epoch: "
         f"{seconds:.1f} s, peak {peak:.0f} MB"
     )
 

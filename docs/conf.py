@@ -1,4 +1,4 @@
-"""How Sphinx builds the site; nothing here asks for a network."""
+"""Sphinx configuration; the build needs no network access."""
 
 import re
 from importlib import metadata
@@ -15,9 +15,9 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
-autodoc_typehints = "none"  # the docstrings say more
-default_role = "py:obj"  # what single backticks mean in the docstrings
-smartquotes = False  # the docstrings' are those of code
+autodoc_typehints = "none"  # the docstrings have types and shapes
+default_role = "py:obj"  # for single backticks in the docstrings
+smartquotes = False  # quotes in the docstrings are code
 extlinks = {
     "arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s"),
     "doi": ("https://doi.org/%s", "doi:%s"),
@@ -37,7 +37,7 @@ html_theme_options = {"show_prev_next": False, "show_toc_level": 2}
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    # The other examples are scripts that take options.
+    # The other examples are scripts with command-line options.
     "ignore_pattern": r"(^|/)(?!plot_)\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("skreg",),
@@ -52,17 +52,17 @@ sphinx_gallery_conf = {
 
 
 def _leave_out_attributes(app, what, name, obj, skip, options):
-    """Their section in the docstring of the class describes them already."""
+    """Attributes are documented in their own section of the class docstring."""
     return skip or (what == "class" and not callable(obj))
 
 
 def _unlink(app, what, name, obj, options, lines):
-    """Plain names for references that only scikit-learn's own site can resolve."""
+    """Replace references that only resolve on scikit-learn's site by plain names."""
     role = r":(?:ref|term):`([^`<]+?)(?: <[^`]*)?`"
     lines[:] = [re.sub(role, r"``\1``", line) for line in lines]
 
 
 def setup(app):
-    """Called by Sphinx."""
+    """Connect the functions above to Sphinx."""
     app.connect("autodoc-skip-member", _leave_out_attributes)
     app.connect("autodoc-process-docstring", _unlink)

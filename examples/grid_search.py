@@ -1,8 +1,8 @@
-"""Choose L1, L2 and dropout as any other hyperparameters: by cross-validation.
+"""Choose L1, L2 and dropout like any other hyperparameter: by cross-validation.
 
 `BatchedGridSearchCV` trains twelve settings of a network on all folds at once, in a
-Pipeline with its scaler, on the breast cancer data, and ranks them as scikit-learn's
-`GridSearchCV` does. Rows that it never saw then judge the best one.
+Pipeline with a scaler, on the breast cancer data, and ranks them as scikit-learn's
+`GridSearchCV` does. The best one is then evaluated on held-out rows.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+import quiet_tensorflow  # noqa: F401
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -28,7 +29,7 @@ grid = {
     "network__l2": [0.0, 0.001, 0.01],
     "network__dropout": [0.0, 0.5],
 }
-# By log-loss: accuracy on this easy data differs by a row or two, and ties.
+# On this easy data, accuracies differ by a row or two and are often tied.
 search = BatchedGridSearchCV(
     Pipeline([("scale", StandardScaler()), ("network", network)]),
     grid,

@@ -1,19 +1,20 @@
-"""A network for film reviews overfits; L2 and dropout make it overfit less.
+"""A network for film reviews overfits; L2 and dropout reduce the overfitting.
 
-Four networks of 16, 16 and 1 units learn which words a good review has: plain, with L2
-of 0.001, with dropout of 0.5, and with both. They learn from the IMDB reviews, which
-Keras downloads, or from two text files with a review a line: --reviews POS NEG.
+Four networks with layers of 16, 16 and 1 units classify reviews by their words: a plain
+one, one with L2 of 0.001, one with dropout of 0.5, and one with both. The data are the
+IMDB reviews, which Keras downloads, or two text files with one review per line:
+--reviews POS NEG.
 """
 
 import argparse
 from pathlib import Path
 
-import keras
 import numpy as np
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import train_test_split
 
+import quiet_tensorflow  # noqa: F401
 from skreg import RegularizedMLPClassifier
 
 N_WORDS = 10_000
@@ -31,13 +32,15 @@ TABLES = {
 
 
 def load_imdb():
-    """Rows of 0 and 1 and labels, to train on and to validate on."""
+    """Binary rows and labels, for training and for validation."""
+    import keras
+
     training, validation = keras.datasets.imdb.load_data(num_words=N_WORDS)
     return multi_hot(training[0]), training[1], multi_hot(validation[0]), validation[1]
 
 
 def multi_hot(reviews):
-    """A sparse row a review, with 1 in the columns of the words that it has."""
+    """One sparse row per review, with 1 in the columns of its words."""
     words = [np.unique(review) for review in reviews]
     starts = np.cumsum([0, *map(len, words)])
     columns = np.concatenate(words)
@@ -46,7 +49,7 @@ def multi_hot(reviews):
 
 
 def load_files(paths, encoding):
-    """The same of two files, a quarter of their reviews being held out."""
+    """The same from two text files, with a quarter of the reviews held out."""
     positive, negative = (read_lines(path, encoding) for path in paths)
     labels = np.repeat([1, 0], [len(positive), len(negative)])
     train, val, y_train, y_val = train_test_split(
@@ -57,13 +60,13 @@ def load_files(paths, encoding):
 
 
 def read_lines(path, encoding):
-    """The lines of a file that are not empty."""
-    # Not splitlines(), which also splits at characters that Latin-1 text may hold.
+    """The non-empty lines of a file."""
+    # Not splitlines(), which also splits at characters that Latin-1 text may contain.
     return [line for line in path.read_text(encoding).split("\n") if line.strip()]
 
 
 def train(X_train, y_train, X_val, y_val, epochs):
-    """The history of each network."""
+    """Train each network and return the histories."""
     histories = {}
     for name, regularization in NETWORKS.items():
         network = RegularizedMLPClassifier(
@@ -80,7 +83,7 @@ def train(X_train, y_train, X_val, y_val, epochs):
 
 
 def print_tables(histories):
-    """A line an epoch, a column a network."""
+    """Print one line per epoch, with one column per network."""
     for key, title in TABLES.items():
         print(title)
         print("epoch", *(f"{name:>8}" for name in histories))
@@ -91,13 +94,13 @@ def print_tables(histories):
 
 
 def save_figure(histories, path):
-    """Training and validation loss side by side, on one scale."""
+    """Plot training and validation loss side by side, on the same scale."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    # Told apart without colour too: by dashes and by markers.
+    # Dashes and markers make the lines distinguishable without colour.
     styles = ["-o", "--s", ":^", "-.x"]
     for axes, key in zip(panels, ["data_loss", "val_loss"], strict=True):
         for (name, history), style in zip(histories.items(), styles, strict=True):
@@ -106,19 +109,19 @@ def save_figure(histories, path):
         axes.set(title=TABLES[key], xlabel="training time (epochs)", ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-    panels[0].set_ylabel("loss (nats a review)")
+    panels[0].set_ylabel("loss (nats per review)")
     lines = panels[0].get_legend_handles_labels()
     figure.legend(*lines, loc="outside lower center", ncols=4)
     figure.savefig(path, dpi=150, format="png")
 
 
 def main():
-    """Read the options, train the four networks, show their losses."""
+    """Read the options, train the four networks and show their losses."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reviews", type=Path, nargs=2, metavar=("POS", "NEG"))
-    parser.add_argument("--encoding", default="latin-1", help="of those files")
+    parser.add_argument("--encoding", default="latin-1", help="encoding of the files")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--figure", type=Path, metavar="PATH", help="a PNG to write")
+    parser.add_argument("--figure", type=Path, metavar="PATH", help="PNG file to write")
     options = parser.parse_args()
     if options.reviews:
         data = load_files(options.reviews, options.encoding)

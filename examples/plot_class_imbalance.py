@@ -1,11 +1,12 @@
 """
-Balanced class weights move probabilities, not the ranking
-==========================================================
+Balanced class weights change probabilities, not the ranking
+============================================================
 
-One row in 22 is positive. With ``class_weight="balanced"`` the network finds
-three positives of four, where it found half, but only because its probabilities rise:
-they are far above the shares of positives, and rows are ranked no better. A lower
-threshold on the network without weights finds as many, at no less precision.
+One row in 22 is positive. With ``class_weight="balanced"`` the network finds three
+quarters of the positives instead of half, but only because its probabilities are
+higher: they are far above the observed frequencies, and the ranking of the rows is no
+better. A lower threshold on the unweighted network finds as many positives with no less
+precision.
 """
 
 import matplotlib.pyplot as plt
@@ -39,14 +40,14 @@ for weights in [None, "balanced"]:
     probabilities[weights] = model.predict_proba(X_test)[:, 1]
 
 # %%
-# Left, what each threshold gives, with the usual one marked. Right, which share of the
-# rows that are given about a probability are positive.
+# Left: precision and recall at each threshold, with 0.5 marked. Right: the observed
+# share of positives among rows with similar predicted probabilities.
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
 for (weights, p), style in zip(probabilities.items(), ["o-", "s--"], strict=True):
     precision, recall, thresholds = precision_recall_curve(y_test, p)
     label = f"class_weight={weights!r}"
-    usual = np.searchsorted(thresholds, 0.5)
-    left.plot(recall, precision, style, markevery=[usual], markersize=9, label=label)
+    default = np.searchsorted(thresholds, 0.5)
+    left.plot(recall, precision, style, markevery=[default], markersize=9, label=label)
     observed, predicted = calibration_curve(y_test, p, n_bins=10)
     right.plot(predicted, observed, style, label=label)
 right.plot([0, 1], [0, 1], color="black", linestyle=":", label="calibrated")

@@ -2,10 +2,10 @@
 Dropout as an ensemble of thinned networks
 ==========================================
 
-Each step of training with dropout trains another thinned network, one that lacks about
-half of its hidden units. To predict, one could average the probabilities of many of
-them [1]_. `predict_proba` runs the whole network once, which stands for their geometric
-mean: exactly so with one hidden layer [2]_, nearly so with the two of this network.
+With a dropout rate of 0.5, each training step updates a different thinned network,
+without about half of the hidden units. To predict, one could average the probabilities
+of many of them [1]_. `predict_proba` runs the full network once, which gives their
+geometric mean: exactly with one hidden layer [2]_, approximately with two, as here.
 
 .. [1] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov,
    "Dropout: a simple way to prevent neural networks from overfitting", Journal of
@@ -39,14 +39,14 @@ model = make_pipeline(StandardScaler(), network).fit(X, y)
 whole = log_loss(y_test, model.predict_proba(X_test))
 
 # %%
-# Weights are plain arrays, and a thinned network takes a few lines of NumPy: as in
-# training, half of a layer's units are zeroed, and the others doubled.
+# Weights are plain arrays, so a thinned network takes a few lines of NumPy. As in
+# training, half of a layer's units are set to zero and the others doubled.
 X_test = model[:-1].transform(X_test)
 rng = np.random.default_rng(0)
 
 
 def thinned_logits(n):
-    """The output, before the softmax, of n networks that lack random units."""
+    """Logits of n networks without a random half of their hidden units."""
     hidden = X_test
     for kernel, bias in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
         kept = rng.random((n, 1, len(bias))) >= RATE
@@ -56,8 +56,8 @@ def thinned_logits(n):
 
 
 # %%
-# Ten times, 1 to 50 thinned networks are averaged: their probabilities, and their
-# logits, which gives the geometric mean of the probabilities.
+# Average 1 to 50 thinned networks, ten times: their probabilities, and their logits,
+# which gives the geometric mean of the probabilities.
 sizes = [1, 2, 5, 10, 20, 50]
 losses = {"mean": [], "geometric mean": []}
 for _ in range(10):
@@ -71,9 +71,9 @@ fig, ax = plt.subplots(layout="constrained")
 for (name, values), style in zip(losses.items(), ["o-", "s-."], strict=True):
     ax.fill_between(sizes, np.min(values, axis=0), np.max(values, axis=0), alpha=0.2)
     ax.plot(sizes, np.mean(values, axis=0), style, label=f"{name} of thinned networks")
-ax.axhline(whole, color="black", linestyle="--", label="whole network, once")
-ax.set(xscale="log", ylabel="held-out log loss (nats a row)")
+ax.axhline(whole, color="black", linestyle="--", label="full network")
+ax.set(xscale="log", ylabel="held-out log loss (nats per row)")
 ax.set_xlabel("number of thinned networks")
 ax.set_xticks(sizes, sizes)
-ax.legend(title="lines: average of ten draws; areas: their range")
+ax.legend(title="lines: mean of ten draws; areas: range")
 plt.show()

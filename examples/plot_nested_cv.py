@@ -2,10 +2,10 @@
 The best score of a search is optimistic
 ========================================
 
-`best_score_` is the highest of many noisy scores, so that it flatters the winner: the
-more, the fewer the rows and the more the candidates. Nested cross-validation runs the
-whole search inside each fold of an outer one, whose test rows had no part in the
-choice. With most rows of a data set set aside one can tell which of the two is right.
+`best_score_` is the maximum of many noisy scores and therefore biased upwards, more so
+with fewer rows and more candidates. Nested cross-validation runs the whole search
+inside each fold of an outer cross-validation, whose test rows play no part in the
+selection. A large held-out part of the data shows which of the two is right.
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ grid = {
 }
 
 # %%
-# Each repetition draws 60 of the 442 patients, and other folds.
+# Each repetition draws 60 of the 442 patients, and new folds.
 columns = ["best_score_", "nested\ncross-validation", "the 382 other rows"]
 scores = []
 for seed in range(8):
@@ -42,7 +42,7 @@ for seed in range(8):
 scores = np.array(scores)
 
 # %%
-# Nested cross-validation scatters, as any score of 60 rows, but around the right value.
+# Nested scores vary, like any score on 60 rows, but around the right value.
 means = scores.mean(axis=0)
 fig, ax = plt.subplots(layout="constrained")
 lines = ax.plot(columns, scores.T, ".-", color="0.75")
@@ -53,6 +53,6 @@ for column, mean in zip(columns, means, strict=True):
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     ax.annotate(f"{mean:.3f}", (column, mean), **where, bbox=box)
 ax.margins(x=0.2)
-ax.set(xlabel="what judges the search", ylabel="accuracy")
+ax.set(xlabel="estimate of the accuracy", ylabel="accuracy")
 ax.legend()
 plt.show()

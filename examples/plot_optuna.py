@@ -2,11 +2,11 @@
 Strengths found by Optuna
 =========================
 
-Optuna's `OptunaSearchCV` takes an estimator of skreg as any other. It draws ten
-settings of L1, L2 and dropout at random, then settings like the best ones so far: few
-of those score low, and the best one is above the defaults of the network.
+Optuna's `OptunaSearchCV` works with skreg's estimators like any search. It draws ten
+settings of L1, L2 and dropout at random, and then settings similar to the best ones so
+far. Few of these score low, and the best one scores above the network's defaults.
 
-It needs ``pip install 'skreg[optuna]'``.
+This example needs ``pip install 'skreg[optuna]'``.
 """
 
 import warnings
@@ -30,8 +30,8 @@ model = Pipeline([("scale", StandardScaler()), ("network", network)])
 default = cross_val_score(model, X, y, cv=folds).mean()
 
 # %%
-# `OptunaSearchCV` warns that it may still change, and uses a part of Optuna that will:
-# neither matters here.
+# `OptunaSearchCV` is experimental and uses a part of Optuna that is about to change.
+# The warnings about both do not matter here.
 strengths = {
     "network__l1": FloatDistribution(1e-5, 1.0, log=True),
     "network__l2": FloatDistribution(1e-5, 1.0, log=True),

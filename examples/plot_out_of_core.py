@@ -1,10 +1,10 @@
 """
-Rows that do not fit into memory
+Data that do not fit into memory
 ================================
 
-`partial_fit` trains one epoch on the rows that it is given, and the next call goes on
-from there. Fed with chunks of a file, pass by pass, the network becomes as accurate as
-one that `fit` trains for as many epochs with all rows in memory.
+`partial_fit` trains one epoch on the rows that it is given, and the next call continues
+from there. With several passes over the chunks of a file, the network becomes as
+accurate as with `fit` on all rows in memory for as many epochs.
 """
 
 import tempfile
@@ -26,8 +26,8 @@ X_train, y_train = X[:10_000].astype(np.float32), y[:10_000]
 X_test, y_test = X[10_000:].astype(np.float32), y[10_000:]
 
 # %%
-# The file stands for one that is larger than memory, with its rows in random order. Of
-# an array mapped to a file, only the chunk at work is read.
+# The file stands for one that is larger than memory, with its rows in random order. A
+# memory-mapped array reads only the current chunk.
 with tempfile.TemporaryFile() as file:
     rows = np.memmap(file, np.float32, mode="w+", shape=X_train.shape)
 rows[:] = X_train
@@ -40,7 +40,7 @@ def chunks():
 
 
 # %%
-# The scaler takes a first pass of its own, by its own `partial_fit`.
+# The scaler needs a first pass, with its own `partial_fit`.
 scaler = StandardScaler()
 for X_chunk, _ in chunks():
     scaler.partial_fit(X_chunk)

@@ -2,9 +2,9 @@
 Overfitting, and its cure
 =========================
 
-A network of two large layers learns digits from 100 rows. Without regularization its
-training loss goes to zero, while the validation loss falls for some epochs only, and
-rises for the rest of the training. With L2 and dropout the training loss stays above
+A network with two large layers learns digits from 100 rows. Without regularization the
+training loss goes to zero, while the validation loss falls for some epochs only and
+then rises until the end of training. With L2 and dropout the training loss stays above
 zero, and the validation loss falls further and stays low.
 """
 
@@ -24,8 +24,8 @@ scaler = StandardScaler().fit(X)
 X, X_val = scaler.transform(X), scaler.transform(X_val)
 
 # %%
-# What is minimised includes the penalty, and the validation loss does not: it is to be
-# compared with the training loss without the penalty.
+# The minimised loss includes the penalty, the validation loss does not: compare it with
+# the training loss without the penalty.
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharey=True, layout="constrained")
 validation_losses = []
 for ax, (l2, dropout) in zip(axes, [(0.0, 0.0), (0.01, 0.5)], strict=True):

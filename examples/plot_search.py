@@ -2,10 +2,10 @@
 Which strength to choose
 ========================
 
-L2 and dropout against 100 columns of noise beside the 30 that count, on 200 rows. The
-map shows what two single curves would not: either can stand in for the other. Without
-L2 much dropout lowers the loss, with L2 of 0.01 it gains next to nothing, and too much
-of both is worst.
+A search over L2 and dropout on 200 rows, with 100 columns of noise in addition to the
+30 informative ones. The heatmap shows what two separate curves would not: either can
+replace the other. Without L2, a high dropout rate lowers the loss; with L2 of 0.01 it
+gains next to nothing; and high values of both are worst.
 """
 
 import matplotlib.pyplot as plt
@@ -34,8 +34,8 @@ search = BatchedGridSearchCV(
 search.fit(X, y)
 
 # %%
-# Scores are negative losses: higher is better. The bars are wide, as a fold of 40 rows
-# may be easy or hard for all candidates: what differs by a hundredth is a draw.
+# Scores are negative losses: higher is better. The error bars are wide because a fold
+# of 40 rows may be easy or hard for all candidates. Differences of 0.01 do not count.
 fig = plt.figure(figsize=(7.5, 8), layout="constrained")
 for part, kind in zip(fig.subfigures(2, 1), ["line", "heatmap"], strict=True):
     ax = part.subplots()

@@ -2,11 +2,11 @@
 Dropout for a bag of words
 ==========================
 
-Which package documents a function, by the first paragraph of its docstring? A network
-with a column a word soon knows its training rows by heart, and is as certain of rows
-that it never saw. Beside no L2 or little, it takes a dropout rate of 0.8 to lower the
-log loss on held-out rows, with hardly a change in accuracy; L2 of 0.01 alone does it,
-too, and then dropout is of no use.
+Which package does a docstring come from, given its first paragraph? A network with one
+input column per word soon memorizes the training rows, and is overconfident on others.
+With little or no L2, it takes a dropout rate of 0.8 to lower the log loss on held-out
+rows, with hardly any change in accuracy. L2 of 0.01 alone has the same effect, and
+dropout then does not help.
 """
 
 import inspect
@@ -38,8 +38,8 @@ for name, parts in PARTS.items():
 texts, y = list(package), list(package.values())
 
 # %%
-# The packages' names would give the answer away. The words are counted as a sparse
-# array, which the network reads as it is.
+# The names of the packages would give the answer away. The bag of words is a sparse
+# array, which the network uses without converting it.
 names = ["numpy", "np", "scipy", "scikit", "sklearn"]
 words = CountVectorizer(binary=True, stop_words=names, dtype=np.float32)
 X = words.fit_transform(texts)
@@ -68,7 +68,7 @@ for values, ax in zip([losses, accuracies], axes, strict=True):
     for column, l2, style in zip(values.T, strengths, ["o-", "s--", "^:"], strict=True):
         ax.plot(rates, column, style, label=f"l2={l2}")
     ax.set(xlabel="dropout rate")
-axes[0].set(ylabel="held-out log loss (nats a row)", ylim=(0, None))
+axes[0].set(ylabel="held-out log loss (nats per row)", ylim=(0, None))
 axes[1].set(ylabel="held-out accuracy", ylim=(0, 1))
 axes[1].legend()
 plt.show()

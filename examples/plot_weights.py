@@ -1,11 +1,12 @@
 """
-L1 against L2, in the weights
-=============================
+How L1 and L2 change the weights
+================================
 
-Both penalties make weights small, each in its way. L1 splits a hidden layer in two: all
-but a few weights end below 0.001, those that are needed stay above 0.1, and there is
-hardly any between: the lines are flat. L2 shrinks what is needed, too, so that nearly
-half of the weights lie between 0.01 and 0.1. The accuracy is about the same.
+Both penalties make weights small, but differently. L1 separates the weights of the
+hidden layers: most end below 0.001, the few that are needed stay above 0.1, and hardly
+any lie between, where the lines are flat. L2 also shrinks the weights that are needed,
+so that nearly half of all weights lie between 0.01 and 0.1. The accuracy is about the
+same.
 """
 
 import matplotlib.pyplot as plt
@@ -34,7 +35,7 @@ for name, penalty in penalties.items():
     print(f"{name:11} {middle:4.0%} between 0.01 and 0.1, accuracy {accuracy:.3f}")
 
 # %%
-# Neither penalty holds for the output layer, unless a list of strengths says so.
+# Neither penalty applies to the output layer unless a list of strengths includes it.
 fig, axes = plt.subplots(
     1, 3, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained"
 )

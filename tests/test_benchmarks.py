@@ -1,4 +1,4 @@
-"""The benchmarks run; their figures are for their users."""
+"""The benchmarks run and print their tables."""
 
 import re
 import subprocess

@@ -128,20 +128,6 @@ def test_every_attribute_of_a_display_is_documented(display):
     assert attributes(type(display)) == fitted(display)
 
 
-DEFAULTS = {
-    name: parameter.default
-    for cls in ESTIMATORS
-    for name, parameter in inspect.signature(cls).parameters.items()
-}
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_the_table_of_parameters_has_the_defaults(name):
-    default = DEFAULTS[name]
-    shown = "1e-4" if default == 1e-4 else repr(default).replace("'", '"')
-    assert re.search(rf"^\| `{name}` \| `{re.escape(shown)}` \|", README, re.MULTILINE)
-
-
 @pytest.mark.parametrize("dependency", SETTINGS["project"]["dependencies"])
 def test_the_readme_has_the_minimums_of_the_package(dependency):
     name, version = dependency.split(">=")
@@ -152,11 +138,25 @@ def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
-    for code in codes:  # each goes on from the last
+    for code in codes:  # each continues the previous one
         exec(code.replace("epochs=50", "epochs=2"), names)
     plt.close("all")
     assert names["search"].best_params_.keys() == names["grid"].keys()
     assert clone(names["search"].estimator) is not None
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    relative = re.findall(r"\]\((?!https:)(.*?)\)", README)
+    assert relative
+    assert all((ROOT / link).is_file() for link in relative)
+
+
+def test_the_readme_has_no_relative_links_on_pypi():
+    text = README
+    hook = SETTINGS["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    for substitution in hook["substitutions"]:
+        text = re.sub(substitution["pattern"], substitution["replacement"], text)
+    assert re.findall(r"\]\((?!https:).*?\)", text) == []
 
 
 def test_all_that_is_public_is_named():
