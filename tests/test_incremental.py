@@ -19,12 +19,12 @@ SGD, RMSPROP = keras.optimizers.SGD, keras.optimizers.RMSprop
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_six_calls_of_partial_fit_are_a_fit_of_six_epochs(any_problem, dropout):
+def test_three_calls_of_partial_fit_are_a_fit_of_three_epochs(any_problem, dropout):
     params = {"dropout": dropout, "l1": 0.01}
-    whole = any_problem.fit(any_problem.make(epochs=6, **params))
-    in_pieces = any_problem.partial(any_problem.make(**params), 6)
+    whole = any_problem.fit(any_problem.make(epochs=3, **params))
+    in_pieces = any_problem.partial(any_problem.make(**params), 3)
     assert_same(in_pieces, whole)
-    assert whole.n_iter_ == whole.best_epoch_ == 6
+    assert whole.n_iter_ == whole.best_epoch_ == 3
 
 
 def assert_2_and_3_epochs_are_5(problem, optimizer):

@@ -207,7 +207,7 @@ def test_other_parameters_split_the_grid(both, mlp, cancer):
         {"optimizer": ["sgd", "rmsprop", "adamw"], "learning_rate": [None, 0.01]},
         {"random_state": [1, 2], "shuffle": [True, False]},
     ]
-    both(mlp(), grid, *cancer)
+    both(mlp(), grid, *cancer, cv=2)
 
 
 def test_what_cannot_be_stacked_is_fitted_alone(both, mlp, cancer):
