@@ -20,7 +20,7 @@ SHAPES = "hidden_layer_sizes and the number of outputs must be what they were"
 CHANGED = "classes must be what they were on the first call to partial_fit"
 FIT_CHANGED = "warm_start can only be used where y has the same classes as in"
 FEATURES = "X has 3 features, but RegularizedMLPClassifier is expecting 4"
-KINDS = "y must have one class a row, as before, got several labels a row"
+KINDS = "y must have one class per row, as before, got several labels per row"
 BALANCED = "class_weight='balanced' is not supported by partial_fit"
 STOPPING = "early_stopping=True is not supported by partial_fit"
 
@@ -131,7 +131,7 @@ def test_several_labels_a_row_stay_several(mlp, iris):
     X, y = iris
     labels = np.column_stack([y == 0, y != 1, X[:, 0] > 0]).astype(int)
     est = mlp(warm_start=True).fit(X, labels)
-    kinds = "y must have several labels a row, as before, got one class a row"
+    kinds = "y must have several labels per row, as before, got one class per row"
     assert_refused(est, kinds, lambda est: est.partial_fit(X, y))
     assert_refused(est, kinds, lambda est: est.fit(X, y))
     columns = r"y must have a column for each of 3 labels, got shape \(90, 2\)"
