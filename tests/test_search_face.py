@@ -335,6 +335,7 @@ def test_one_bar_on_a_terminal(mlp, cancer, monkeypatch, n_jobs):
     assert "100%" in shown
 
 
+@pytest.mark.usefixtures("fitted")  # TensorFlow writes when it starts
 @pytest.mark.parametrize("verbose", [0, 1])
 def test_nothing_is_written_to_a_log(mlp, cancer, capfd, verbose):
     BatchedGridSearchCV(mlp(), STRENGTHS, cv=2, verbose=verbose).fit(*cancer)

@@ -10,7 +10,7 @@ from skreg import SearchDisplay
 SGD_1, SGD_2 = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2)
 
 
-def drawn(values, ax, **params):
+def display_of(values, ax, **params):
     """A display of as many scores as there are values."""
     scores = np.linspace(0, 1, 2 * len(values)).reshape(1, -1, 2)
     display = SearchDisplay(
@@ -40,7 +40,7 @@ def drawn(values, ax, **params):
     ],
 )
 def test_the_scale_is_that_of_the_values(ax, values, scale):
-    display = drawn(list(values), ax)
+    display = display_of(list(values), ax)
     assert ax.get_xscale() == scale
     np.testing.assert_array_equal(display.lines_[0].get_xdata(), values)
     low, high = ax.get_xlim()
@@ -49,7 +49,7 @@ def test_the_scale_is_that_of_the_values(ax, values, scale):
 
 
 def test_between_zero_and_the_smallest_strength_the_scale_is_linear(ax):
-    drawn([0.0, 1e-3, 1e-1], ax)
+    display_of([0.0, 1e-3, 1e-1], ax)
     where = ax.transData.transform([(x, 0.5) for x in (0, 5e-4, 1e-3, 1e-2, 1e-1)])
     first, second, decade, next_decade = np.diff(where[:, 0])
     assert first == pytest.approx(second)
@@ -57,7 +57,7 @@ def test_between_zero_and_the_smallest_strength_the_scale_is_linear(ax):
 
 
 def test_zero_has_a_tick_among_many_strengths(ax):
-    drawn([0.0, *np.logspace(-6, 3, 10)], ax)
+    display_of([0.0, *np.logspace(-6, 3, 10)], ax)
     assert 0 in ax.get_xticks()
 
 
