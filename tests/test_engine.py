@@ -1,4 +1,4 @@
-"""The compiled engine: it computes what Keras computes, for each network alone."""
+"""The compiled engine computes what Keras computes, for each network separately."""
 
 import threading
 from dataclasses import replace
@@ -125,15 +125,15 @@ def test_networks_trained_together_are_as_if_alone(
             np.testing.assert_allclose(a, b, atol=atol)
 
 
-def test_a_network_that_diverges_leaves_its_neighbours_alone(mlp, cancer):
+def test_a_diverging_network_does_not_affect_its_neighbours(mlp, cancer):
     est = mlp((8,), epochs=10, optimizer="sgd")
     good = prepared(est.set_params(learning_rate=0.1), *cancer)
     harmless = prepared(est.set_params(learning_rate=0.01), *cancer)
-    wild = prepared(est.set_params(learning_rate=1e30), *cancer)
-    beside_wild, failed = train_together([good, wild])
+    diverging = prepared(est.set_params(learning_rate=1e30), *cancer)
+    beside_diverging, failed = train_together([good, diverging])
     beside_harmless, _ = train_together([good, harmless])
     assert isinstance(failed, ValueError)
-    for a, b in zip(arrays(beside_wild), arrays(beside_harmless), strict=True):
+    for a, b in zip(arrays(beside_diverging), arrays(beside_harmless), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -242,7 +242,7 @@ def test_a_grid_search_in_threads_is_that_of_one_thread(mlp, cancer):
     np.testing.assert_array_equal(threaded, alone)
 
 
-def test_an_interrupt_is_heard_between_calls(mlp, cancer, monkeypatch):
+def test_an_interrupt_takes_effect_between_calls(mlp, cancer, monkeypatch):
     est = mlp().fit(*cancer)
     before = dict(vars(est))
     original = engine.compiled_function

@@ -1,4 +1,4 @@
-"""Several labels a row: scikit-learn's shapes, and a network for each label's odds."""
+"""Several labels per row: scikit-learn's shapes, and one logistic output per label."""
 
 import numpy as np
 import pytest

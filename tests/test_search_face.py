@@ -44,7 +44,7 @@ def searches():
     ]
 
 
-# Of scikit-learn's look at targets that are infinite, in any search.
+# scikit-learn's check of infinite targets warns, in any search.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @parametrize_with_checks(searches())
 def test_search_conforms(estimator, check):
@@ -159,7 +159,7 @@ def split_scores(search):
 
 @NO_SCORE
 @pytest.mark.parametrize("error_score", [np.nan, -7.0])
-def test_a_candidate_that_diverges_is_named_and_its_neighbours_do_not_notice(
+def test_a_diverging_candidate_is_named_and_does_not_affect_the_others(
     diverging, cancer, error_score
 ):
     message = r"became non-finite(.|\n)*Candidate: \{'learning_rate': 1e\+200\}"
@@ -207,7 +207,7 @@ def test_all_failing_is_an_error(mlp, cancer):
         search.fit(*cancer)
 
 
-# Requests that make no sense.
+# Bad arguments.
 
 
 @pytest.fixture
@@ -342,7 +342,7 @@ def test_nothing_is_written_to_a_log(mlp, cancer, capfd, verbose):
     assert capfd.readouterr() == ("", "")
 
 
-def test_more_words_are_those_of_scikit_learn(mlp, cancer, capsys):
+def test_verbose_2_prints_what_scikit_learn_prints(mlp, cancer, capsys):
     BatchedGridSearchCV(mlp(), STRENGTHS, cv=2, verbose=2).fit(*cancer)
     assert "Fitting 2 folds for each of 4 candidates" in capsys.readouterr().out
 

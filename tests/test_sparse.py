@@ -1,4 +1,4 @@
-"""Sparse rows train the networks that the same rows train when they are dense."""
+"""Sparse rows train the same networks as dense rows."""
 
 import numpy as np
 import pytest
@@ -29,9 +29,9 @@ def engine(request):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Dense rows, four in five entries 0; two rows and a column are 0 throughout.
+    """Dense rows, a fifth of their entries nonzero; two rows and a column are zero.
 
-    No multiple of a batch of 32.
+    Their number is not a multiple of the batch size of 32.
     """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(70, 12)) * (rng.random((70, 12)) < 0.2)
@@ -65,7 +65,7 @@ def make(mlp, mlr):
 
 
 def read_only(X):
-    """A CSR matrix of the rows that nobody may write to."""
+    """The rows as a read-only CSR array."""
     X = sparse.csr_array(X)
     for part in (X.data, X.indices, X.indptr):
         part.setflags(write=False)
@@ -233,7 +233,7 @@ def unsorted(X):
 
 
 def duplicated(X):
-    """Every entry in three parts, which add up to it."""
+    """Every entry stored as three that sum to it."""
     X = sparse.coo_array(X)
     row, column = (np.tile(numbers, 3) for numbers in (X.row, X.col))
     values = np.concatenate([0.5 * X.data, 0.25 * X.data, 0.25 * X.data])
@@ -241,14 +241,14 @@ def duplicated(X):
 
 
 def duplicated_csr(X):
-    """The same in rows, where nothing has added the parts up."""
+    """Every entry stored as two in CSR format, which does not sum duplicates."""
     X = sparse.csr_array(X)
     values, columns = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2)
     return sparse.csr_array((values, columns, 2 * X.indptr), X.shape)
 
 
 def explicit(X):
-    """Every entry that is 0 is there all the same."""
+    """With every zero stored explicitly."""
     n_rows, n_columns = X.shape
     columns = np.tile(np.arange(n_columns), n_rows)
     indptr = np.arange(n_rows + 1) * n_columns
@@ -264,7 +264,7 @@ def test_the_form_of_the_entries_does_not_matter(mlp, rows, engine, given):
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_the_given_matrix_is_left_alone(mlp, rows, container):
+def test_the_given_matrix_is_not_changed(mlp, rows, container):
     X, y = container(rows), targets("two classes", rows)
     before = {name: np.copy(part) for name, part in arrays(X).items()}
     est = mlp(early_stopping=True).fit(X, y, X_val=X, y_val=y)
@@ -275,7 +275,7 @@ def test_the_given_matrix_is_left_alone(mlp, rows, container):
 
 
 def arrays(X):
-    """What a sparse matrix is made of."""
+    """The arrays that hold a sparse matrix."""
     if X.format == "dok":
         return {"items": np.array(sorted(X.items()), dtype=object)}
     names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
@@ -292,7 +292,7 @@ def test_unsorted_indices_stay_unsorted(mlp, rows, engine):
 
 @pytest.fixture
 def dense_shapes(rows, monkeypatch):
-    """Shapes of all dense arrays that are made of sparse rows from now on."""
+    """Record the shapes of all dense arrays made from sparse rows."""
     shapes = []
 
     def recording(original):
@@ -435,7 +435,7 @@ def test_a_search_gives_the_scores_of_grid_search_cv(
 
 def test_networks_of_unequal_rows_share_a_step(both, mlp, rows):
     numbers = np.arange(70)
-    # Steps of a fold: 3, 4, 7; and the last batches are ragged.
+    # Steps per fold: 3, 4, 7; and the last batches are ragged.
     cv = [(numbers[:n], numbers[n:]) for n in (21, 37, 62)]
     est = mlp(batch_size=10, epochs=3)
     both(est, STRENGTHS, sparse.csc_matrix(rows), targets("two classes", rows), cv=cv)

@@ -151,7 +151,9 @@ def test_copies_predict_the_same(mlp, cancer, copied):
     unfitted = copied(est)
     est.fit(X, y)
     expected = est.predict_proba(X)
-    assert est.model_.built  # a live network must not stand in the way
+    assert (
+        est.model_.built
+    )  # the copies are made of an estimator that holds a Keras model
     np.testing.assert_array_equal(copied(est).predict_proba(X), expected)
     np.testing.assert_array_equal(unfitted.fit(X, y).predict_proba(X), expected)
     np.testing.assert_array_equal(clone(est).fit(X, y).predict_proba(X), expected)
@@ -179,7 +181,7 @@ def test_names_in_the_network_are_fixed(mlp, cancer):
     assert first[1] == ["hidden_1", "dropout_1", "hidden_2", "dropout_2", "output"]
 
 
-def test_a_name_that_there_is_not():
+def test_an_unknown_name_raises_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'skreg' has no attribute 'MLP'"):
         _ = skreg.MLP
 
