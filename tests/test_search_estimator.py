@@ -1,4 +1,4 @@
-"""The batched searches as estimators: conformance, errors, failing fits, progress."""
+"""The batched searches as estimators: conformance, errors, failed fits, progress."""
 
 import inspect
 import io
