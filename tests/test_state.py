@@ -2,78 +2,45 @@
 
 import copy
 import hashlib
+import inspect
 import io
 import json
-import os
 import pickle
-import random
 
+import fresh_process
 import joblib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn.base import clone
-
-# TensorFlow's public names can only switch it on.
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
 import skreg
 
-FITS = """
-import hashlib
-from sklearn.datasets import load_iris
-from skreg import RegularizedMLPClassifier
-
-X, y = load_iris(return_X_y=True)
-digests = []
-# The second fit has 500 steps, from which on XLA is used.
-for engine, epochs in (("compiled", 3), ("compiled", 100), ("keras", 3)):
-    est = RegularizedMLPClassifier(
-        (8,), dropout=0.3, epochs=epochs, early_stopping=True, engine=engine,
-        random_state=5,
-    ).fit(X, y)
-    est.predict(X)
-    weights = b"".join(w.tobytes() for w in est.coefs_)
-    digests.append(hashlib.sha256(weights).hexdigest())
-"""
-IMPORT = """
-import json, os, random, sys
-sys.modules["matplotlib"] = None  # only drawing needs it
-import keras, numpy, scikeras, sklearn
-
-def state():
-    numbers = numpy.random.get_state()[1].tolist()
-    return dict(os.environ), random.getstate(), numbers, keras.config.floatx()
-
-before = state()
-from skreg import *  # what is imported only when asked for, too
-unchanged = state() == before
-"""
-REPORT = """
-print(json.dumps({"unchanged": unchanged, "digests": digests}))
-"""
-
 
 @pytest.fixture(scope="module")
-def new_process(in_new_process):
-    """Import skreg and fit in a new process; gives its output and its report."""
-    *printed, report = in_new_process(IMPORT + FITS + REPORT).splitlines()
+def report(in_new_process):
+    """The report of `fresh_process`, and all that was printed before it."""
+    code = inspect.getsource(fresh_process)
+    *printed, report = in_new_process(code).splitlines()
     return {"printed": printed, **json.loads(report)}
 
 
-def test_importing_changes_no_global_state(new_process):
-    assert new_process["unchanged"]
+def test_importing_changes_no_global_state(report):
+    assert report["changed by importing"] == []
 
 
-def test_two_processes_give_the_same_bits(new_process):
-    exec(FITS, names := {})
-    assert new_process["digests"] == names["digests"]
-    assert len(set(names["digests"])) == 3
+def test_fitting_changes_no_global_state(report):
+    assert report["changed by fitting"] == []
 
 
-def test_fits_and_predictions_print_nothing_unless_asked(new_process):
-    assert new_process["printed"] == []
+def test_fitting_prints_nothing_unless_asked(report):
+    assert report["printed"] == []
+
+
+def test_two_processes_give_the_same_bits(report):
+    here = fresh_process.seeded_digests()
+    assert report["digests"] == here
+    assert len(set(here)) == len(here) == 3
 
 
 def digest(est):
@@ -86,34 +53,6 @@ def test_the_same_seed_gives_the_same_bits(mlp, cancer, engine):
     assert digest(est.fit(*cancer)) == digest(est.fit(*cancer))
     other = clone(est).set_params(random_state=1)
     assert digest(est) != digest(other.fit(*cancer))
-
-
-def global_settings():
-    return (
-        dict(os.environ),
-        keras.config.floatx(),
-        keras.config.dtype_policy().name,
-        is_op_determinism_enabled(),
-    )
-
-
-@pytest.mark.parametrize("engine", ["compiled", "keras"])
-def test_no_global_state_changes(mlp, cancer, engine):
-    def draw():
-        tensorflow, by_keras = tf.random.uniform(()), keras.random.uniform(())
-        return random.random(), np.random.rand(), float(tensorflow), float(by_keras)
-
-    def seed():
-        keras.utils.clear_session()  # Keras 3.10 does not start its generator anew
-        keras.utils.set_random_seed(7)
-
-    settings = global_settings()
-    seed()
-    expected = draw()
-    seed()
-    mlp(dropout=0.3, engine=engine, early_stopping=True).fit(*cancer).predict(cancer[0])
-    assert draw() == expected
-    assert global_settings() == settings
 
 
 def test_fit_leaves_parameters_as_they_were(mlp, cancer):
