@@ -1,5 +1,7 @@
 """Sparse rows train the same networks as dense rows."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -64,6 +66,17 @@ def make(mlp, mlr):
     return of
 
 
+@pytest.fixture(scope="module")
+def fit_dense(mlp, rows):
+    """Fit to the dense rows of two classes, once for each setting."""
+
+    @cache
+    def fit(**params):
+        return mlp(**params).fit(rows, targets("two classes", rows))
+
+    return fit
+
+
 def read_only(X):
     """The rows as a read-only CSR array."""
     X = sparse.csr_array(X)
@@ -122,29 +135,29 @@ def test_the_fit_is_that_of_the_dense_rows(make, rows, engine, problem, params):
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_every_format_is_taken(mlp, rows, container):
+def test_every_format_is_taken(mlp, rows, fit_dense, container):
     y = targets("two classes", rows)
     X = container(rows)
     est = mlp(dropout=0.3).fit(X, y)
-    assert_same(est, mlp(dropout=0.3).fit(rows, y), rows)
+    assert_same(est, fit_dense(dropout=0.3), rows)
     np.testing.assert_array_equal(est.predict(X), est.predict(rows))
 
 
 @pytest.mark.parametrize("container", [sparse.csc_matrix, sparse.coo_array])
-def test_other_formats_with_keras(mlp, rows, container):
+def test_other_formats_with_keras(mlp, rows, fit_dense, container):
     y = targets("two classes", rows)
     ours = mlp(engine="keras").fit(container(rows), y)
-    assert_same(ours, mlp(engine="keras").fit(rows, y), rows)
+    assert_same(ours, fit_dense(engine="keras"), rows)
 
 
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
-def test_indices_may_be_of_64_bits(mlp, rows, engine, container):
+def test_indices_may_be_of_64_bits(mlp, rows, fit_dense, engine, container):
     y = targets("two classes", rows)
     X = container(rows)
     X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
     ours = mlp(engine=engine).fit(X, y)
     assert X.indices.dtype == X.indptr.dtype == np.int64
-    assert_same(ours, mlp(engine=engine).fit(rows, y), rows)
+    assert_same(ours, fit_dense(engine=engine), rows)
     np.testing.assert_array_equal(ours.predict(X), ours.predict(rows))
 
 
@@ -191,19 +204,13 @@ def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch)
     assert_same(ours, fit(np.asarray), rows)
 
 
-def test_validation_rows_may_be_dense_beside_sparse_ones(mlp, rows, engine):
-    X, y = rows[:40], targets("two classes", rows)
-    validation = {"X_val": rows[40:], "y_val": y[40:]}
-    ours = mlp(engine=engine).fit(read_only(X), y[:40], **validation)
-    assert_same(ours, mlp(engine=engine).fit(X, y[:40], **validation), rows)
-
-
-def test_validation_rows_may_be_sparse_beside_dense_ones(mlp, rows, engine):
-    X, y = rows[:40], targets("two classes", rows)
-    sparse_rows = {"X_val": read_only(rows[40:]), "y_val": y[40:]}
-    ours = mlp(engine=engine).fit(X, y[:40], **sparse_rows)
-    dense = {"X_val": rows[40:], "y_val": y[40:]}
-    assert_same(ours, mlp(engine=engine).fit(X, y[:40], **dense), rows)
+def test_either_of_training_and_validation_rows_may_be_sparse(mlp, rows, engine):
+    X, X_val = rows[:40], rows[40:]
+    y, y_val = np.split(targets("two classes", rows), [40])
+    dense = mlp(engine=engine).fit(X, y, X_val=X_val, y_val=y_val)
+    for given, given_val in ((read_only(X), X_val), (X, read_only(X_val))):
+        ours = mlp(engine=engine).fit(given, y, X_val=given_val, y_val=y_val)
+        assert_same(ours, dense, rows)
 
 
 def test_batches_of_empty_rows_move_the_biases_alone(mlp, rows, engine):
@@ -256,11 +263,11 @@ def explicit(X):
 
 
 @pytest.mark.parametrize("given", [unsorted, duplicated, duplicated_csr, explicit])
-def test_the_form_of_the_entries_does_not_matter(mlp, rows, engine, given):
+def test_the_form_of_the_entries_does_not_matter(mlp, rows, fit_dense, engine, given):
     X, y = given(rows), targets("two classes", rows)
     np.testing.assert_allclose(X.toarray(), rows)
     params = {"engine": engine, "dropout": 0.3, "early_stopping": True}
-    assert_same(mlp(**params).fit(X, y), mlp(**params).fit(rows, y), rows)
+    assert_same(mlp(**params).fit(X, y), fit_dense(**params), rows)
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
