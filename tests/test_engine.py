@@ -78,7 +78,7 @@ def test_both_engines_train_the_same_network(mlp, data, setting, request):
         np.testing.assert_allclose(figures, by_keras.history_[name], atol=1e-6)
 
 
-def test_with_xla_and_without_the_same_is_computed(mlp, cancer, monkeypatch):
+def test_xla_does_not_change_the_results(mlp, cancer, monkeypatch):
     est = mlp((8, 6), dropout=0.3, l1=0.001, early_stopping=True, epochs=20)
     plain = weights(est.fit(*cancer))
     monkeypatch.setattr(planning, "XLA_STEPS", 0)
@@ -188,7 +188,7 @@ def test_dropout_is_independent_between_steps_layers_rows_and_units():
             assert abs((a * b).mean()) < 5 * 0.25 / np.sqrt(a.size)
 
 
-def test_strengths_rates_and_seeds_never_trace_again(mlp, cancer, monkeypatch):
+def test_strengths_rates_and_seeds_do_not_trace_again(mlp, cancer, monkeypatch):
     monkeypatch.setattr(compiled, "_functions", type(compiled._functions)())
     rng = np.random.default_rng(0)
     for seed in range(6):

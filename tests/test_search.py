@@ -128,7 +128,7 @@ def test_without_a_seed_all_candidates_share_one_that_numpy_draws(mlp, cancer):
     )
 
 
-def test_the_scorer_gets_the_weights_that_scikit_learn_hands_it(both, mlp, cancer):
+def test_scorers_get_the_weights_that_scikit_learn_passes(both, mlp, cancer):
     weight = np.random.default_rng(0).integers(0, 4, 120).astype(float)
     for scoring in (LOSS, "accuracy", None):
         both(mlp(), STRENGTHS, *cancer, {"sample_weight": weight}, scoring=scoring)
@@ -154,7 +154,7 @@ def test_float32_is_trained_in_float32(both, mlp, cancer):
     ],
     ids=["default", "decision", "probability", "scorer", "function"],
 )
-def test_any_scorer(both, mlp, cancer, scoring):
+def test_any_scorer_gives_the_same_results(both, mlp, cancer, scoring):
     both(mlp(), STRENGTHS, *cancer, scoring=scoring)
 
 
@@ -163,7 +163,7 @@ def lowest_spread(results):
 
 
 @pytest.mark.parametrize("refit", ["loss", "auc", lowest_spread, False])
-def test_several_scores(both, mlp, cancer, refit):
+def test_several_scores_give_the_same_results(both, mlp, cancer, refit):
     scoring = {"loss": LOSS, "auc": "roc_auc"}
     search = both(
         mlp(), STRENGTHS, *cancer, scoring=scoring, refit=refit, return_train_score=True
@@ -189,7 +189,7 @@ def test_the_refit_is_a_fit_of_the_best_candidate_on_all_rows(mlp, cancer):
     assert search.refit_time_ > 0
 
 
-def test_string_labels(both, mlp, iris):
+def test_string_labels_give_the_same_results(both, mlp, iris):
     X, codes = iris
     y = np.array(["setosa", "versicolor", "virginica"])[codes]
     search = both(mlp(class_weight={"setosa": 3.0}), STRENGTHS, X, y, scoring=None)

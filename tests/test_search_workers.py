@@ -30,7 +30,9 @@ def cluster():
 
 
 @pytest.mark.parametrize("config", [{"n_jobs": 2}, {"backend": "loky", "n_jobs": 2}])
-def test_groups_on_threads_and_in_processes(mlp, cancer, assert_same_results, config):
+def test_groups_give_the_same_results_on_threads_and_in_processes(
+    mlp, cancer, assert_same_results, config
+):
     search = BatchedGridSearchCV(mlp(), GRID, group_size=3, **OPTIONS)
     alone = search.fit(*cancer)
     with parallel_config(**config):
@@ -54,7 +56,7 @@ def test_a_dask_cluster_gives_the_local_results(
     assert_same_results(spread, local)
 
 
-def test_a_worker_that_is_killed_costs_no_result(
+def test_results_survive_a_killed_worker(
     cluster, mlp, cancer, assert_same_results, tmp_path
 ):
     here = os.getpid()

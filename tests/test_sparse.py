@@ -422,7 +422,7 @@ def both(assert_same_results):
     return run
 
 
-def test_a_search_of_two_networks(both, make, rows):
+def test_two_networks_of_a_search_are_trained_together(both, make, rows):
     X, y = read_only(rows), targets("two classes", rows)
     est = make("two classes", (6, 4), batch_size=9, epochs=3)
     both(est, {"l2": [0.1]}, X, y, cv=2, n_jobs=1)  # else each on a thread of its own
@@ -448,7 +448,7 @@ def test_networks_of_unequal_rows_share_a_step(both, mlp, rows):
     both(est, STRENGTHS, sparse.csc_matrix(rows), targets("two classes", rows), cv=cv)
 
 
-def test_a_pipeline_from_text(both, mlp):
+def test_a_pipeline_of_text_gives_the_same_results(both, mlp):
     rng = np.random.default_rng(0)
     # Some words are so rare that not every fold has them.
     words = [f"word{i}" for i in range(30)]

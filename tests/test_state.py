@@ -64,15 +64,6 @@ def test_fit_leaves_parameters_as_they_were(mlp, cancer):
     assert {name: after[name] for name in given} == given
 
 
-def test_without_a_seed_one_number_is_drawn_from_numpy(mlp, cancer):
-    np.random.seed(3)
-    mlp(random_state=None).fit(*cancer)
-    after_fit = np.random.randint(1 << 30)
-    np.random.seed(3)
-    np.random.randint(np.iinfo(np.int32).max)
-    assert np.random.randint(1 << 30) == after_fit
-
-
 def by_joblib(est):
     buffer = io.BytesIO()
     joblib.dump(est, buffer)

@@ -33,7 +33,7 @@ def test_names_must_be_those_of_one_parameter(searched, ax):
         SearchDisplay.from_search(unclear, x="alpha", ax=ax)
 
 
-def test_other_bad_arguments(run_search, searched, ax):
+def test_other_bad_arguments_are_refused(run_search, searched, ax):
     with pytest.raises(ValueError, match=r"kind must be one of \('line', 'heatmap'\)"):
         SearchDisplay.from_search(searched, kind="bars", ax=ax)
     with pytest.raises(ValueError, match="hue must name a parameter with kind='heatma"):

@@ -89,7 +89,7 @@ def test_other_values_stand_side_by_side(run_search, ax, values, ordered, texts)
         assert tick_texts(ax.xaxis) == texts
 
 
-def test_equal_values_are_one(run_search, ax):
+def test_equal_values_are_shown_once(run_search, ax):
     kinds = [np.array([1.0, 2.0]), np.array([1.0, 3.0])]
     grids = [
         {"sizes": [True, "a", *kinds]},

@@ -11,7 +11,7 @@ from toy_search import RATES, STRENGTHS, assert_lines_show, column, other_score
 from skreg import SearchDisplay
 
 
-def test_a_regressor_and_no_refit(run_search, ax):
+def test_a_search_without_refit_has_its_best_candidate_marked(run_search, ax):
     grid = {"alpha": [0.1, 1e3, 1.0]}
     found = run_search(grid, estimator=Ridge(), refit=False)
     display = SearchDisplay.from_search(found, x="alpha", ax=ax)

@@ -11,7 +11,7 @@ from toy_search import RATES, STRENGTHS, column
 from skreg import SearchDisplay
 
 
-def test_map_is_that_of_the_results(searched, ax):
+def test_the_heatmap_shows_the_results(searched, ax):
     display = SearchDisplay.from_search(searched, hue="dropout", kind="heatmap", ax=ax)
     image = display.im_.get_array()
     expected = [column(searched, "mean_test_score", dropout=rate) for rate in RATES]
@@ -90,7 +90,7 @@ def test_of_many_values_some_have_a_tick(run_search, ax):
     assert tick_texts(ax.xaxis)[-1] == f"{value:.4g}"
 
 
-def test_a_display_can_be_drawn_again_in_the_other_way(searched):
+def test_a_display_can_be_plotted_again_as_the_other_kind(searched):
     display = SearchDisplay.from_search(searched, hue="dropout", ax=Figure().subplots())
     first = display.ax_
     assert display.plot(Figure().subplots(), kind="heatmap") is display

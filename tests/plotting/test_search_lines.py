@@ -13,7 +13,7 @@ from toy_search import RATES, STRENGTHS, Toy, assert_lines_show, column, other_s
 from skreg import BatchedGridSearchCV, SearchDisplay
 
 
-def test_lines_are_those_of_the_results(searched, ax):
+def test_the_lines_show_the_results(searched, ax):
     display = SearchDisplay.from_search(searched, hue="dropout", ax=ax)
     assert_lines_show(display, searched, "dropout", RATES)
     for line, value in zip(display.train_lines_, RATES, strict=True):
@@ -43,7 +43,7 @@ def test_lines_are_those_of_the_results(searched, ax):
     assert display.figure_ is ax.figure
 
 
-def test_batched_search_of_a_pipeline(mlp, cancer, ax):
+def test_a_batched_search_of_a_pipeline_is_shown(mlp, cancer, ax):
     model = make_pipeline(StandardScaler(), mlp())
     step = "regularizedmlpclassifier"
     grid = {f"{step}__l2": STRENGTHS, f"{step}__dropout": RATES}
@@ -81,7 +81,7 @@ def test_of_equal_candidates_the_first_is_shown(ax):
     np.testing.assert_array_equal(display.test_scores, [[[0.4, 0.6]]])
 
 
-def test_randomized_search(run_search, ax):
+def test_a_randomized_search_is_shown(run_search, ax):
     grid = {"l2": loguniform(1e-6, 1e-1), "dropout": uniform(0, 0.6)}
     found = run_search(grid, RandomizedSearchCV, n_iter=30, random_state=0)
     display = SearchDisplay.from_search(found, ax=ax)
@@ -124,7 +124,7 @@ def test_the_score_has_its_name(ax, scoring, name):
 
 @pytest.mark.parametrize("hue", [None, "dropout", "l1"])
 @pytest.mark.parametrize("x", ["l2", "l1", "sizes"])
-def test_all_that_is_drawn_is_inside_and_beside_the_legend(run_search, x, hue):
+def test_everything_is_drawn_inside_the_axes_and_beside_the_legend(run_search, x, hue):
     grid = {"l2": STRENGTHS, "l1": np.arange(10) / 1e4, "dropout": RATES}
     found = run_search({**grid, "sizes": [(8,), (8, 8)]}, return_train_score=True)
     if x == hue:
