@@ -25,7 +25,7 @@ def _rows(load, n_rows):
 
 @pytest.fixture(scope="session")
 def cancer():
-    """Two classes, scaled columns; no multiple of a batch of 32."""
+    """Two classes, scaled columns; the rows are not a multiple of the batch size."""
     return _rows(load_breast_cancer, 120)
 
 
@@ -37,13 +37,13 @@ def iris():
 
 @pytest.fixture(scope="session")
 def diabetes():
-    """Positive numbers, scaled columns."""
+    """Positive targets, scaled columns."""
     return _rows(load_diabetes, 110)
 
 
 @pytest.fixture(scope="session")
 def mlp():
-    """A classifier small and quick to fit, and seeded, if not told otherwise."""
+    """A factory of classifiers that are small, quick to fit and seeded."""
 
     def make(hidden_layer_sizes=(8,), *, epochs=2, random_state=0, **params):
         return RegularizedMLPClassifier(
@@ -55,7 +55,7 @@ def mlp():
 
 @pytest.fixture(scope="session")
 def mlr():
-    """A regressor, likewise."""
+    """A factory of such regressors."""
 
     def make(hidden_layer_sizes=(8,), *, epochs=2, random_state=0, **params):
         return RegularizedMLPRegressor(
@@ -129,8 +129,8 @@ def engine(request):
     return request.param
 
 
-# A fit with Keras takes long: most tests leave out the regressor there, which differs
-# from the classifier in the loss alone, and some have no need of Keras.
+# A fit with Keras is slow: most tests leave out the regressor there, which differs from
+# the classifier in the loss alone, and some do without Keras.
 THREE = [("classifier", "compiled"), ("classifier", "keras"), ("regressor", "compiled")]
 
 

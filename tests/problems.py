@@ -1,4 +1,4 @@
-"""Rows and estimators for the tests of training that goes on, and what it came to."""
+"""Rows and estimators for the tests of resumed training, and how to compare them."""
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -20,7 +20,7 @@ class Problem:
         return est.fit(self.X, self.y, **fit_params)
 
     def warm(self, est, epochs, **params):
-        """Go on for so many epochs."""
+        """Train for so many epochs more."""
         est.set_params(warm_start=True, epochs=epochs, **params)
         return self.fit(est)
 
@@ -44,7 +44,7 @@ def arrays(est):
 
 
 def assert_same(ours, theirs, atol=1e-9):
-    """Two trainings have come to the same."""
+    """Two fits have the same weights and history."""
     for a, b in zip(arrays(ours), arrays(theirs), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=atol, atol=atol)

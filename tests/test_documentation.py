@@ -48,7 +48,7 @@ def public_objects():
     for name in skreg.__all__:
         yield f"skreg.{name}"
         for cls in getattr(skreg, name).__mro__:
-            if cls.__module__.startswith("skreg."):
+            if cls.__module__.partition(".")[0] == "skreg":
                 # Not set_fit_request and its like, which scikit-learn adds to a class.
                 members = [m for m in vars(cls) if not m.startswith(("_", "set_"))]
                 yield from (f"skreg.{name}.{member}" for member in members)

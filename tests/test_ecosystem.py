@@ -1,6 +1,6 @@
 """The networks among scikit-learn's own meta-estimators, searches and curves.
 
-What these do to a network must come to the same as doing it by hand.
+Each must give the same result as the same steps by hand.
 """
 
 from itertools import combinations
@@ -67,7 +67,7 @@ def two_labels(iris):
 
 @pytest.fixture(scope="module")
 def number(diabetes):
-    """Of a shape that a logarithm takes the bend out of."""
+    """Targets whose logarithm is linear in X."""
     X, _ = diabetes
     return X, np.exp((X[:, 1] + X[:, 2]) / 3)
 
@@ -106,9 +106,9 @@ def boosted(meta, X, y):
         weight = weight / weight.sum()
 
 
-# What is made of a network; the data; the least score on rows that were not seen, of
-# which guessing gets some 0.6, 0.4, 0.4 and 0 on cancer, iris, two_labels and the rest;
-# how many networks there are; and each of them beside the arguments of its fit by hand.
+# The meta-estimator of a network; the data; a lower bound of the score on unseen rows,
+# where guessing gets about 0.6, 0.4, 0.4 and 0 on cancer, iris, two_labels, the rest;
+# the number of networks; and each of them with the arguments of its fit by hand.
 TABLE = {
     "OneVsRestClassifier": (
         OneVsRestClassifier,
@@ -140,8 +140,8 @@ TABLE = {
         *("number", 0.8, 1),
         lambda meta, X, y: [(meta.regressor_, X, np.log(y))],
     ),
-    # One batch a network: the order of the rows drawn, or their weights where it hands
-    # on how often it drew each, then makes no difference.
+    # One batch per network: then neither the order of the drawn rows matters, nor
+    # whether rows drawn twice are repeated or weighted.
     "BaggingClassifier": (
         lambda net: BaggingClassifier(
             net.set_params(batch_size=1000), n_estimators=3, random_state=0
@@ -210,7 +210,7 @@ def test_boosting_weighs_the_rows(mlp, cancer):
     assert not np.allclose(second.coefs_[0], clone(second).fit(X, y).coefs_[0])
 
 
-def test_calibration_mends_the_probabilities_that_a_penalty_spoils(mlp, cancer):
+def test_calibration_corrects_probabilities_flattened_by_a_penalty(mlp, cancer):
     X, y = cancer
     network = mlp(l2=30.0, **QUICK)
     calibrated = CalibratedClassifierCV(network, cv=3).fit(X[:80], y[:80])
@@ -230,7 +230,7 @@ def test_soft_voting_averages_probabilities(mlp, iris):
 
 
 @pytest.mark.parametrize("wrapper", [MultiOutputClassifier, AdaBoostClassifier])
-def test_meta_estimators_hand_on_the_weights_of_the_caller(wrapper, mlp, two_labels):
+def test_meta_estimators_pass_on_sample_weights(wrapper, mlp, two_labels):
     X, Y = two_labels
     weight = np.random.default_rng(0).random(len(X))
     if wrapper is AdaBoostClassifier:
@@ -304,7 +304,7 @@ def test_a_validation_curve_shows_what_too_strong_a_penalty_does(learner):
     for l2, scores in zip(strengths, test_scores, strict=True):
         alone = cross_val_score(clone(est).set_params(l2=l2), X, y, cv=3)
         np.testing.assert_array_equal(scores, alone)
-    # What no row tells apart from another: the share of the larger class, or R2 of 0.
+    # The score of a constant prediction: the larger class's share, or an R2 of 0.
     guessing = max(np.mean(y == 0), np.mean(y == 1)) if is_classifier(est) else 0.0
     assert train_scores[0].mean() > test_scores[0].mean() > guessing + 0.1
     assert test_scores[-1].mean() == pytest.approx(guessing, abs=0.1)
@@ -358,7 +358,7 @@ def test_the_frames_of_transformers_name_the_columns(mlp, iris, library):
     )
 
 
-# Weights on their way to the network, with metadata routing.
+# Sample weights under metadata routing.
 
 
 @pytest.fixture
@@ -445,7 +445,7 @@ def test_weights_arrive_in_a_search(weighted, search):
         assert mean_score == pytest.approx(np.mean(scores), rel=1e-6)
 
 
-def test_weights_that_nobody_asked_for_are_not_lost_in_silence(learner, routing):
+def test_weights_that_no_step_requests_raise_an_error(learner, routing):
     make, X, y = learner
     pipeline = make_pipeline(make())
     with pytest.raises(UnsetMetadataPassedError, match=r"\[sample_weight\] are passed"):

@@ -1,4 +1,4 @@
-"""`partial_fit` and ``warm_start``: going on is as if one had never stopped."""
+"""`partial_fit` and ``warm_start``: resumed training equals uninterrupted training."""
 
 import copy
 import pickle
@@ -15,16 +15,16 @@ from sklearn.preprocessing import scale
 SGD, RMSPROP = keras.optimizers.SGD, keras.optimizers.RMSprop
 
 
-# Cut in pieces.
+# Training in several calls.
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_six_calls_of_partial_fit_are_a_fit_of_six_epochs(any_problem, dropout):
+def test_three_calls_of_partial_fit_are_a_fit_of_three_epochs(any_problem, dropout):
     params = {"dropout": dropout, "l1": 0.01}
-    whole = any_problem.fit(any_problem.make(epochs=6, **params))
-    in_pieces = any_problem.partial(any_problem.make(**params), 6)
+    whole = any_problem.fit(any_problem.make(epochs=3, **params))
+    in_pieces = any_problem.partial(any_problem.make(**params), 3)
     assert_same(in_pieces, whole)
-    assert whole.n_iter_ == whole.best_epoch_ == 6
+    assert whole.n_iter_ == whole.best_epoch_ == 3
 
 
 def assert_2_and_3_epochs_are_5(problem, optimizer):
@@ -32,10 +32,9 @@ def assert_2_and_3_epochs_are_5(problem, optimizer):
     whole = problem.fit(problem.make(epochs=5, **params))
     in_pieces = problem.warm(problem.warm(problem.make(**params), 2), 3)
     assert_same(in_pieces, whole)
-    # That is due to what the optimizer had gathered: a fit that is not to be gone on
-    # from leaves none of it.
-    forgetful = problem.warm(problem.fit(problem.make(epochs=2, **params)), 3)
-    assert differ(forgetful, whole)
+    # The optimizer's state makes the difference: a plain fit keeps none.
+    without_state = problem.warm(problem.fit(problem.make(epochs=2, **params)), 3)
+    assert differ(without_state, whole)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +65,7 @@ def test_fits_of_2_and_3_epochs_with_keras(request, name, optimizer):
     assert_2_and_3_epochs_are_5(the_problem(request, name, "keras"), optimizer)
 
 
-def test_a_first_call_has_nothing_to_go_on_from(compiled):
+def test_the_first_call_with_warm_start_is_a_plain_fit(compiled):
     params = {"dropout": 0.3, "epochs": 2}
     assert_same(
         compiled.fit(compiled.make(warm_start=True, **params)),
@@ -90,7 +89,7 @@ def test_rows_may_be_dense_in_one_call_and_sparse_in_the_next(compiled):
     assert_same(est, expected)
 
 
-def test_several_labels_a_row(mlp, iris, engine):
+def test_partial_fit_takes_several_labels_per_row(mlp, iris, engine):
     X, y = iris
     labels = np.column_stack([y == 0, y != 1, X[:, 0] > 0]).astype(int)
     whole = mlp(epochs=2, engine=engine).fit(X, labels)
@@ -101,7 +100,7 @@ def test_several_labels_a_row(mlp, iris, engine):
     np.testing.assert_array_equal(est.classes_, whole.classes_)
 
 
-def test_weights_of_the_rows_are_of_each_call(compiled):
+def test_sample_weights_are_scaled_within_each_call(compiled):
     weight = np.random.default_rng(0).integers(0, 3, len(compiled.y)).astype(float)
     whole = compiled.fit(compiled.make(epochs=3), sample_weight=weight)
     est = compiled.make()
@@ -112,11 +111,11 @@ def test_weights_of_the_rows_are_of_each_call(compiled):
     assert_same(est, whole)
 
 
-# What may be changed on the way.
+# Parameters changed between calls.
 
 
-def test_another_learning_rate_is_heeded(problem):
-    # The move of one step is proportional to it, given what the optimizer has gathered.
+def test_another_learning_rate_takes_effect(problem):
+    # The move of one step is proportional to it, given the optimizer's state.
     est = problem.make(batch_size=70, learning_rate=0.01, l2=0.0)
     problem.warm(est, 2)
     start = [array.copy() for array in arrays(est)]
@@ -132,9 +131,9 @@ def test_another_learning_rate_is_heeded(problem):
 
 def test_strengths_and_rates_may_be_changed(compiled):
     est = compiled.warm(compiled.make(), 2)
-    gone_on = compiled.warm(copy.deepcopy(est), 2)
+    resumed = compiled.warm(copy.deepcopy(est), 2)
     for params in ({"l1": 0.1}, {"l2": 0.1}, {"dropout": 0.5}):
-        assert differ(compiled.warm(copy.deepcopy(est), 2, **params), gone_on)
+        assert differ(compiled.warm(copy.deepcopy(est), 2, **params), resumed)
 
 
 COMPILED, KERAS = {"engine": "compiled"}, {"engine": "keras"}
@@ -154,17 +153,17 @@ ANOTHER = [
 def test_another_optimizer_or_engine_starts_its_own_state(request, engine, first, then):
     problem = the_problem(request, "classifier", **engine)
     est = problem.fit(problem.make(warm_start=True, **first))
-    with_nothing_gathered = problem.fit(problem.make(**first))
-    assert_same(est, with_nothing_gathered)
+    without_state = problem.fit(problem.make(**first))
+    assert_same(est, without_state)
     assert_same(
         problem.warm(est, 2, **then),
-        problem.warm(with_nothing_gathered, 2, **then),
+        problem.warm(without_state, 2, **then),
     )
     assert est.n_iter_ == 4
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_partial_fit_goes_on_after_fit(classifier, optimizer):
+def test_partial_fit_continues_a_fit(classifier, optimizer):
     # Without momentum there is nothing that a plain fit could have kept.
     whole = classifier.fit(classifier.make(epochs=3, optimizer=optimizer))
     est = classifier.make(optimizer=optimizer, warm_start=optimizer == "adam")
@@ -254,7 +253,7 @@ def test_chunks_may_be_of_any_size(mlp, iris):
     assert np.isfinite(est.loss_curve_).all()
 
 
-def test_ten_chunks_of_digits_come_to_what_fit_comes_to(mlp):
+def test_ten_chunks_of_digits_score_like_one_fit(mlp):
     X, y = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(y))
     X, y = scale(X)[order], y[order]
@@ -345,7 +344,7 @@ def test_the_history_has_nan_where_a_run_did_not_validate(problem):
     assert est.loss_curve_ == est.history_["loss"]
 
 
-def test_validation_may_begin_later(classifier):
+def test_validation_may_start_in_a_later_call(classifier):
     est = classifier.make(epochs=2, warm_start=True)
     classifier.fit(est)
     assert est.validation_scores_ is None
@@ -368,7 +367,7 @@ def test_the_best_epoch_counts_from_the_first_of_all(mlp, iris):
 # Copies.
 
 
-def test_a_pickle_goes_on_as_the_estimator_does(problem):
+def test_a_pickle_resumes_as_the_estimator_does(problem):
     est = problem.partial(problem.make(dropout=0.3))
     stored = pickle.dumps(est)
     problem.partial(est)
@@ -378,7 +377,7 @@ def test_a_pickle_goes_on_as_the_estimator_does(problem):
     assert pickle.dumps(est) == after
 
 
-def test_what_a_copy_does_leaves_the_estimator_alone(compiled):
+def test_training_a_copy_does_not_change_the_estimator(compiled):
     est = compiled.partial(compiled.make(dropout=0.3))
     before = pickle.dumps(est)
     ahead = compiled.partial(copy.copy(est))
@@ -394,7 +393,7 @@ def test_a_clone_has_no_state(compiled):
     assert_same(compiled.partial(other, 2), est, atol=0)
 
 
-def test_a_fit_that_is_not_gone_on_from_keeps_no_optimizer(mlp, cancer):
+def test_a_plain_fit_keeps_no_optimizer_state(mlp, cancer):
     X, y = cancer
     plain = len(pickle.dumps(mlp((200,)).fit(X, y)))
     assert len(pickle.dumps(mlp((200,), warm_start=True).fit(X, y))) > 2 * plain

@@ -1,4 +1,4 @@
-"""What going on refuses, which leaves everything as it was."""
+"""What resumed training refuses, leaving the estimator unchanged."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ SHAPES = "hidden_layer_sizes and the number of outputs must be what they were"
 CHANGED = "classes must be what they were on the first call to partial_fit"
 FIT_CHANGED = "warm_start can only be used where y has the same classes as in"
 FEATURES = "X has 3 features, but RegularizedMLPClassifier is expecting 4"
-KINDS = "y must have one class a row, as before, got several labels a row"
+KINDS = "y must have one class per row, as before, got several labels per row"
 BALANCED = "class_weight='balanced' is not supported by partial_fit"
 STOPPING = "early_stopping=True is not supported by partial_fit"
 
@@ -66,8 +66,8 @@ def test_a_regressor_that_stops_early_has_no_partial_fit(mlr, diabetes):
 
 
 @pytest.fixture(scope="module")
-def gone_on(mlp, iris):
-    """Calls that an estimator refuses which has been trained on iris."""
+def resuming_calls(mlp, iris):
+    """Calls that an estimator trained on iris may refuse."""
     X, y = iris
     labels = np.column_stack([y == 0, y == 1, y == 2]).astype(int)
     infinite = X.copy()
@@ -111,27 +111,27 @@ def gone_on(mlp, iris):
         ({"hidden_layer_sizes": ()}, "fit", SHAPES),
     ],
 )
-def test_later_calls_that_are_refused(mlp, iris, gone_on, params, call, match):
+def test_later_calls_that_are_refused(mlp, iris, resuming_calls, params, call, match):
     est = mlp(warm_start=True).fit(*iris)
     est.set_params(**params)
-    assert_refused(est, match, gone_on[call])
+    assert_refused(est, match, resuming_calls[call])
 
 
-def test_training_that_diverges_leaves_everything_as_it_was(problem):
+def test_training_that_diverges_leaves_the_estimator_unchanged(problem):
     est = problem.partial(problem.make(optimizer="sgd", dropout=0.3))
-    untouched = copy.deepcopy(est)
+    original = copy.deepcopy(est)
     est.set_params(learning_rate=1e300, warm_start=True)
     for call in (problem.partial, problem.fit):
         assert_refused(est, "The network's weights became non-finite", call)
     est.set_params(learning_rate=None)
-    assert_same(problem.partial(est), problem.partial(untouched), atol=0)
+    assert_same(problem.partial(est), problem.partial(original), atol=0)
 
 
-def test_several_labels_a_row_stay_several(mlp, iris):
+def test_a_multilabel_network_stays_multilabel(mlp, iris):
     X, y = iris
     labels = np.column_stack([y == 0, y != 1, X[:, 0] > 0]).astype(int)
     est = mlp(warm_start=True).fit(X, labels)
-    kinds = "y must have several labels a row, as before, got one class a row"
+    kinds = "y must have several labels per row, as before, got one class per row"
     assert_refused(est, kinds, lambda est: est.partial_fit(X, y))
     assert_refused(est, kinds, lambda est: est.fit(X, y))
     columns = r"y must have a column for each of 3 labels, got shape \(90, 2\)"
@@ -160,16 +160,16 @@ def test_the_number_of_outputs_stays(regressor):
     assert_refused(est, features, lambda est: est.partial_fit(X[:, 1:], two))
 
 
-def test_without_warm_start_fit_takes_what_going_on_refuses(mlp, iris, gone_on):
+def test_without_warm_start_fit_takes_what_resuming_refuses(mlp, iris, resuming_calls):
     for call in (
         "fit fewer classes",
         "fit other classes",
         "fit labels",
         "fit features",
     ):
-        gone_on[call](mlp().partial_fit(*iris, classes=[0, 1, 2]))
+        resuming_calls[call](mlp().partial_fit(*iris, classes=[0, 1, 2]))
     est = mlp().fit(*iris).set_params(hidden_layer_sizes=(3,))
-    gone_on["fit"](est)
+    resuming_calls["fit"](est)
     assert est.coefs_[0].shape == (4, 3)
 
 

@@ -137,7 +137,7 @@ def check(make, plain, given):
 
 
 @pytest.mark.parametrize("kind", X_KINDS)
-def test_rows(make, kind):
+def test_rows_of_any_kind_train_the_same_network(make, kind):
     plain, convert = X_KINDS[kind]
     check(make, plain, convert(plain))
 
@@ -150,7 +150,7 @@ def test_single_precision_rows(make, kind):
 
 @pytest.mark.parametrize("mode", ["r", "r+"])
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
-def test_rows_on_disk(make, tmp_path, dtype, mode):
+def test_rows_on_disk_train_the_same_network(make, tmp_path, dtype, mode):
     plain = HALVES.astype(dtype)
     given = memmap(tmp_path, plain, mode)
     assert isinstance(given, np.memmap)
@@ -182,7 +182,7 @@ GAPS = {
 
 
 @pytest.mark.parametrize("kind", GAPS)
-def test_missing_values_in_rows(make, kind):
+def test_missing_values_in_rows_are_refused(make, kind):
     given = GAPS[kind]
     with pytest.raises(ValueError, match="Input X contains NaN"):
         make().fit(given, SOME)
@@ -222,7 +222,7 @@ NOT_A_NUMBER = "could not convert string to float"
     ],
     ids=["str", "category", "category, Int64", "polars", "polars Categorical", "list"],
 )
-def test_words_in_rows(make, words, message):
+def test_words_in_rows_are_refused(make, words, message):
     with pytest.raises(ValueError, match=message):
         make().fit(words, SOME)
 
@@ -287,7 +287,7 @@ TARGETS = {
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_targets(make, kind):
+def test_targets_of_any_kind_train_the_same_network(make, kind):
     y = 3 * SOME - 1
     given = TARGETS[kind](y)
     before = np.array(given)
@@ -355,7 +355,7 @@ def test_numbers_held_as_objects_are_targets_but_no_labels(mlp, mlr, holder):
     y = BITS[:, :2].astype(int) if holder is pd.DataFrame else SOME
     given = holder(y, dtype=object)
     assert_same_weights(mlr().fit(HALVES, given), mlr().fit(HALVES, y), rtol=1e-12)
-    # As in scikit-learn: no telling if their order, or their being equal, means much.
+    # As in scikit-learn: objects need not have an order, nor a meaningful equality.
     with pytest.raises(ValueError, match="Unknown label type: unknown"):
         mlp().fit(HALVES, given)
 
@@ -371,6 +371,6 @@ def test_numbers_held_as_objects_are_targets_but_no_labels(mlp, mlr, holder):
     ],
     ids=["Int64", "Float64", "boolean", "polars", "float64"],
 )
-def test_missing_values_in_targets(make, y):
+def test_missing_values_in_targets_are_refused(make, y):
     with pytest.raises(ValueError, match="Input y contains NaN"):
         make().fit(HALVES, y)

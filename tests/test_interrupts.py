@@ -1,4 +1,4 @@
-"""Ctrl-C while networks are trained, which must not cost what a user would keep."""
+"""Ctrl-C during training: completed epochs are kept where training can be resumed."""
 
 import pickle
 
@@ -13,21 +13,21 @@ from skreg._engine import planning
 
 
 class Interrupt(keras.callbacks.Callback):
-    """Ctrl-C in an epoch, counted from 1: in its midst, or when it has ended."""
+    """Ctrl-C in an epoch, counted from 1: within it, or at its end."""
 
-    def __init__(self, epoch, midst=False):
+    def __init__(self, epoch, within=False):
         super().__init__()
-        self.at, self.midst = epoch - 1, midst
+        self.at, self.within = epoch - 1, within
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.midst and self.epoch == self.at and batch == 1:
+        if self.within and self.epoch == self.at and batch == 1:
             raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch, logs=None):
-        if not self.midst and epoch == self.at:
+        if not self.within and epoch == self.at:
             raise KeyboardInterrupt
 
 
@@ -35,9 +35,9 @@ class Interrupt(keras.callbacks.Callback):
 def interrupted(monkeypatch):
     """Call something with a Ctrl-C in one of its epochs, which have three steps."""
 
-    def calls(at, midst):
+    def calls(at, within):
         original = engine_module.calls
-        n_before = 2 * at - midst  # the epochs are cut in two
+        n_before = 2 * at - within  # the epochs are cut in two
 
         def ending(*args):
             for i, segments in enumerate(original(*args)):
@@ -48,13 +48,13 @@ def interrupted(monkeypatch):
 
         return ending
 
-    def run(est, call, *, epoch, midst=False):
+    def run(est, call, *, epoch, within=False):
         callbacks = est.callbacks
         if est.engine == "keras":
-            est.callbacks = [Interrupt(epoch, midst)]
+            est.callbacks = [Interrupt(epoch, within)]
         with monkeypatch.context() as patch:
             patch.setattr(planning, "MAX_STEPS_PER_CALL", 2)
-            patch.setattr(engine_module, "calls", calls(epoch, midst))
+            patch.setattr(engine_module, "calls", calls(epoch, within))
             with pytest.raises(KeyboardInterrupt):
                 call(est)
         est.callbacks = callbacks
@@ -64,7 +64,7 @@ def interrupted(monkeypatch):
 
 def test_an_interrupt_leaves_a_plain_fit_as_it_was(problem, interrupted):
     est = problem.make(epochs=4)
-    interrupted(est, problem.fit, epoch=3, midst=True)
+    interrupted(est, problem.fit, epoch=3, within=True)
     assert vars(est).keys() == est.get_params().keys()
     problem.fit(est)
     before = pickle.dumps(est)
@@ -72,12 +72,14 @@ def test_an_interrupt_leaves_a_plain_fit_as_it_was(problem, interrupted):
     assert pickle.dumps(est) == before
 
 
-@pytest.mark.parametrize("midst", [False, True])
-def test_a_warm_start_keeps_the_epochs_run_and_goes_on(any_problem, interrupted, midst):
+@pytest.mark.parametrize("within", [False, True])
+def test_a_warm_start_keeps_the_epochs_run_and_resumes(
+    any_problem, interrupted, within
+):
     problem = any_problem
     whole = problem.fit(problem.make(epochs=6, dropout=0.3))
     est = problem.make(epochs=5, dropout=0.3, warm_start=True)
-    interrupted(est, problem.fit, epoch=2 + midst, midst=midst)
+    interrupted(est, problem.fit, epoch=2 + within, within=within)
     assert est.n_iter_ == est.best_epoch_ == 2
     np.testing.assert_allclose(est.loss_curve_, whole.loss_curve_[:2])
     interrupted(est, problem.fit, epoch=3)
@@ -89,12 +91,12 @@ def test_an_interrupt_before_an_epoch_has_ended_leaves_it_as_it_was(
     problem, interrupted
 ):
     est = problem.make(epochs=2, warm_start=True)
-    interrupted(est, problem.fit, epoch=1, midst=True)
+    interrupted(est, problem.fit, epoch=1, within=True)
     assert vars(est).keys() == est.get_params().keys()
     problem.fit(est)
     before = pickle.dumps(est)
     for call in (problem.fit, problem.partial):
-        interrupted(est, call, epoch=1, midst=True)
+        interrupted(est, call, epoch=1, within=True)
         assert pickle.dumps(est) == before
 
 

@@ -141,10 +141,10 @@ def test_constant_validation_targets_score_0(mlr, diabetes):
 
 def test_early_stopping_keeps_the_best_epoch(mlr, diabetes):
     X, y = diabetes
-    est = mlr((50,), epochs=300, learning_rate=0.05, early_stopping=True).fit(X, y)
+    est = mlr((50,), epochs=100, learning_rate=0.05, early_stopping=True).fit(X, y)
     losses = est.history_["val_loss"]
     assert est.best_epoch_ == 1 + np.argmin(losses)
-    assert est.n_iter_ == est.best_epoch_ + 10 < 300
+    assert est.n_iter_ == est.best_epoch_ + 10 < 100
 
 
 @pytest.mark.parametrize("loss", LOSSES)

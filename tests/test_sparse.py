@@ -1,4 +1,6 @@
-"""Sparse rows train the networks that the same rows train when they are dense."""
+"""Sparse rows train the same networks as dense rows."""
+
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,9 +31,9 @@ def engine(request):
 
 @pytest.fixture(scope="module")
 def rows():
-    """Dense rows, four in five entries 0; two rows and a column are 0 throughout.
+    """Dense rows, a fifth of their entries nonzero; two rows and a column are zero.
 
-    No multiple of a batch of 32.
+    Their number is not a multiple of the batch size of 32.
     """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(70, 12)) * (rng.random((70, 12)) < 0.2)
@@ -64,8 +66,19 @@ def make(mlp, mlr):
     return of
 
 
+@pytest.fixture(scope="module")
+def fit_dense(mlp, rows):
+    """Fit to the dense rows of two classes, once for each setting."""
+
+    @cache
+    def fit(**params):
+        return mlp(**params).fit(rows, targets("two classes", rows))
+
+    return fit
+
+
 def read_only(X):
-    """A CSR matrix of the rows that nobody may write to."""
+    """The rows as a read-only CSR array."""
     X = sparse.csr_array(X)
     for part in (X.data, X.indices, X.indptr):
         part.setflags(write=False)
@@ -122,29 +135,29 @@ def test_the_fit_is_that_of_the_dense_rows(make, rows, engine, problem, params):
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_every_format_is_taken(mlp, rows, container):
+def test_every_format_is_taken(mlp, rows, fit_dense, container):
     y = targets("two classes", rows)
     X = container(rows)
     est = mlp(dropout=0.3).fit(X, y)
-    assert_same(est, mlp(dropout=0.3).fit(rows, y), rows)
+    assert_same(est, fit_dense(dropout=0.3), rows)
     np.testing.assert_array_equal(est.predict(X), est.predict(rows))
 
 
 @pytest.mark.parametrize("container", [sparse.csc_matrix, sparse.coo_array])
-def test_other_formats_with_keras(mlp, rows, container):
+def test_other_formats_with_keras(mlp, rows, fit_dense, container):
     y = targets("two classes", rows)
     ours = mlp(engine="keras").fit(container(rows), y)
-    assert_same(ours, mlp(engine="keras").fit(rows, y), rows)
+    assert_same(ours, fit_dense(engine="keras"), rows)
 
 
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
-def test_indices_may_be_of_64_bits(mlp, rows, engine, container):
+def test_indices_may_be_of_64_bits(mlp, rows, fit_dense, engine, container):
     y = targets("two classes", rows)
     X = container(rows)
     X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
     ours = mlp(engine=engine).fit(X, y)
     assert X.indices.dtype == X.indptr.dtype == np.int64
-    assert_same(ours, mlp(engine=engine).fit(rows, y), rows)
+    assert_same(ours, fit_dense(engine=engine), rows)
     np.testing.assert_array_equal(ours.predict(X), ours.predict(rows))
 
 
@@ -191,19 +204,13 @@ def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch)
     assert_same(ours, fit(np.asarray), rows)
 
 
-def test_validation_rows_may_be_dense_beside_sparse_ones(mlp, rows, engine):
-    X, y = rows[:40], targets("two classes", rows)
-    validation = {"X_val": rows[40:], "y_val": y[40:]}
-    ours = mlp(engine=engine).fit(read_only(X), y[:40], **validation)
-    assert_same(ours, mlp(engine=engine).fit(X, y[:40], **validation), rows)
-
-
-def test_validation_rows_may_be_sparse_beside_dense_ones(mlp, rows, engine):
-    X, y = rows[:40], targets("two classes", rows)
-    sparse_rows = {"X_val": read_only(rows[40:]), "y_val": y[40:]}
-    ours = mlp(engine=engine).fit(X, y[:40], **sparse_rows)
-    dense = {"X_val": rows[40:], "y_val": y[40:]}
-    assert_same(ours, mlp(engine=engine).fit(X, y[:40], **dense), rows)
+def test_either_of_training_and_validation_rows_may_be_sparse(mlp, rows, engine):
+    X, X_val = rows[:40], rows[40:]
+    y, y_val = np.split(targets("two classes", rows), [40])
+    dense = mlp(engine=engine).fit(X, y, X_val=X_val, y_val=y_val)
+    for given, given_val in ((read_only(X), X_val), (X, read_only(X_val))):
+        ours = mlp(engine=engine).fit(given, y, X_val=given_val, y_val=y_val)
+        assert_same(ours, dense, rows)
 
 
 def test_batches_of_empty_rows_move_the_biases_alone(mlp, rows, engine):
@@ -233,7 +240,7 @@ def unsorted(X):
 
 
 def duplicated(X):
-    """Every entry in three parts, which add up to it."""
+    """Every entry stored as three that sum to it."""
     X = sparse.coo_array(X)
     row, column = (np.tile(numbers, 3) for numbers in (X.row, X.col))
     values = np.concatenate([0.5 * X.data, 0.25 * X.data, 0.25 * X.data])
@@ -241,14 +248,14 @@ def duplicated(X):
 
 
 def duplicated_csr(X):
-    """The same in rows, where nothing has added the parts up."""
+    """Every entry stored as two in CSR format, which does not sum duplicates."""
     X = sparse.csr_array(X)
     values, columns = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2)
     return sparse.csr_array((values, columns, 2 * X.indptr), X.shape)
 
 
 def explicit(X):
-    """Every entry that is 0 is there all the same."""
+    """With every zero stored explicitly."""
     n_rows, n_columns = X.shape
     columns = np.tile(np.arange(n_columns), n_rows)
     indptr = np.arange(n_rows + 1) * n_columns
@@ -256,15 +263,15 @@ def explicit(X):
 
 
 @pytest.mark.parametrize("given", [unsorted, duplicated, duplicated_csr, explicit])
-def test_the_form_of_the_entries_does_not_matter(mlp, rows, engine, given):
+def test_the_form_of_the_entries_does_not_matter(mlp, rows, fit_dense, engine, given):
     X, y = given(rows), targets("two classes", rows)
     np.testing.assert_allclose(X.toarray(), rows)
     params = {"engine": engine, "dropout": 0.3, "early_stopping": True}
-    assert_same(mlp(**params).fit(X, y), mlp(**params).fit(rows, y), rows)
+    assert_same(mlp(**params).fit(X, y), fit_dense(**params), rows)
 
 
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_the_given_matrix_is_left_alone(mlp, rows, container):
+def test_the_given_matrix_is_not_changed(mlp, rows, container):
     X, y = container(rows), targets("two classes", rows)
     before = {name: np.copy(part) for name, part in arrays(X).items()}
     est = mlp(early_stopping=True).fit(X, y, X_val=X, y_val=y)
@@ -275,7 +282,7 @@ def test_the_given_matrix_is_left_alone(mlp, rows, container):
 
 
 def arrays(X):
-    """What a sparse matrix is made of."""
+    """The arrays that hold a sparse matrix."""
     if X.format == "dok":
         return {"items": np.array(sorted(X.items()), dtype=object)}
     names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
@@ -292,7 +299,7 @@ def test_unsorted_indices_stay_unsorted(mlp, rows, engine):
 
 @pytest.fixture
 def dense_shapes(rows, monkeypatch):
-    """Shapes of all dense arrays that are made of sparse rows from now on."""
+    """Record the shapes of all dense arrays made from sparse rows."""
     shapes = []
 
     def recording(original):
@@ -415,7 +422,7 @@ def both(assert_same_results):
     return run
 
 
-def test_a_search_of_two_networks(both, make, rows):
+def test_two_networks_of_a_search_are_trained_together(both, make, rows):
     X, y = read_only(rows), targets("two classes", rows)
     est = make("two classes", (6, 4), batch_size=9, epochs=3)
     both(est, {"l2": [0.1]}, X, y, cv=2, n_jobs=1)  # else each on a thread of its own
@@ -435,13 +442,13 @@ def test_a_search_gives_the_scores_of_grid_search_cv(
 
 def test_networks_of_unequal_rows_share_a_step(both, mlp, rows):
     numbers = np.arange(70)
-    # Steps of a fold: 3, 4, 7; and the last batches are ragged.
+    # Steps per fold: 3, 4, 7; and the last batches are ragged.
     cv = [(numbers[:n], numbers[n:]) for n in (21, 37, 62)]
     est = mlp(batch_size=10, epochs=3)
     both(est, STRENGTHS, sparse.csc_matrix(rows), targets("two classes", rows), cv=cv)
 
 
-def test_a_pipeline_from_text(both, mlp):
+def test_a_pipeline_of_text_gives_the_same_results(both, mlp):
     rng = np.random.default_rng(0)
     # Some words are so rare that not every fold has them.
     words = [f"word{i}" for i in range(30)]

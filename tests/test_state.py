@@ -2,35 +2,45 @@
 
 import copy
 import hashlib
+import inspect
 import io
-import os
+import json
 import pickle
-import random
 
+import fresh_process
 import joblib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn.base import clone
-
-# TensorFlow's public names can only switch it on.
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
 import skreg
 
-HASH = """
-import hashlib
-import numpy as np
-from sklearn.datasets import load_iris
-from skreg import RegularizedMLPClassifier
-X, y = load_iris(return_X_y=True)
-for engine in ("compiled", "keras"):
-    est = RegularizedMLPClassifier(
-        (8,), dropout=0.3, epochs=3, early_stopping=True, random_state=5, engine=engine
-    ).fit(X, y)
-    print(hashlib.sha256(b"".join(w.tobytes() for w in est.coefs_)).hexdigest())
-"""
+
+@pytest.fixture(scope="module")
+def report(in_new_process):
+    """The report of `fresh_process`, and all that was printed before it."""
+    code = inspect.getsource(fresh_process)
+    *printed, report = in_new_process(code).splitlines()
+    return {"printed": printed, **json.loads(report)}
+
+
+def test_importing_changes_no_global_state(report):
+    assert report["changed by importing"] == []
+
+
+def test_fitting_changes_no_global_state(report):
+    assert report["changed by fitting"] == []
+
+
+def test_fitting_prints_nothing_unless_asked(report):
+    assert report["printed"] == []
+
+
+def test_two_processes_give_the_same_bits(report):
+    here = fresh_process.seeded_digests()
+    assert report["digests"] == here
+    assert len(set(here)) == len(here) == 3
 
 
 def digest(est):
@@ -45,57 +55,6 @@ def test_the_same_seed_gives_the_same_bits(mlp, cancer, engine):
     assert digest(est) != digest(other.fit(*cancer))
 
 
-def test_two_processes_give_the_same_bits(in_new_process):
-    assert in_new_process(HASH) == in_new_process(HASH)
-
-
-def global_settings():
-    return (
-        dict(os.environ),
-        keras.config.floatx(),
-        keras.config.dtype_policy().name,
-        is_op_determinism_enabled(),
-    )
-
-
-@pytest.mark.parametrize("engine", ["compiled", "keras"])
-def test_no_global_state_changes(mlp, cancer, engine):
-    def draw():
-        tensorflow, by_keras = tf.random.uniform(()), keras.random.uniform(())
-        return random.random(), np.random.rand(), float(tensorflow), float(by_keras)
-
-    def seed():
-        keras.utils.clear_session()  # Keras 3.10 does not start its generator anew
-        keras.utils.set_random_seed(7)
-
-    settings = global_settings()
-    seed()
-    expected = draw()
-    seed()
-    mlp(dropout=0.3, engine=engine, early_stopping=True).fit(*cancer).predict(cancer[0])
-    assert draw() == expected
-    assert global_settings() == settings
-
-
-IMPORT = """
-import os, random, sys
-sys.modules["matplotlib"] = None  # only drawing needs it
-import keras, numpy, scikeras, sklearn
-
-def state():
-    numbers = numpy.random.get_state()[1].tolist()
-    return dict(os.environ), random.getstate(), numbers, keras.config.floatx()
-
-before = state()
-from skreg import *  # what is imported only when asked for, too
-assert state() == before
-"""
-
-
-def test_importing_changes_no_global_state(in_new_process):
-    assert in_new_process(IMPORT) == ""
-
-
 def test_fit_leaves_parameters_as_they_were(mlp, cancer):
     given = {"l2": [0.1], "class_weight": {1: 2}, "dropout": np.array([0.2])}
     est = mlp([8], **copy.deepcopy(given))
@@ -103,15 +62,6 @@ def test_fit_leaves_parameters_as_they_were(mlp, cancer):
     after = est.fit(*cancer).get_params()
     assert all(after[name] is value for name, value in before.items())
     assert {name: after[name] for name in given} == given
-
-
-def test_without_a_seed_one_number_is_drawn_from_numpy(mlp, cancer):
-    np.random.seed(3)
-    mlp(random_state=None).fit(*cancer)
-    after_fit = np.random.randint(1 << 30)
-    np.random.seed(3)
-    np.random.randint(np.iinfo(np.int32).max)
-    assert np.random.randint(1 << 30) == after_fit
 
 
 def by_joblib(est):
@@ -131,7 +81,9 @@ def test_copies_predict_the_same(mlp, cancer, copied):
     unfitted = copied(est)
     est.fit(X, y)
     expected = est.predict_proba(X)
-    assert est.model_.built  # a live network must not stand in the way
+    assert (
+        est.model_.built
+    )  # the copies are made of an estimator that holds a Keras model
     np.testing.assert_array_equal(copied(est).predict_proba(X), expected)
     np.testing.assert_array_equal(unfitted.fit(X, y).predict_proba(X), expected)
     np.testing.assert_array_equal(clone(est).fit(X, y).predict_proba(X), expected)
@@ -159,24 +111,9 @@ def test_names_in_the_network_are_fixed(mlp, cancer):
     assert first[1] == ["hidden_1", "dropout_1", "hidden_2", "dropout_2", "output"]
 
 
-def test_a_name_that_there_is_not():
+def test_an_unknown_name_raises_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'skreg' has no attribute 'MLP'"):
         _ = skreg.MLP
-
-
-SILENT = """
-import numpy as np
-from skreg import RegularizedMLPClassifier
-X = np.random.default_rng(0).normal(size=(64, 4))
-for engine in ("compiled", "keras"):
-    # Long enough for XLA, too.
-    est = RegularizedMLPClassifier((4,), epochs=300, engine=engine, dropout=0.1)
-    est.set_params(verbose={verbose}).fit(X, X[:, 0] > 0).predict(X)
-"""
-
-
-def test_silent_unless_asked(in_new_process):
-    assert in_new_process(SILENT.format(verbose=0)) == ""
 
 
 @pytest.mark.parametrize("engine", ["compiled", "keras"])

@@ -1,4 +1,4 @@
-"""The batched searches as estimators: conformance, errors, failing fits, progress."""
+"""The batched searches as estimators: conformance, errors, failed fits, progress."""
 
 import inspect
 import io
@@ -32,7 +32,7 @@ TWINS = [
 
 def searches():
     # Seeded, as the checks seed a search, but not the estimator inside.
-    mlp = RegularizedMLPClassifier(random_state=0)
+    mlp = RegularizedMLPClassifier((20,), epochs=40, learning_rate=0.05, random_state=0)
     options = {"cv": 2, "error_score": "raise"}
     l2 = [1e-4, 1e-3]
     in_pipeline = {"regularizedmlpclassifier__l2": l2}
@@ -44,7 +44,7 @@ def searches():
     ]
 
 
-# Of scikit-learn's look at targets that are infinite, in any search.
+# scikit-learn's check of infinite targets warns, in any search.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @parametrize_with_checks(searches())
 def test_search_conforms(estimator, check):
@@ -118,7 +118,7 @@ def test_long_trainings_are_those_of_scikit_learns_search(
     np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(X))
 
 
-def test_nothing_global_changes(mlp, cancer):
+def test_a_search_does_not_advance_the_generator_of_numpy(mlp, cancer):
     np.random.seed(3)
     before = np.random.get_state()[1].copy()
     BatchedGridSearchCV(mlp(), STRENGTHS, n_jobs=2).fit(*cancer)
@@ -159,7 +159,7 @@ def split_scores(search):
 
 @NO_SCORE
 @pytest.mark.parametrize("error_score", [np.nan, -7.0])
-def test_a_candidate_that_diverges_is_named_and_its_neighbours_do_not_notice(
+def test_a_diverging_candidate_is_named_and_does_not_affect_the_others(
     diverging, cancer, error_score
 ):
     message = r"became non-finite(.|\n)*Candidate: \{'learning_rate': 1e\+200\}"
@@ -173,7 +173,7 @@ def test_a_candidate_that_diverges_is_named_and_its_neighbours_do_not_notice(
     assert search.best_params_ == {"learning_rate": 0.02}
 
 
-def test_an_error_is_raised_where_it_is_to_be(diverging, cancer):
+def test_error_score_raise_raises_the_error_of_a_fit(diverging, cancer):
     search = diverging(1e200, error_score="raise")
     with pytest.raises(ValueError, match="became non-finite") as raised:
         search.fit(*cancer)
@@ -201,13 +201,13 @@ def test_a_step_that_fails_fails_its_candidates(mlp, cancer):
     assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
 
 
-def test_all_failing_is_an_error(mlp, cancer):
+def test_a_search_whose_fits_all_fail_raises_an_error(mlp, cancer):
     search = BatchedGridSearchCV(mlp(), {"l2": [-1.0, -2.0]}, cv=2)
     with pytest.raises(ValueError, match=r"All the 4 fits failed(.|\n)*l2"):
         search.fit(*cancer)
 
 
-# Requests that make no sense.
+# Bad arguments.
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_a_bad_option_gets_the_error_of_scikit_learn(mlp, cancer, untrained, wro
 @pytest.mark.parametrize(
     ("group_size", "error"), [(0, ValueError), (2.5, TypeError), ("all", TypeError)]
 )
-def test_bad_group_sizes(mlp, cancer, untrained, group_size, error):
+def test_bad_group_sizes_are_refused(mlp, cancer, untrained, group_size, error):
     search = BatchedGridSearchCV(mlp(), STRENGTHS, group_size=group_size)
     with pytest.raises(error, match="group_size"):
         search.fit(*cancer)
@@ -291,7 +291,7 @@ def test_the_estimator_must_be_one_of_ours(cancer, estimator):
         search.fit(*cancer)
 
 
-def test_rows_of_unequal_number(mlp, cancer):
+def test_rows_and_targets_of_unequal_number_are_refused(mlp, cancer):
     X, y = cancer
     search = BatchedGridSearchCV(mlp(), STRENGTHS)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
@@ -307,7 +307,7 @@ def test_a_failing_fit_leaves_the_search_as_it_was(mlp, cancer):
     assert vars(search) == {**before, "error_score": "raise"}
 
 
-def test_an_argument_that_fit_does_not_have(mlp, cancer):
+def test_an_unknown_argument_of_fit_is_refused(mlp, cancer):
     search = BatchedGridSearchCV(mlp(), STRENGTHS)
     with pytest.raises(ValueError, match="unexpected keyword argument 'sample_wait'"):
         search.fit(*cancer, sample_wait=np.ones(120))
@@ -323,7 +323,7 @@ class Terminal(io.StringIO):
 
 @NO_SCORE
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_one_bar_on_a_terminal(mlp, cancer, monkeypatch, n_jobs):
+def test_a_terminal_shows_one_progress_bar(mlp, cancer, monkeypatch, n_jobs):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     grid = [STRENGTHS, {"engine": ["keras"]}, {"early_stopping": [True], "l1": [-1]}]
@@ -335,13 +335,14 @@ def test_one_bar_on_a_terminal(mlp, cancer, monkeypatch, n_jobs):
     assert "100%" in shown
 
 
+@pytest.mark.usefixtures("fitted")  # TensorFlow writes when it starts
 @pytest.mark.parametrize("verbose", [0, 1])
 def test_nothing_is_written_to_a_log(mlp, cancer, capfd, verbose):
     BatchedGridSearchCV(mlp(), STRENGTHS, cv=2, verbose=verbose).fit(*cancer)
     assert capfd.readouterr() == ("", "")
 
 
-def test_more_words_are_those_of_scikit_learn(mlp, cancer, capsys):
+def test_verbose_2_prints_what_scikit_learn_prints(mlp, cancer, capsys):
     BatchedGridSearchCV(mlp(), STRENGTHS, cv=2, verbose=2).fit(*cancer)
     assert "Fitting 2 folds for each of 4 candidates" in capsys.readouterr().out
 

@@ -7,6 +7,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from drawn import legend_texts
 from matplotlib.figure import Figure
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -18,21 +19,11 @@ from skreg import LossCurveDisplay, SearchDisplay, WeightDisplay
 
 
 @pytest.fixture
-def ax():
-    """Axes of a figure that pyplot does not manage."""
-    return Figure().subplots()
-
-
-@pytest.fixture
 def no_open_figures():
     """Run the test without open figures of pyplot, and leave none."""
     plt.close("all")
     yield
     plt.close("all")
-
-
-def legend_texts(display):
-    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

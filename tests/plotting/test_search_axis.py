@@ -1,0 +1,102 @@
+"""How SearchDisplay lays out the values of a parameter on an axis."""
+
+import keras
+import numpy as np
+import pytest
+from drawn import tick_texts
+
+from skreg import SearchDisplay
+
+SGD_1, SGD_2 = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2)
+
+
+def display_of(values, ax, **params):
+    """A display of as many scores as there are values."""
+    scores = np.linspace(0, 1, 2 * len(values)).reshape(1, -1, 2)
+    display = SearchDisplay(
+        x_name="a", x_values=values, test_scores=scores, **params
+    ).plot(ax)
+    ax.figure.draw_without_rendering()
+    return display
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([1e-4, 1e-3, 1e-2], "log"),
+        ([1e-5, 1e-4], "linear"),
+        ([3e-4, 1e-3, 3e-3], "log"),
+        ([8, 16, 32, 64, 128], "log"),
+        (np.logspace(-6, 3, 20), "log"),
+        ([0.0, 1e-3, 1e-2], "symlog"),
+        ([0, *np.logspace(-6, 3, 20)], "symlog"),
+        ([0.0, 0.2, 0.5], "linear"),
+        (np.linspace(0, 0.5, 11), "linear"),
+        (np.linspace(0.01, 0.6, 11), "linear"),
+        ([10, 50, 100], "linear"),
+        ([-1.0, 1.0, 100.0, 1000.0], "linear"),
+        ([0.0], "linear"),
+        ([np.float32(0.5)], "linear"),
+    ],
+)
+def test_the_scale_is_that_of_the_values(ax, values, scale):
+    display = display_of(list(values), ax)
+    assert ax.get_xscale() == scale
+    np.testing.assert_array_equal(display.lines_[0].get_xdata(), values)
+    low, high = ax.get_xlim()
+    assert low < min(values)
+    assert high > max(values)
+
+
+def test_between_zero_and_the_smallest_strength_the_scale_is_linear(ax):
+    display_of([0.0, 1e-3, 1e-1], ax)
+    where = ax.transData.transform([(x, 0.5) for x in (0, 5e-4, 1e-3, 1e-2, 1e-1)])
+    first, second, decade, next_decade = np.diff(where[:, 0])
+    assert first == pytest.approx(second)
+    assert decade == pytest.approx(next_decade)
+
+
+def test_zero_has_a_tick_among_many_strengths(ax):
+    display_of([0.0, *np.logspace(-6, 3, 10)], ax)
+    assert 0 in ax.get_xticks()
+
+
+@pytest.mark.parametrize(
+    ("values", "ordered", "texts"),
+    [
+        ([(32,), (8, 8), (8,)], [(8,), (8, 8), (32,)], ["(8,)", "(8, 8)", "(32,)"]),
+        (["tanh", "relu"], ["relu", "tanh"], ["relu", "tanh"]),
+        ([None, 0.5, (0.1,), 0.1], [0.1, 0.5, None, (0.1,)], None),
+        ([np.inf, 2, 1], [1, 2, np.inf], ["1", "2", "inf"]),
+        ([True, False], [False, True], ["False", "True"]),
+        ([[0.1, 0.0], [0.01, 0.0]], [[0.01, 0.0], [0.1, 0.0]], None),
+        ([{"a": 1}, {"a": 2}], [{"a": 1}, {"a": 2}], ["{'a': 1}", "{'a': 2}"]),
+        ([SGD_1, "sgd", SGD_2], [SGD_1, "sgd", SGD_2], ["SGD (1)", "sgd", "SGD (2)"]),
+        ([np.mean, len], [np.mean, len], ["mean", "<built-in function len>"]),
+        (["a" * 30, "b"], ["a" * 30, "b"], ["a" * 24 + "…", "b"]),
+    ],
+)
+def test_other_values_stand_side_by_side(run_search, ax, values, ordered, texts):
+    found = run_search({"sizes": values})
+    display = SearchDisplay.from_search(found, x="sizes", ax=ax)
+    assert display.x_values == ordered
+    (line,) = display.lines_
+    np.testing.assert_array_equal(line.get_xdata(), np.arange(len(values)))
+    means = [found.cv_results_["mean_test_score"][values.index(v)] for v in ordered]
+    np.testing.assert_allclose(line.get_ydata(), means)
+    np.testing.assert_array_equal(ax.get_xticks(), np.arange(len(values)))
+    if texts is not None:
+        assert tick_texts(ax.xaxis) == texts
+
+
+def test_equal_values_are_shown_once(run_search, ax):
+    kinds = [np.array([1.0, 2.0]), np.array([1.0, 3.0])]
+    grids = [
+        {"sizes": [True, "a", *kinds]},
+        {"sizes": np.array([True, False])},
+        {"sizes": [np.str_("a"), 1, kinds[0].copy()]},
+    ]
+    display = SearchDisplay.from_search(run_search(grids), x="sizes", ax=ax)
+    values = [v.tolist() if isinstance(v, np.ndarray) else v for v in display.x_values]
+    expected = [1, True, "a", [1.0, 2.0], [1.0, 3.0], False]
+    assert list(map(repr, values)) == list(map(repr, expected))

@@ -1,0 +1,109 @@
+"""Which candidates SearchDisplay shows, and which one it marks."""
+
+import numpy as np
+import pytest
+from drawn import legend_texts
+from matplotlib.figure import Figure
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import Ridge
+from toy_search import RATES, STRENGTHS, assert_lines_show, column, other_score
+
+from skreg import SearchDisplay
+
+
+def test_a_search_without_refit_has_its_best_candidate_marked(run_search, ax):
+    grid = {"alpha": [0.1, 1e3, 1.0]}
+    found = run_search(grid, estimator=Ridge(), refit=False)
+    display = SearchDisplay.from_search(found, x="alpha", ax=ax)
+    means = found.cv_results_["mean_test_score"]
+    assert display.best_.get_xdata() == [grid["alpha"][means.argmax()]]
+    assert display.best_.get_ydata() == [means.max()]
+    assert ax.get_ylabel() == "R2"
+
+
+def accuracy(est, X, y):
+    return est.score(X, y)
+
+
+@pytest.fixture(scope="module")
+def two_scores(run_search):
+    """A search with two scores, the first of which ranks the candidates."""
+    scoring = {"accuracy": accuracy, "other": other_score}
+    grid = {"l2": STRENGTHS, "dropout": RATES}
+    return run_search(grid, scoring=scoring, refit="accuracy")
+
+
+def test_of_several_scores_the_one_of_refit_is_shown(two_scores, ax):
+    display = SearchDisplay.from_search(two_scores, hue="dropout", ax=ax)
+    assert_lines_show(display, two_scores, "dropout", RATES, "accuracy")
+    assert ax.get_ylabel() == "accuracy"
+    assert legend_texts(display)[-1].startswith("best candidate\n")
+
+
+def test_another_score_has_the_same_candidate_marked(two_scores, ax):
+    display = SearchDisplay.from_search(
+        two_scores, hue="dropout", metric="other", ax=ax
+    )
+    assert_lines_show(display, two_scores, "dropout", RATES, "other")
+    assert ax.get_ylabel() == "other"
+    score = two_scores.cv_results_["mean_test_other"][two_scores.best_index_]
+    assert display.best_.get_xdata() == [two_scores.best_params_["l2"]]
+    assert display.best_.get_ydata() == [score]
+    assert legend_texts(display)[-1].startswith("best candidate by accuracy\n")
+
+
+@pytest.mark.parametrize("refit", [False, lambda results: 2])
+def test_several_scores_need_a_metric(run_search, ax, refit):
+    scoring = {"accuracy": accuracy, "other": other_score}
+    found = run_search({"l2": STRENGTHS}, scoring=scoring, refit=refit)
+    with pytest.raises(ValueError, match=r"one of \['accuracy', 'other'\], got None"):
+        SearchDisplay.from_search(found, ax=ax)
+    display = SearchDisplay.from_search(found, metric="accuracy", ax=ax)
+    best = found.cv_results_["mean_test_accuracy"].argmax() if refit is False else 2
+    assert best > 0
+    assert display.best_.get_xdata() == [STRENGTHS[best]]
+
+
+def test_what_refit_chose_is_marked_where_it_is(run_search, ax):
+    grid = {"l2": STRENGTHS, "dropout": RATES}
+    found = run_search(grid, refit=lambda results: results["mean_test_score"].argmin())
+    display = SearchDisplay.from_search(found, ax=ax)
+    score = found.cv_results_["mean_test_score"].min()
+    assert display.best_.get_ydata() == [score]
+    assert score not in display.lines_[0].get_ydata()
+    assert legend_texts(display)[-1].startswith("candidate chosen by refit\n")
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_failed_candidates_are_left_out(run_search, ax):
+    grid = {"l2": STRENGTHS, "dropout": [0.2, 1.0]}
+    with pytest.warns(FitFailedWarning, match="nothing is left"):
+        found = run_search(grid)
+    display = SearchDisplay.from_search(found, hue="dropout", ax=ax)
+    assert display.hue_values == [0.2]
+    assert_lines_show(display, found, "dropout", [0.2])
+    display = SearchDisplay.from_search(found, ax=Figure().subplots())
+    means = column(found, "mean_test_score", dropout=0.2)
+    np.testing.assert_allclose(display.lines_[0].get_ydata(), means)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_there_must_be_a_score(run_search, ax):
+    def never(est, X, y):
+        return np.nan
+
+    found = run_search({"l2": STRENGTHS}, scoring=never, refit=False)
+    with pytest.raises(ValueError, match=r"with l2 and a finite 'score', got none amo"):
+        SearchDisplay.from_search(found, ax=ax)
+
+
+def test_candidates_without_the_parameter_are_left_out(two_grids, ax):
+    assert "l2" not in two_grids.best_params_
+    display = SearchDisplay.from_search(two_grids, hue="dropout", ax=ax)
+    drawn = [line.get_xdata().tolist() for line in display.lines_]
+    assert drawn == [[0.0, 1e-2], [1e-3], [1e-3]]
+    assert display.best_ is None
+    assert legend_texts(display) == ["dropout = 0.2", "dropout = 0.5", "dropout = 0.6"]
+    message = "must have a candidate with l1 and l2 and a finite 'score', got none"
+    with pytest.raises(ValueError, match=message):
+        SearchDisplay.from_search(two_grids, x="l2", hue="l1", ax=ax)
