@@ -5,13 +5,15 @@ import pickle
 
 import numpy as np
 import pytest
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
-from sklearn.pipeline import Pipeline
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from skreg import BatchedGridSearchCV
 from skreg._search.fitting import Fit
-from skreg._search.prefitted import PrefittedEstimator
+from skreg._search.prefitted import PrefittedCandidates
 
 X, Y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
 
@@ -36,11 +38,11 @@ class Fitter:
 
 @pytest.fixture
 def prefitted():
-    estimator = PrefittedEstimator(LogisticRegression(max_iter=200), Fitter())
-    splits, seconds = estimator.prefit([{"C": 1.0}, {"C": -2.0}], KFold(2))
-    assert [len(fold) for fold in splits.split()] == [2, 2]
+    candidates = PrefittedCandidates(LogisticRegression(max_iter=200), Fitter())
+    splits = candidates.split(KFold(2))
+    seconds = candidates.fit([{"C": 1.0}, {"C": -2.0}], splits)
     np.testing.assert_array_equal(seconds, [[0.25, 0.25], [0.5, 0.5]])
-    return estimator
+    return candidates.provide()
 
 
 def test_clones_are_fitted_in_the_order_of_candidates_and_folds(prefitted):
@@ -48,7 +50,6 @@ def test_clones_are_fitted_in_the_order_of_candidates_and_folds(prefitted):
         candidate = clone(prefitted).set_params(C=1.0)
         coefs = candidate.coef_
         candidate.fit(X[:2], Y[:2])
-        assert type(candidate) is LogisticRegression
         assert candidate.coef_ is coefs
     for _ in range(2):
         candidate = clone(prefitted).set_params(C=-2.0)
@@ -56,7 +57,7 @@ def test_clones_are_fitted_in_the_order_of_candidates_and_folds(prefitted):
         with pytest.raises(ValueError, match="negative C"):
             candidate.fit(X, Y)
     refitted = clone(prefitted).set_params(C=0.5).fit(X, Y)
-    assert type(refitted) is LogisticRegression
+    assert vars(refitted).keys() == vars(LogisticRegression().fit(X, Y)).keys()
     np.testing.assert_array_equal(
         refitted.coef_, LogisticRegression(C=0.5, max_iter=200).fit(X, Y).coef_
     )
@@ -90,19 +91,23 @@ def test_other_parameters_than_the_candidates_are_an_error(prefitted, params):
         [("a", LogisticRegression())],
         len,
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_clone_of_a_parameter_is_that_parameter(value):
-    estimator = PrefittedEstimator(Pipeline([("step", None)]), None)
-    estimator._fits.append(({"step": value}, ValueError("as expected")))
-    candidate = clone(estimator).set_params(step=clone(value, safe=False))
+    class Failing(Fitter):
+        def fit_all(self, estimator, settings, splits):
+            return [Fit(ValueError("as expected"), 0.0)]
+
+    candidates = PrefittedCandidates(Pipeline([("step", None)]), Failing())
+    candidates.fit([{"step": value}], [None])
+    candidate = clone(candidates.provide()).set_params(step=clone(value, safe=False))
     with pytest.raises(ValueError, match="as expected"):
         candidate.fit(X)
 
 
 def test_clones_before_any_fit_are_estimators(prefitted):
     for estimator in (
-        PrefittedEstimator(LogisticRegression(C=3.0), None),
+        PrefittedCandidates(LogisticRegression(C=3.0), Fitter()).provide(),
         clone(prefitted),
         clone(clone(prefitted)),
     ):
@@ -110,13 +115,13 @@ def test_clones_before_any_fit_are_estimators(prefitted):
         assert clone(estimator).fit(X, Y).predict(X).shape == (4,)
 
 
-@pytest.mark.parametrize("prefit", [False, True])
-def test_it_reads_copies_and_pickles_as_the_estimator(prefitted, prefit):
+@pytest.mark.parametrize("fitted", [False, True])
+def test_it_reads_copies_and_pickles_as_the_estimator(prefitted, fitted):
     real = LogisticRegression(max_iter=200)
-    estimator = prefitted if prefit else PrefittedEstimator(real, Fitter())
-    assert isinstance(estimator, LogisticRegression)
-    assert estimator.__class__ is LogisticRegression
-    assert is_classifier(estimator)
+    estimator = prefitted
+    if not fitted:
+        estimator = PrefittedCandidates(real, Fitter()).provide()
+    assert type(estimator) is LogisticRegression
     assert repr(estimator) == repr(real)
     assert estimator.get_params() == real.get_params()
     assert estimator._repr_html_().count("LogisticRegression")
@@ -125,4 +130,105 @@ def test_it_reads_copies_and_pickles_as_the_estimator(prefitted, prefit):
     copies.append(pickle.loads(pickle.dumps(estimator)))
     for same in copies:
         assert type(same) is LogisticRegression
-        assert same.get_params() == real.get_params()
+        assert vars(same) == vars(real)
+
+
+# A search as a tool sees it that patches scikit-learn's searches.
+
+
+@pytest.fixture
+def watched(monkeypatch, mlp, cancer):
+    """Fit a search, and call a function before and after scikit-learn's own ``fit``."""
+
+    def run(look, **options):
+        def watching(self, *args, **kwargs):
+            look(self)
+            fitted = original(self, *args, **kwargs)
+            look(self)
+            return fitted
+
+        original = GridSearchCV.fit
+        monkeypatch.setattr(GridSearchCV, "fit", watching)
+        pipeline = make_pipeline(StandardScaler(), mlp())
+        grid = {"regularizedmlpclassifier__l2": [0.0, 0.1]}
+        search = BatchedGridSearchCV(pipeline, grid, cv=2, **options)
+        return search.fit(*cancer)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"n_jobs": 2, "scoring": "neg_log_loss"}, {"refit": False}], ids=str
+)
+def test_it_reads_as_the_search_itself(watched, options):
+    seen = []
+
+    def look(search):
+        estimator = search.estimator
+        read = [
+            repr(search),
+            str(estimator),
+            type(search),
+            estimator.__class__,
+            [type(step) for step in estimator.named_steps.values()],
+            isinstance(estimator, Pipeline),
+            repr(search.get_params()),
+            repr(estimator.get_params(deep=False)),
+            repr(clone(search)),
+            repr(clone(estimator)),
+            search.get_metadata_routing(),
+        ]
+        seen.append([str(x) for x in read])
+
+    search = watched(look, **options)
+    look(search)
+    during, after, real = seen
+    assert during == after == real
+    assert "skreg._search" not in "".join(real).replace("skreg._search.search", "")
+
+
+def test_it_is_pickled_and_copied_as_the_search_itself(watched, cancer):
+    copies = []
+
+    def look(search):
+        copies.append(pickle.loads(pickle.dumps(search)))
+        copies.append(copy.deepcopy(search))
+        assert b"prefitted" not in pickle.dumps(search)
+        assert b"prefitted" not in pickle.dumps(search.estimator)
+
+    search = watched(look)
+    look(search)
+    for same in copies:
+        assert type(same) is BatchedGridSearchCV
+        assert type(same.estimator) is Pipeline
+        assert repr(same) == repr(search)
+    X, y = cancer
+    for fitted in copies[2:]:
+        np.testing.assert_array_equal(fitted.predict_proba(X), search.predict_proba(X))
+        assert fitted.score(X, y) == search.score(X, y)
+    for unfitted in copies[:2]:
+        unfitted.fit(X, y)
+        np.testing.assert_array_equal(
+            unfitted.cv_results_["mean_test_score"],
+            search.cv_results_["mean_test_score"],
+        )
+
+
+def test_nothing_of_it_stays_in_a_fitted_search(mlp, cancer):
+    search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2).fit(*cancer)
+    assert type(search.estimator) is type(search.best_estimator_) is type(mlp())
+    assert search.scorer_._estimator is search.estimator
+    assert "fit" not in vars(search.best_estimator_)
+
+
+def test_fitted_candidates_are_of_the_estimators_class(mlp, cancer):
+    seen = []
+
+    def scorer(estimator, X, y):
+        clone(estimator)
+        pickle.dumps(estimator)
+        seen.append((type(estimator), vars(estimator).get("fit")))
+        return estimator.score(X, y)
+
+    BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, scoring=scorer, cv=2).fit(*cancer)
+    assert seen == 4 * [(type(mlp()), None)]

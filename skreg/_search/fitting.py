@@ -1,20 +1,23 @@
 """Every candidate fitted on every fold: what a batched search does before it scores."""
 
-from collections import defaultdict
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Integral
 from time import perf_counter
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
-import numpy as np
 from joblib import Parallel
-from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import delayed
 
-from skreg._search.folds import STACKED, Fold, PendingFit, final_network
-from skreg._search.groups import compile_for_refit, train_in_groups
+from skreg._search.candidates import by_steps, common_seed, make_candidate
+from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
+from skreg._search.workers import Workers
 from skreg._training.task import TrainedNetwork
 
 
@@ -27,7 +30,7 @@ class Fit:
     outcome : estimator or Exception
         The fitted estimator, or the error that its fit raised.
     seconds : float
-        Its share of the time that its group took.
+        What it took; for a network its share of the time that its group took.
     """
 
     outcome: BaseEstimator | Exception
@@ -36,36 +39,43 @@ class Fit:
 
 @dataclass(frozen=True)
 class CandidateFitter:
-    """What is common to all fits of a search.
+    """What all fits of a search have in common.
 
     Attributes
     ----------
     X, y : array-like
         All rows.
     fit_params : dict
-        For the estimator's ``fit``, under the names that `cross_validate` takes.
+        For the estimator's ``fit``.
     split_params : dict
         For the splitter's ``split``.
-    parallel : joblib.Parallel
-        Runs the groups; returns a generator.
-    n_workers : int
-        How many groups it runs at once.
+    parallel : sklearn.utils.parallel.Parallel
+        Runs the fits of estimators as a whole, as in scikit-learn's search.
+    workers : Workers
+        Run the groups of networks.
     group_size : int or None
         The most networks in a group.
     refit : bool
         Whether one of the candidates will be fitted on all rows afterwards.
+    raise_errors : bool
+        Whether to raise the first error of a fit instead of returning it.
+    check_refit : callable or None
+        ``check_refit(estimator, X_test, y_test)`` is called with a network that is not
+        trained yet, and may raise; see `skreg._search.scoring`.
     visible : bool
         Whether to show progress.
     """
 
     X: Any
     y: Any
-    fit_params: dict
-    split_params: dict
+    fit_params: dict[str, Any]
+    split_params: dict[str, Any]
     parallel: Parallel
-    n_workers: int
+    workers: Workers
     group_size: int | None
     refit: bool
+    raise_errors: bool
+    check_refit: Callable[[BaseEstimator, Any, Any], None] | None
     visible: bool
 
     def split(self, cv):
@@ -78,7 +88,6 @@ class CandidateFitter:
         Parameters
         ----------
         estimator : estimator
-            A network, or a Pipeline that ends in one.
         settings : list of dict
             The candidates: parameters to set.
         splits : list of (train, test)
@@ -93,116 +102,128 @@ class CandidateFitter:
         ValueError
             If the estimator has no such parameter; before anything is fitted.
         """
-        candidates = [
-            clone(estimator).set_params(**clone(params, safe=False))
-            for params in settings
-        ]
-        seed = _common_seed(candidates)
+        candidates = [make_candidate(estimator, params) for params in settings]
         title = f"{len(settings)} candidates x {len(splits)} folds"
-        n_epochs = len(splits) * sum(map(_n_epochs, candidates))
-        fits = {}
-        with Progress(self.visible, title, n_epochs) as progress:
-            for network_keys in _by_shared_steps(estimator, settings):
-                prepared = self._prepare(
-                    candidates, network_keys, splits, seed, progress
-                )
-                for (c, fold), fit in self._train(prepared, splits, progress):
-                    if isinstance(fit.outcome, Exception):
-                        fit.outcome.add_note(f"Candidate: {settings[c]}")
-                    fits[c, fold] = fit
-        return [fits[key] for key in sorted(fits)]
+        n_epochs = len(splits) * sum(c.n_epochs for c in candidates)
+        progress = Progress(self.visible, title, n_epochs)
+        done = {}
+        with _closing(self._fits(candidates, splits, progress)) as fits, progress:
+            for (c, fold), fit in fits:
+                if isinstance(fit.outcome, Exception):
+                    fit.outcome.add_note(f"Candidate: {settings[c]}")
+                    if self.raise_errors:
+                        raise fit.outcome
+                done[c, fold] = fit
+        return [done[key] for key in sorted(done)]
 
-    def _prepare(self, candidates, network_keys, splits, seed, progress):
-        """Fit the steps before the network, which these candidates have in common.
+    def _fits(self, candidates, splits, progress):
+        """Fits by the numbers of candidate and fold, as they are made."""
+        shared = by_steps(candidates)
+        seed = common_seed(candidates)
+        if shared:
+            self.workers.check_can_train()
+        if shared and self.check_refit is not None:
+            self._check_refit_early(candidates, shared[0][:1], splits[:1], seed)
+        if self.raise_errors:
+            yield from self._early_errors(candidates, shared, splits[:1], seed)
+        yield from self._fit_whole(candidates, splits, progress)
+        for numbers in shared:
+            prepared = self._prepare(candidates, numbers, splits, seed)
+            yield from self._train(candidates, prepared, splits, progress)
 
-        Returns
-        -------
-        dict of (int, int) to PendingFit or Fit
-            By the numbers of candidate and fold.
+    def _check_refit_early(self, candidates, numbers, splits, seed):
+        """Check `refit` by the scores of networks that are not trained yet."""
+        for (_, fold), prepared in self._prepare(candidates, numbers, splits, seed):
+            if isinstance(prepared, PendingFit):
+                _, test = splits[fold]
+                rows = _safe_indexing(self.X, test), _safe_indexing(self.y, test)
+                self.check_refit(prepared.untrained(), *rows)
+
+    def _early_errors(self, candidates, shared, splits, seed):
+        """Errors that are known before anything is trained.
+
+        If all candidates share their steps, they are all prepared before that anyway.
         """
-        prepared = {}
-        for fold, split in enumerate(splits):
-            rows = Fold(self.X, self.y, split, self.fit_params, seed)
-            for c, network_key in network_keys.items():
-                start = perf_counter()
-                try:
-                    outcome = rows.prepare(candidates[c], network_key)
-                except Exception as error:  # scored with error_score
-                    outcome = error
-                if not isinstance(outcome, PendingFit):
-                    outcome = Fit(outcome, perf_counter() - start)
-                    progress.advance(_n_epochs(candidates[c]))
-                prepared[c, fold] = outcome
-        return prepared
+        if len(shared) == 1 and len(shared[0]) == len(candidates):
+            return
+        for numbers in shared:
+            for key, prepared in self._prepare(candidates, numbers, splits, seed):
+                if isinstance(prepared, Fit):
+                    yield key, prepared
 
-    def _train(self, prepared, splits, progress):
-        """Train the networks of what is pending.
+    def _fit_whole(self, candidates, splits, progress):
+        """Fit the candidates that do not end in a network."""
+        jobs = [
+            delayed(_fit)((c, fold), whole, self.X, self.y, split, self.fit_params)
+            for c, whole in enumerate(candidates)
+            if whole.network is None
+            for fold, split in enumerate(splits)
+        ]
+        # Without jobs, joblib would start processes nonetheless.
+        for key, fit in self.parallel(jobs) if jobs else ():
+            progress.advance(candidates[key[0]].n_epochs)
+            yield key, fit
+
+    def _prepare(self, candidates, numbers, splits, seed):
+        """Fit the steps before the network, which these candidates have in common.
 
         Yields
         ------
         key : (int, int)
-            Of `prepared`.
-        fit : Fit
+            Numbers of candidate and fold.
+        prepared : PendingFit or Fit
+            The latter with an error.
         """
+        for fold, split in enumerate(splits):
+            rows = Fold(self.X, self.y, split, self.fit_params, seed)
+            for c in numbers:
+                start = perf_counter()
+                try:
+                    prepared = rows.prepare(candidates[c])
+                except Exception as error:
+                    prepared = Fit(error, perf_counter() - start)
+                yield (c, fold), prepared
+
+    def _train(self, candidates, prepared, splits, progress):
+        """Train the networks of what is prepared."""
+        # Imports TensorFlow, which a process that loads a search and predicts, and so
+        # imports this file, has no need of.
+        from skreg._search.groups import compile_for_refit, train_in_groups
+
         pending = {}
-        for key, outcome in prepared.items():
-            if isinstance(outcome, PendingFit):
-                pending[key] = outcome
+        for key, fit in prepared:
+            if isinstance(fit, PendingFit):
+                pending[key] = fit
             else:
-                yield key, outcome
+                progress.advance(candidates[key[0]].n_epochs)
+                yield key, fit
         tasks = {key: fit.task for key, fit in pending.items()}
         if self.refit:
             compile_for_refit(tasks, splits)
         for key, outcome, seconds in train_in_groups(
-            tasks, self.parallel, self.n_workers, self.group_size, progress
+            tasks, self.workers, self.group_size, progress
         ):
             if isinstance(outcome, TrainedNetwork):
                 outcome = pending[key].fitted(outcome)
             yield key, Fit(outcome, seconds)
 
 
-def _common_seed(candidates):
-    """What replaces a ``random_state`` of None; drawn only if there is one."""
-    networks = map(final_network, candidates)
-    if any(n is not None and n.random_state is None for n in networks):
-        return check_random_state(None).randint(np.iinfo(np.int32).max)
-    return None
+@contextmanager
+def _closing(fits):
+    """Close a generator at the end, so that joblib gives up what is still to do."""
+    try:
+        yield fits
+    finally:
+        with catch_warnings():
+            simplefilter("ignore", UserWarning)  # joblib's, of jobs that it cancels
+            fits.close()
 
 
-def _n_epochs(candidate):
-    """Epochs of a candidate's training, as the progress bar counts them."""
-    epochs = getattr(final_network(candidate), "epochs", 1)
-    return epochs if isinstance(epochs, Integral) else 1
-
-
-def _by_shared_steps(estimator, settings):
-    """Divide the candidates by the settings of the steps before the network.
-
-    Yields
-    ------
-    dict of int to hashable
-        Numbers of candidates whose steps are set alike; and for each a key of what it
-        sets in its network, other than `STACKED`.
-    """
-    last = estimator.steps[-1][0] if isinstance(estimator, Pipeline) else None
-    stacked = {name if last is None else f"{last}__{name}" for name in STACKED}
-    shared = defaultdict(dict)
-    for c, params in enumerate(settings):
-        of_network, of_steps = {}, {}
-        for name, value in params.items():
-            if last is None or name.split("__")[0] == last:
-                of_network[name] = value
-            else:
-                of_steps[name] = value
-        of_network = {k: v for k, v in of_network.items() if k not in stacked}
-        shared[_params_key(of_steps)][c] = _params_key(of_network)
-    yield from shared.values()
-
-
-def _params_key(params):
-    """A key that is equal for equal parameters; objects count as equal if identical."""
-    plain = (int, float, str, bool, type(None))
-    return frozenset(
-        (name, type(value), value if isinstance(value, plain) else id(value))
-        for name, value in params.items()
-    )
+def _fit(key, candidate, X, y, split, fit_params):
+    """Fit a candidate as a whole on a fold."""
+    start = perf_counter()
+    try:
+        outcome = fit_on_fold(candidate.new_estimator(), X, y, split, fit_params)
+    except Exception as error:
+        outcome = error
+    return key, Fit(outcome, perf_counter() - start)

@@ -1,111 +1,118 @@
 """One fold of a search: everything that is fitted before a network is trained.
 
-The steps before the network are fitted once per fold for each of their settings, by
-scikit-learn's own `cross_validate`. So rows, weights and metadata reach the network as
-in any other search.
+The steps before the network are fitted once per fold for each of their settings, with
+a recorder in the place of the network. So rows, weights and metadata reach the network
+as they would in any other search.
 """
 
+import inspect
 from copy import copy
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import cross_validate
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import resolve
+from skreg._search.candidates import STACKED, Candidate
+from skreg._search.composite import assemble, fitted_network, replace_network
+from skreg._training.initialization import initial_weights
 from skreg._training.task import Task, TrainedNetwork
-
-# Parameters in which the networks of a group may differ: neither the rows that a
-# network sees nor its random numbers depend on them.
-STACKED = ("l1", "l2", "dropout", "learning_rate")
-
-
-def final_network(estimator):
-    """The network that an estimator is or, as a Pipeline, ends in; None if neither."""
-    last = _last_step(estimator)
-    return last if isinstance(last, RegularizedMLP) else None
 
 
 @dataclass(frozen=True)
 class PendingFit:
-    """A candidate on a fold, fitted up to its network, which is still to be trained."""
+    """A candidate on a fold, fitted up to its network, which is still to be trained.
 
-    estimator: BaseEstimator
+    Attributes
+    ----------
+    candidate : estimator
+        Not fitted.
+    steps : estimator
+        The candidate, fitted, with something else in the network's place.
+    network : RegularizedMLP
+        Has seen its rows.
+    task : Task
+    """
+
+    candidate: BaseEstimator
+    steps: BaseEstimator
     network: RegularizedMLP
     task: Task
 
     def fitted(self, trained: TrainedNetwork) -> BaseEstimator:
-        """The whole estimator, with the trained network as its last step."""
-        self.network._set_fitted_attributes(self.task, trained)
-        return _with_last_step(self.estimator, self.network)
+        """The candidate with its trained network."""
+        network = copy(self.network)
+        network._set_fitted_attributes(self.task, trained)
+        return assemble(self.candidate, self.steps, network)
+
+    def untrained(self) -> BaseEstimator:
+        """The candidate with the weights that training starts from."""
+        weights = initial_weights(self.task.architecture, self.task.seed)
+        history = {"loss": [np.nan]}
+        return self.fitted(TrainedNetwork(*weights, history, 1, optimizer_state=None))
 
 
-class Fold:
-    """One fold's training rows, for candidates whose steps before the network agree.
+def fit_on_fold(estimator, X, y, split, fit_params):
+    """Fit an estimator on the training rows of a fold, as scikit-learn's search does.
 
     Parameters
     ----------
+    estimator : estimator
     X, y : array-like
         All rows.
     split : (train, test)
         Row numbers.
     fit_params : dict
-        For ``fit``, under the names that `cross_validate` takes.
+        For the estimator's ``fit``; what has one entry per row is cut.
+    """
+    train, _ = split
+    X_train, y_train = _safe_split(estimator, X, y, train)
+    fit_params = _check_method_params(X, fit_params, train)
+    if y_train is None:
+        return estimator.fit(X_train, **fit_params)
+    return estimator.fit(X_train, y_train, **fit_params)
+
+
+class Fold:
+    """One fold, for candidates whose steps before the network agree.
+
+    Parameters
+    ----------
+    X, y, split, fit_params
+        See `fit_on_fold`.
     seed : int or None
         Replaces a ``random_state`` of None.
     """
 
     def __init__(self, X, y, split, fit_params, seed):
-        self._X, self._y = X, y
-        self._split = split
-        self._fit_params = fit_params
+        self._fold = X, y, split, fit_params
         self._seed = seed
-        self._recorded = None
+        self._steps = None
         self._templates = {}
 
-    def prepare(self, candidate, network_key):
-        """Fit the steps before the network.
+    def prepare(self, candidate: Candidate) -> PendingFit:
+        """Fit the steps before the network, and validate what it is trained on."""
+        from skreg._training.dispatch import check_engine  # imports TensorFlow
 
-        Parameters
-        ----------
-        candidate : estimator
-            Not fitted; left as it is.
-        network_key : hashable
-            Equal for candidates whose networks differ in `STACKED` at most.
-
-        Returns
-        -------
-        PendingFit or estimator
-            The fitted estimator if the candidate does not end in a network.
-        """
-        network = final_network(candidate)
-        if network is None:
-            return self._fit(candidate)
-        if self._recorded is None:
+        estimator, network = candidate.estimator, candidate.network
+        if self._steps is None:
             recorder = FitArgsRecorder(network)
-            self._recorded = self._fit(_with_last_step(clone(candidate), recorder))
-        if network_key not in self._templates:
-            self._templates[network_key] = self._template(network)
-        network, task = _stacked(*self._templates[network_key], network)
-        return PendingFit(self._recorded, network, task)
+            steps = replace_network(candidate.new_estimator(), recorder)
+            self._steps = fit_on_fold(steps, *self._fold)
+        if candidate.network_key not in self._templates:
+            recorder = fitted_network(estimator, self._steps)
+            self._templates[candidate.network_key] = self._template(network, recorder)
+        template, task = self._templates[candidate.network_key]
+        network, task = _stacked(template, task, network)
+        check_engine(task)
+        return PendingFit(estimator, self._steps, network, task)
 
-    def _fit(self, estimator):
-        return cross_validate(
-            estimator,
-            self._X,
-            self._y,
-            cv=[self._split],
-            params=self._fit_params,
-            scoring=_no_score,
-            error_score="raise",
-            return_estimator=True,
-        )["estimator"][0]
-
-    def _template(self, network):
+    def _template(self, network, recorder):
         """A network that has seen its rows, and its task."""
-        recorder = _last_step(self._recorded)
         template = clone(network)
         if network.random_state is None:
             template.random_state = self._seed
@@ -132,29 +139,20 @@ class FitArgsRecorder(BaseEstimator):
         self.network = network
 
     def fit(self, X, y=None, **params):
+        fit = type(self.network).fit
+        try:  # What it does not take would reach private functions instead.
+            inspect.signature(fit).bind(self.network, X, y, **params)
+        except TypeError as error:
+            raise TypeError(f"{fit.__qualname__}() {error}") from None
         self.X_, self.y_, self.params_ = X, y, params
         return self
+
+    def predict(self, X):
+        """Never called, but `TransformedTargetRegressor` demands that there is one."""
+        raise NotImplementedError
 
     def get_metadata_routing(self):
         return self.network.get_metadata_routing()
 
     def __sklearn_tags__(self):
         return get_tags(self.network)
-
-
-def _no_score(estimator, X, y=None, sample_weight=None):
-    """`cross_validate` must score, but a recorder can't predict."""
-    return 0.0
-
-
-def _last_step(estimator):
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _with_last_step(estimator, last):
-    """A copy of the estimator with another last step; the other steps are shared."""
-    if not isinstance(estimator, Pipeline):
-        return last
-    pipeline = copy(estimator)
-    pipeline.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], last)]
-    return pipeline

@@ -1,6 +1,7 @@
-"""Networks trained in groups: which train together, and where each group runs."""
+"""Networks trained in groups: which train together, and what a group gives."""
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from threading import Thread
@@ -8,6 +9,7 @@ from time import perf_counter
 
 from joblib import delayed
 
+from skreg._search.progress import SearchStopped
 from skreg._training.dispatch import train
 from skreg._training.stacking import (
     compile_ahead,
@@ -17,16 +19,13 @@ from skreg._training.stacking import (
 )
 
 
-def train_in_groups(tasks, parallel, n_workers, group_size, progress):
+def train_in_groups(tasks, workers, group_size, progress):
     """Train networks, as many at once as their engine can.
 
     Parameters
     ----------
     tasks : dict of object to Task
-    parallel : joblib.Parallel
-        Runs the groups; returns a generator.
-    n_workers : int
-        How many groups it runs at once.
+    workers : Workers
     group_size : int or None
         The most networks in a group.
     progress : Progress
@@ -39,16 +38,15 @@ def train_in_groups(tasks, parallel, n_workers, group_size, progress):
     seconds : float
         The network's share of the time that its group took.
     """
-    groups = list(_groups(tasks, n_workers, group_size))
+    groups = list(_groups(tasks, workers.n_workers, group_size))
     reports = [progress.report(len(keys)) for keys, _ in groups]
-    results = parallel(
-        delayed(_train_group)([tasks[key] for key in keys], size, report)
-        for (keys, size), report in zip(groups, reports, strict=True)
+    results = workers(
+        delayed(_train_group)(g, [tasks[key] for key in keys], size, report)
+        for g, ((keys, size), report) in enumerate(zip(groups, reports, strict=True))
     )
-    for (keys, _), report, (outcomes, seconds) in zip(
-        groups, reports, results, strict=True
-    ):
-        report.close(sum(tasks[key].epochs for key in keys))
+    for g, outcomes, seconds in results:
+        keys, _ = groups[g]
+        reports[g].close(sum(tasks[key].epochs for key in keys))
         for key, outcome in zip(keys, outcomes, strict=True):
             yield key, outcome, seconds
 
@@ -81,16 +79,15 @@ def _groups(tasks, n_workers, group_size):
             yield keys[start : start + size], size
 
 
-def _train_group(tasks, size, report):
-    """Train one group; the networks' outcomes, and the seconds that each took."""
+def _train_group(g, tasks, size, report):
+    """Train one group; its number, the outcomes, and the seconds that each took."""
     start = perf_counter()
     with report:
         if stacking_key(tasks[0]) is None:
             outcomes = [_train_alone(task) for task in tasks]
         else:
-            padding = [tasks[0]] * (size - len(tasks))
-            outcomes = train_together(tasks + padding, report)[: len(tasks)]
-    return outcomes, (perf_counter() - start) / len(tasks)
+            outcomes = _train_stacked(tasks, size, report)
+    return g, outcomes, (perf_counter() - start) / len(tasks)
 
 
 def _train_alone(task):
@@ -99,6 +96,28 @@ def _train_alone(task):
         return train(replace(task, resumable=False))
     except Exception as error:
         return error
+
+
+def _train_stacked(tasks, size, report):
+    """Train a group together, padded to a size; if the engine fails, by halves.
+
+    What fails for many networks, for want of memory above all, may work for fewer; and
+    if it is one network that fails, the others are not to share its error.
+    """
+    try:
+        padding = [tasks[0]] * (size - len(tasks))
+        return train_together(tasks + padding, report)[: len(tasks)]
+    except SearchStopped:
+        raise
+    except Exception as error:
+        if size == 1:
+            return [error]
+    # Only here is the memory free that the error's traceback refers to.
+    half = ceil(len(tasks) / 2)
+    outcomes = []
+    for start in range(0, len(tasks), half):
+        outcomes += _train_stacked(tasks[start : start + half], half, report)
+    return outcomes
 
 
 def compile_for_refit(tasks, splits):
@@ -123,4 +142,9 @@ def compile_for_refit(tasks, splits):
     # Early stopping holds out a fraction, and rows of weight 0 are left out.
     used = len(task.training) / len(train_rows)
     n_rows = round(used * (len(train_rows) + len(test_rows)))
-    Thread(target=compile_ahead, args=(task, n_rows)).start()
+    Thread(target=_try_to_compile, args=(task, n_rows)).start()
+
+
+def _try_to_compile(task, n_rows):
+    with suppress(Exception):  # the refit will meet it too, and raise it
+        compile_ahead(task, n_rows)

@@ -1,23 +1,21 @@
-"""What scikit-learn's search runs over: an estimator whose fits are made in advance."""
+"""Fits made in advance, and how scikit-learn's search gets them."""
 
 from collections import deque
+from copy import copy
+from functools import partial
 from numbers import Number
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
 
 
-class PrefittedEstimator:
-    """An estimator that scikit-learn's search clones, but does not have to fit.
+class PrefittedCandidates:
+    """The fits of a search's candidates on its folds, made in advance.
 
-    For every candidate and fold, the search clones its estimator, sets the candidate's
-    parameters, and fits. As long as there are fits from `prefit`, `set_params` of a
-    clone returns the next one, after a check that it is one of these parameters.
-
-    In all other respects it is the estimator: it has its attributes, class and repr,
-    and is copied and pickled as the estimator is. So whatever looks at the search
-    during its ``fit``, such as a tool that logs experiments, sees what the user made.
+    For every candidate and fold, scikit-learn's search clones its estimator, sets the
+    candidate's parameters, and calls ``fit``. The search is given the estimator from
+    `provide`, whose clones return one fit after the other from ``set_params``, after
+    a check that it is one of these parameters.
 
     Parameters
     ----------
@@ -26,38 +24,56 @@ class PrefittedEstimator:
     fitter : skreg._search.fitting.CandidateFitter
     """
 
-    def __init__(self, estimator, fitter, fits=None):
+    def __init__(self, estimator, fitter):
         self._estimator = estimator
         self._fitter = fitter
-        self._fits = deque() if fits is None else fits  # shared by all clones
+        self._fits = deque()
 
-    def prefit(self, settings, cv):
+    def split(self, cv):
+        """Row numbers of each fold, as a list of (train, test)."""
+        return self._fitter.split(cv)
+
+    def fit(self, settings, splits):
         """Fit candidates on all folds.
 
         Parameters
         ----------
         settings : list of dict
             The candidates: parameters to set.
-        cv : splitter
+        splits : list of (train, test)
 
         Returns
         -------
-        splits : FixedSplits
-            The folds.
-        seconds : ndarray of shape (n_candidates, n_folds)
-            What each fit took.
+        ndarray of shape (n_candidates, n_folds)
+            The seconds that each fit took.
         """
-        splits = self._fitter.split(cv)
         fits = self._fitter.fit_all(self._estimator, settings, splits)
         each = [params for params in settings for _ in splits]
         self._fits.extend(zip(each, (fit.outcome for fit in fits), strict=True))
         seconds = np.array([fit.seconds for fit in fits])
-        return FixedSplits(splits), seconds.reshape(len(settings), len(splits))
+        return seconds.reshape(len(settings), len(splits))
 
-    def set_params(self, **params):
-        """Return the next fit; if there is none, the estimator with the parameters."""
+    def provide(self):
+        """The estimator, for the search to clone.
+
+        It is a copy with a few methods shadowed, and no more: whatever looks at the
+        search during its ``fit``, such as a tool that logs experiments, sees the class
+        and the parameters that the user chose. It is pickled without the shadows.
+        """
+        return self._shadow(self._estimator)
+
+    def _shadow(self, estimator):
+        shadowed = copy(estimator)
+        shadowed.__reduce_ex__ = estimator.__reduce_ex__
+        shadowed.__getstate__ = estimator.__getstate__
+        shadowed.__sklearn_clone__ = lambda: self._shadow(clone(estimator))
+        shadowed.set_params = partial(self._set_params, estimator)
+        return shadowed
+
+    def _set_params(self, estimator, /, **params):
+        """The next fit; when there is none, the estimator with the parameters."""
         if not self._fits:
-            return self._estimator.set_params(**params)
+            return estimator.set_params(**params)
         expected, outcome = self._fits.popleft()
         if _comparable(params) != _comparable(expected):
             raise RuntimeError(
@@ -65,27 +81,8 @@ class PrefittedEstimator:
                 f"{expected}, but it asked for {params}."
             )
         if isinstance(outcome, Exception):
-            return _fit_once(self._estimator.set_params(**params), outcome)
+            return _fit_once(estimator.set_params(**params), outcome)
         return _fit_once(outcome)
-
-    def __sklearn_clone__(self):
-        return PrefittedEstimator(clone(self._estimator), self._fitter, self._fits)
-
-    @property  # type: ignore[misc]
-    def __class__(self):
-        return type(self._estimator)
-
-    def __getattr__(self, name):
-        return getattr(self._estimator, name)
-
-    def __repr__(self):
-        return repr(self._estimator)
-
-    def __reduce_ex__(self, protocol):
-        return self._estimator.__reduce_ex__(protocol)
-
-    def __sklearn_tags__(self):
-        return get_tags(self._estimator)  # scikit-learn 1.6 looks for it in the class
 
 
 def _fit_once(estimator, error=None):

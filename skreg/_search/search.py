@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from numbers import Integral
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
-from joblib import Parallel, effective_n_jobs, parallel_config
+from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
@@ -25,13 +26,15 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
 )
 from sklearn.utils import check_scalar, indexable
-from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.parallel import Parallel
 
 from skreg._estimators.base import DocLinkMixin
 from skreg._estimators.types import MatrixLike, RandomState
 from skreg._search.fitting import CandidateFitter
-from skreg._search.folds import final_network
-from skreg._search.prefitted import PrefittedEstimator
+from skreg._search.prefitted import FixedSplits, PrefittedCandidates
+from skreg._search.scoring import check_refit, names_of_scores_matter
+from skreg._search.workers import Workers, return_as
 
 Grid: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
 Scoring: TypeAlias = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
@@ -69,36 +72,29 @@ class _BatchedSearch(DocLinkMixin, MetaEstimatorMixin):
             error of a candidate's own fit is raised only with ``error_score="raise"``.
         """
         self._validate_params()
-        if final_network(self.estimator) is None:
-            raise TypeError(
-                "estimator must be a skreg estimator, or a Pipeline whose last step "
-                f"is one, got {self.estimator!r}."
-            )
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
-        n_jobs = self.n_jobs
-        if n_jobs is None and effective_n_jobs(None) == 1:  # no parallel_config
-            n_jobs = -1
         fit_params, split_params = self._route(params)
+        check = partial(check_refit, self) if names_of_scores_matter(self) else None
         fitter = CandidateFitter(
             X,
             y,
             fit_params,
             split_params,
             parallel=Parallel(
-                n_jobs,
-                prefer="threads",
-                pre_dispatch=self.pre_dispatch,
-                return_as="generator",
+                self.n_jobs, pre_dispatch=self.pre_dispatch, return_as=return_as()
             ),
-            n_workers=effective_n_jobs(n_jobs),
+            workers=Workers(self.n_jobs, self.pre_dispatch),
             group_size=self.group_size,
             refit=bool(self.refit),
+            raise_errors=self.error_score == "raise",
+            check_refit=check,
             visible=self.verbose > 0,
         )
         search = copy(self)
-        search.estimator = PrefittedEstimator(self.estimator, fitter)
+        search._prefitted = PrefittedCandidates(self.estimator, fitter)
+        search.estimator = search._prefitted.provide()
         search.verbose = max(0, self.verbose - 1)
         with parallel_config("sequential"):  # not on the machines that fit the groups
             super(_BatchedSearch, search).fit(X, y, **params)
@@ -115,17 +111,18 @@ class _BatchedSearch(DocLinkMixin, MetaEstimatorMixin):
             params = dict(params)
             return params, {"groups": params.pop("groups", None)}
         routed = process_routing(self, "fit", **params)
-        consumed = get_routing_for_object(self.estimator).consumes("fit", params)
-        return {name: params[name] for name in consumed}, routed.splitter.split
+        return routed.estimator.fit, routed.splitter.split
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         seconds = []
 
         def fit_and_evaluate(candidates, cv=None, **options):
             candidates = list(candidates)
-            splits, new = self.estimator.prefit(candidates, cv or self._checked_cv_orig)
-            results = evaluate_candidates(candidates, cv=splits, **options)
-            seconds.extend(new)
+            splits = self._prefitted.split(cv or self._checked_cv_orig)
+            if len(splits) == self.n_splits_:  # otherwise scikit-learn raises an error
+                seconds.extend(self._prefitted.fit(candidates, splits))
+            splitter = FixedSplits(splits)
+            results = evaluate_candidates(candidates, cv=splitter, **options)
             results["mean_fit_time"] = np.mean(seconds, axis=1)
             results["std_fit_time"] = np.std(seconds, axis=1)
             return results
@@ -133,6 +130,12 @@ class _BatchedSearch(DocLinkMixin, MetaEstimatorMixin):
         # scikit-learn 1.9 passes it, earlier versions do not take it.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(fit_and_evaluate, **context)
+
+    def __getstate__(self):
+        # During `fit`, a search has the data and joblib's workers at hand.
+        state = super().__getstate__().copy()
+        state.pop("_prefitted", None)
+        return state
 
 
 class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
