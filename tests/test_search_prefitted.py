@@ -232,3 +232,23 @@ def test_fitted_candidates_are_of_the_estimators_class(mlp, cancer):
 
     BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, scoring=scorer, cv=2).fit(*cancer)
     assert seen == 4 * [(type(mlp()), None)]
+
+
+PREDICT = """
+import pickle
+import sys
+
+with open(sys.argv[1], "rb") as file:
+    search, X = pickle.load(file)
+print(search.predict(X).sum(), {"keras", "tensorflow"} & set(sys.modules))
+"""
+
+
+def test_a_pickled_search_predicts_without_tensorflow(
+    mlp, cancer, tmp_path, in_new_process
+):
+    search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2).fit(*cancer)
+    path = tmp_path / "search.pickle"
+    path.write_bytes(pickle.dumps((search, cancer[0])))
+    expected = f"{search.predict(cancer[0]).sum()} set()\n"
+    assert in_new_process(PREDICT, str(path)) == expected

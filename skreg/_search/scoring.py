@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from warnings import catch_warnings, simplefilter
 
 
-def names_of_scores_matter(search):
+def names_matter(search):
     """Whether `refit` is to name one of the scores that a function returns.
 
     scikit-learn learns from the first fit whether there is such a score. Here, all
@@ -19,7 +19,7 @@ def check_refit(search, estimator, X, y):
     Parameters
     ----------
     search : BaseSearchCV
-        For which `names_of_scores_matter`.
+        For which `names_matter`.
     estimator : estimator
         A candidate that can predict, if badly.
     X, y : array-like

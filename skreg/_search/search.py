@@ -1,40 +1,22 @@
-"""The batched searches: scikit-learn's own, over networks that were trained together.
-
-All candidates are trained on all folds first; then scikit-learn's search runs over an
-estimator whose fits have been made already. So scores, ranks, masks, error scores and
-the refit are scikit-learn's.
-"""
+"""The batched searches, which users fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
-from functools import partial
-from numbers import Integral
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from joblib import parallel_config
 from numpy.typing import NDArray
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
-from sklearn.metrics import check_scoring
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import (
     BaseCrossValidator,
     BaseShuffleSplit,
     GridSearchCV,
     RandomizedSearchCV,
 )
-from sklearn.utils import check_scalar, indexable
-from sklearn.utils.metadata_routing import process_routing
-from sklearn.utils.parallel import Parallel
 
-from skreg._estimators.base import DocLinkMixin
-from skreg._estimators.types import MatrixLike, RandomState
-from skreg._search.fitting import CandidateFitter
-from skreg._search.prefitted import FixedSplits, PrefittedCandidates
-from skreg._search.scoring import check_refit, names_of_scores_matter
-from skreg._search.workers import Workers, return_as
+from skreg._estimators.types import RandomState
+from skreg._search.base import BatchedSearchMixin
 
 Grid: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
 Scoring: TypeAlias = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
@@ -42,103 +24,7 @@ Refit: TypeAlias = bool | str | Callable[[dict[str, Any]], int]
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 
 
-class _BatchedSearch(DocLinkMixin, MetaEstimatorMixin):
-    """What the two searches share; precedes scikit-learn's class among the bases."""
-
-    def fit(self, X: MatrixLike, y: MatrixLike | None = None, **params: Any) -> Self:
-        """Train every candidate on every fold, score them, and refit the best one.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-        **params : dict of str to object
-            Passed on to the estimator's ``fit``, to the scorer and to the splitter as
-            scikit-learn's search does; arrays with one entry per row are split into
-            the folds.
-
-        Returns
-        -------
-        self : object
-            The fitted search.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or an argument is not usable; before anything is trained,
-            unless only fitting can show it. The search is then left as it was. An
-            error of a candidate's own fit is raised only with ``error_score="raise"``.
-        """
-        self._validate_params()
-        if self.group_size is not None:
-            check_scalar(self.group_size, "group_size", Integral, min_val=1)
-        X, y = indexable(X, y)
-        fit_params, split_params = self._route(params)
-        check = partial(check_refit, self) if names_of_scores_matter(self) else None
-        fitter = CandidateFitter(
-            X,
-            y,
-            fit_params,
-            split_params,
-            parallel=Parallel(
-                self.n_jobs, pre_dispatch=self.pre_dispatch, return_as=return_as()
-            ),
-            workers=Workers(self.n_jobs, self.pre_dispatch),
-            group_size=self.group_size,
-            refit=bool(self.refit),
-            raise_errors=self.error_score == "raise",
-            check_refit=check,
-            visible=self.verbose > 0,
-        )
-        search = copy(self)
-        search._prefitted = PrefittedCandidates(self.estimator, fitter)
-        search.estimator = search._prefitted.provide()
-        search.verbose = max(0, self.verbose - 1)
-        with parallel_config("sequential"):  # not on the machines that fit the groups
-            super(_BatchedSearch, search).fit(X, y, **params)
-        if self.scoring is None:  # then the scorer refers to the estimator
-            search.scorer_ = check_scoring(self.estimator)
-        for name, value in vars(search).items():
-            if name.endswith("_"):
-                setattr(self, name, value)
-        return self
-
-    def _route(self, params):
-        """The parameters of ``fit`` that the estimator and the splitter get."""
-        if not get_config()["enable_metadata_routing"]:
-            params = dict(params)
-            return params, {"groups": params.pop("groups", None)}
-        routed = process_routing(self, "fit", **params)
-        return routed.estimator.fit, routed.splitter.split
-
-    def _run_search(self, evaluate_candidates, *, callback_ctx=None):
-        seconds = []
-
-        def fit_and_evaluate(candidates, cv=None, **options):
-            candidates = list(candidates)
-            splits = self._prefitted.split(cv or self._checked_cv_orig)
-            if len(splits) == self.n_splits_:  # otherwise scikit-learn raises an error
-                seconds.extend(self._prefitted.fit(candidates, splits))
-            splitter = FixedSplits(splits)
-            results = evaluate_candidates(candidates, cv=splitter, **options)
-            results["mean_fit_time"] = np.mean(seconds, axis=1)
-            results["std_fit_time"] = np.std(seconds, axis=1)
-            return results
-
-        # scikit-learn 1.9 passes it, earlier versions do not take it.
-        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-        super()._run_search(fit_and_evaluate, **context)
-
-    def __getstate__(self):
-        # During `fit`, a search has the data and joblib's workers at hand.
-        state = super().__getstate__().copy()
-        state.pop("_prefitted", None)
-        return state
-
-
-class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
+class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
     """Grid search in which candidates and folds are trained together.
 
     Gives what `sklearn.model_selection.GridSearchCV` gives for an estimator with an
@@ -149,12 +35,12 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     Parameters
     ----------
     estimator : estimator
-        One of skreg's, or a `sklearn.pipeline.Pipeline` that ends in one. The steps
-        before it are fitted on each fold's training rows once for each of their
-        settings. With ``random_state=None`` one seed is drawn, and all candidates and
-        folds share it: they start alike and see the same noise, so that their scores
-        differ only by what the grid varies. In scikit-learn's search each draws its
-        own.
+        Any estimator. Trained together are the networks of those that are or end in
+        one of skreg's: in a `sklearn.pipeline.Pipeline`, in a
+        `sklearn.compose.TransformedTargetRegressor`, or in one within another. The
+        steps before the network are fitted on each fold's training rows once for each
+        of their settings. All other candidates, and subclasses of these classes, are
+        fitted as scikit-learn's search fits them.
     param_grid : dict or list of dict
         Parameter names to lists of values, or several such dicts. Candidates that
         differ in other parameters than those named above, such as
@@ -165,7 +51,8 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
         Number of groups that joblib trains at the same time, on threads unless a
         `joblib.parallel_config` says otherwise. None means the number given there, or
         else all cores, which TensorFlow would use anyway; 1 means one group after the
-        other.
+        other. For candidates that are not trained in groups, it means what it means
+        in scikit-learn's search.
     refit : bool, str or callable, default=True
         Whether to fit the best candidate on all rows; with several scores, by which
         of them it is chosen, or a function of ``cv_results_`` that gives its index.
@@ -178,7 +65,9 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     pre_dispatch : int or str, default="2*n_jobs"
         Number of groups that are dispatched to the workers ahead of time.
     error_score : "raise" or float, default=nan
-        The score of a candidate whose fit fails; "raise" raises its error.
+        The score of a candidate whose fit fails. With "raise" its error is raised: if
+        the candidate is invalid, before anything is trained; otherwise, as soon as a
+        group has failed.
     return_train_score : bool, default=False
         Whether to score on the training rows too.
     group_size : int, default=None
@@ -227,7 +116,12 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     seed is fitted once per fold here, and once per candidate and fold by scikit-learn.
 
     Networks that can't be stacked, such as those with Keras callbacks, are trained
-    one by one.
+    one by one. A group that the engine fails to train, for want of memory above all,
+    is divided until it succeeds or a single network is left, which has failed then.
+
+    With ``random_state=None`` one seed is drawn for all networks that are trained in
+    groups: they start alike and see the same noise, so that their scores differ only
+    by what the grid varies. In scikit-learn's search each draws its own.
 
     Examples
     --------
@@ -278,7 +172,7 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
         self.group_size = group_size
 
 
-class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
+class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
     """Randomized search in which candidates and folds are trained together.
 
     Gives what `sklearn.model_selection.RandomizedSearchCV` gives for an estimator
