@@ -7,6 +7,7 @@ the refit are scikit-learn's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from functools import partial
 from numbers import Integral
@@ -15,8 +16,9 @@ from typing import Any, Self
 import numpy as np
 from joblib import parallel_config
 from sklearn import get_config
-from sklearn.base import MetaEstimatorMixin
+from sklearn.base import MetaEstimatorMixin, is_classifier
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_scalar, indexable
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel
@@ -62,8 +64,10 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
-        fitter = self._fitter(X, y, params)
         search = copy(self)
+        if isinstance(self.cv, Iterator):  # can be read once only, but is read twice
+            search.cv = list(self.cv)
+        fitter = search._fitter(X, y, params)
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
         search.estimator = search._prefitted.provide()
         search.verbose = max(0, self.verbose - 1)
@@ -83,7 +87,8 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             X,
             y,
             fit_params,
-            split_params,
+            cv=check_cv(self.cv, y, classifier=is_classifier(self.estimator)),
+            split_params=split_params,
             parallel=Parallel(
                 self.n_jobs, pre_dispatch=self.pre_dispatch, return_as=return_as()
             ),
@@ -108,8 +113,10 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
 
         def fit_and_evaluate(candidates, cv=None, **options):
             candidates = list(candidates)
-            splits = self._prefitted.split(cv or self._checked_cv_orig)
-            if len(splits) == self.n_splits_:  # otherwise scikit-learn raises an error
+            splits = self._prefitted.split(cv)
+            if (
+                len(splits) == self._prefitted.n_splits
+            ):  # otherwise scikit-learn raises an error
                 seconds.extend(self._prefitted.fit(candidates, splits))
             splitter = FixedSplits(splits)
             results = evaluate_candidates(candidates, cv=splitter, **options)

@@ -47,6 +47,7 @@ class CandidateFitter:
         All rows.
     fit_params : dict
         For the estimator's ``fit``.
+    cv : splitter
     split_params : dict
         For the splitter's ``split``.
     parallel : sklearn.utils.parallel.Parallel
@@ -69,6 +70,7 @@ class CandidateFitter:
     X: Any
     y: Any
     fit_params: dict[str, Any]
+    cv: Any
     split_params: dict[str, Any]
     parallel: Parallel
     workers: Workers
@@ -78,9 +80,14 @@ class CandidateFitter:
     check_refit: Callable[[BaseEstimator, Any, Any], None] | None
     visible: bool
 
-    def split(self, cv):
-        """Row numbers of each fold, as a list of (train, test)."""
-        return list(cv.split(self.X, self.y, **self.split_params))
+    @property
+    def n_splits(self):
+        """The number of folds that the splitter promises."""
+        return self.cv.get_n_splits(self.X, self.y, **self.split_params)
+
+    def split(self, cv=None):
+        """Row numbers of each fold, as a list of (train, test), by `cv` if given."""
+        return list((cv or self.cv).split(self.X, self.y, **self.split_params))
 
     def fit_all(self, estimator, settings, splits):
         """Fit every candidate on every fold.

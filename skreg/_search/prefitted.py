@@ -29,8 +29,13 @@ class PrefittedCandidates:
         self._fitter = fitter
         self._fits = deque()
 
-    def split(self, cv):
-        """Row numbers of each fold, as a list of (train, test)."""
+    @property
+    def n_splits(self):
+        """The number of folds that the splitter promises."""
+        return self._fitter.n_splits
+
+    def split(self, cv=None):
+        """Row numbers of each fold, as a list of (train, test), by `cv` if given."""
         return self._fitter.split(cv)
 
     def fit(self, settings, splits):
