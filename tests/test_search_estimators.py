@@ -273,6 +273,12 @@ def test_a_step_is_filled_from_the_grid(both, mlp, cancer, stacked):
     assert search.estimator[-1] == "passthrough"
 
 
+def test_a_step_may_be_called_as_a_parameter(both, mlp, cancer):
+    pipeline = Pipeline([("l1", StandardScaler()), ("l2", mlp())])
+    grid = {"l2": [mlp((3,)), mlp((4,))], "l2__l2": L2, "l1__with_mean": [True, False]}
+    both(pipeline, grid, *cancer)
+
+
 # Estimators that have nothing to do with networks.
 
 

@@ -71,7 +71,7 @@ def make_candidate(estimator: BaseEstimator, params: dict[str, Any]) -> Candidat
     of_network, of_steps = {}, {}
     for name, value in params.items():
         if f"{name}__".startswith(prefix):
-            of_network[name.removeprefix(prefix)] = value
+            of_network[name[len(prefix) :]] = value  # "" is the network itself
         else:
             of_steps[name] = value
     for name in STACKED:
