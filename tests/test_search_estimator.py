@@ -279,18 +279,6 @@ def test_bad_group_sizes_are_refused(mlp, cancer, untrained, group_size, error):
         search.fit(*cancer)
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression())],
-)
-def test_the_estimator_must_be_one_of_ours(cancer, estimator):
-    search = BatchedGridSearchCV(estimator, {"C": [1.0]})
-    with pytest.raises(
-        TypeError, match=r"estimator must be a skreg(.|\n)*LogisticRegress"
-    ):
-        search.fit(*cancer)
-
-
 def test_rows_and_targets_of_unequal_number_are_refused(mlp, cancer):
     X, y = cancer
     search = BatchedGridSearchCV(mlp(), STRENGTHS)

@@ -1,31 +1,24 @@
-"""Every candidate fitted on every fold: what a batched search does before it scores.
+"""Every candidate fitted on every fold: what a batched search does before it scores."""
 
-Networks are trained in groups of what the engine can stack, or else one by one; joblib
-runs the groups, on threads, processes or other machines.
-"""
+from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
-from math import ceil
-from numbers import Integral
-from threading import Thread
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
+from warnings import catch_warnings, simplefilter
 
-import numpy as np
-from joblib import delayed
-from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from joblib import Parallel
+from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import delayed
 
-from skreg._search.folds import STACKED, Fold, Untrained, final_network
+from skreg._search.candidates import by_steps, common_seed, make_candidate
+from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
-from skreg._training.dispatch import train
-from skreg._training.stacking import (
-    compile_ahead,
-    max_group_size,
-    stacking_key,
-    train_together,
-)
+from skreg._search.workers import Workers
+from skreg._training.task import TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -35,234 +28,209 @@ class Fit:
     Attributes
     ----------
     outcome : estimator or Exception
-        The fitted estimator, or what its fit raised.
+        The fitted estimator, or the error that its fit raised.
     seconds : float
-        Its share of the time that its group took.
+        What it took; for a network its share of the time that its group took.
     """
 
     outcome: BaseEstimator | Exception
     seconds: float
 
 
-def fit_all(
-    estimator,
-    settings,
-    X,
-    y,
-    splits,
-    fit_params,
-    *,
-    parallel,
-    n_workers,
-    group_size,
-    refit,
-    visible,
-):
-    """Fit every candidate on every fold.
+@dataclass(frozen=True)
+class CandidateFitter:
+    """What all fits of a search have in common.
 
-    Parameters
+    Attributes
     ----------
-    estimator : estimator
-        A network, or a Pipeline that ends in one.
-    settings : list of dict
-        The candidates: parameters to set.
     X, y : array-like
-    splits : list of (train, test)
-        Row numbers of each fold.
+        All rows.
     fit_params : dict
-        For the estimator's ``fit``, under the names that `cross_validate` takes.
-    parallel : joblib.Parallel
-        Runs the groups; returns a generator.
-    n_workers : int
-        How many groups it runs at once.
+        For the estimator's ``fit``.
+    cv : splitter
+    split_params : dict
+        For the splitter's ``split``.
+    parallel : sklearn.utils.parallel.Parallel
+        Runs the fits of estimators as a whole, as in scikit-learn's search.
+    workers : Workers
+        Run the groups of networks.
     group_size : int or None
-        Networks in a group at most.
+        The most networks in a group.
     refit : bool
-        Whether one of the candidates will be fitted on all rows then.
+        Whether one of the candidates will be fitted on all rows afterwards.
+    raise_errors : bool
+        Whether to raise the first error of a fit instead of returning it.
+    check_refit : callable or None
+        ``check_refit(estimator, X_test, y_test)`` is called with a network that is not
+        trained yet, and may raise; see `skreg._search.scoring`.
     visible : bool
         Whether to show progress.
-
-    Returns
-    -------
-    list of Fit
-        Candidate after candidate, and for each of them fold after fold.
-
-    Raises
-    ------
-    ValueError
-        If the estimator has no such parameter; before anything is fitted.
     """
-    candidates = [
-        clone(estimator).set_params(**clone(params, safe=False)) for params in settings
-    ]
-    seed = _common_seed(candidates)
-    title = f"{len(settings)} candidates x {len(splits)} folds"
-    n_epochs = len(splits) * sum(map(_epochs, candidates))
-    fits = {}
-    with Progress(visible, title, n_epochs) as progress:
-        for numbers, kinds in _sharing_steps(estimator, settings):
-            works = {}
-            for fold, split in enumerate(splits):
-                rows = Fold(X, y, split, fit_params, seed)
-                for c in numbers:
-                    start = perf_counter()
-                    try:
-                        made = rows.prepare(candidates[c], kinds[c])
-                    except Exception as error:  # scored with error_score
-                        made = _named(error, settings[c])
-                    if isinstance(made, Untrained):
-                        works[c, fold] = made
-                    else:
-                        fits[c, fold] = Fit(made, perf_counter() - start)
-                        progress.advance(_epochs(candidates[c]))
-            if refit:
-                _compile_refit(works, splits)
-            for (c, fold), outcome, seconds in _trained(
-                works, parallel, n_workers, group_size, progress
-            ):
-                if isinstance(outcome, Exception):
-                    fits[c, fold] = Fit(_named(outcome, settings[c]), seconds)
-                else:
-                    fits[c, fold] = Fit(works[c, fold].fitted(outcome), seconds)
-    return [fits[key] for key in sorted(fits)]
 
+    X: Any
+    y: Any
+    fit_params: dict[str, Any]
+    cv: Any
+    split_params: dict[str, Any]
+    parallel: Parallel
+    workers: Workers
+    group_size: int | None
+    refit: bool
+    raise_errors: bool
+    check_refit: Callable[[BaseEstimator, Any, Any], None] | None
+    visible: bool
 
-def _common_seed(candidates):
-    """What stands for a ``random_state`` of None; drawn only where there is one."""
-    networks = map(final_network, candidates)
-    if any(n is not None and n.random_state is None for n in networks):
-        return check_random_state(None).randint(np.iinfo(np.int32).max)
-    return None
+    @property
+    def n_splits(self):
+        """The number of folds that the splitter promises."""
+        return self.cv.get_n_splits(self.X, self.y, **self.split_params)
 
+    def split(self, cv=None):
+        """Row numbers of each fold, as a list of (train, test), by `cv` if given."""
+        return list((cv or self.cv).split(self.X, self.y, **self.split_params))
 
-def _epochs(candidate):
-    """Epochs that a candidate is to be trained for, as far as the bar is concerned."""
-    epochs = getattr(final_network(candidate), "epochs", 1)
-    return epochs if isinstance(epochs, Integral) else 1
+    def fit_all(self, estimator, settings, splits):
+        """Fit every candidate on every fold.
 
+        Parameters
+        ----------
+        estimator : estimator
+        settings : list of dict
+            The candidates: parameters to set.
+        splits : list of (train, test)
 
-def _named(error, params):
-    """The error, which says whose it is wherever it is shown."""
-    error.add_note(f"Candidate: {params}")
-    return error
+        Returns
+        -------
+        list of Fit
+            Candidate after candidate, and for each of them fold after fold.
 
+        Raises
+        ------
+        ValueError
+            If the estimator has no such parameter; before anything is fitted.
+        """
+        candidates = [make_candidate(estimator, params) for params in settings]
+        title = f"{len(settings)} candidates x {len(splits)} folds"
+        n_epochs = len(splits) * sum(c.n_epochs for c in candidates)
+        progress = Progress(self.visible, title, n_epochs)
+        done = {}
+        with _closing(self._fits(candidates, splits, progress)) as fits, progress:
+            for (c, fold), fit in fits:
+                if isinstance(fit.outcome, Exception):
+                    fit.outcome.add_note(f"Candidate: {settings[c]}")
+                    if self.raise_errors:
+                        raise fit.outcome
+                done[c, fold] = fit
+        return [done[key] for key in sorted(done)]
 
-def _sharing_steps(estimator, settings):
-    """Candidates whose steps before the network are the same, together.
+    def _fits(self, candidates, splits, progress):
+        """Fits by the numbers of candidate and fold, as they are made."""
+        shared = by_steps(candidates)
+        seed = common_seed(candidates)
+        if shared:
+            self.workers.check_can_train()
+        if shared and self.check_refit is not None:
+            self._check_refit_early(candidates, shared[0][:1], splits[:1], seed)
+        if self.raise_errors:
+            yield from self._early_errors(candidates, shared, splits[:1], seed)
+        yield from self._fit_whole(candidates, splits, progress)
+        for numbers in shared:
+            prepared = self._prepare(candidates, numbers, splits, seed)
+            yield from self._train(candidates, prepared, splits, progress)
 
-    Yields
-    ------
-    numbers : list of int
-        Which candidates.
-    kinds : dict of int to hashable
-        What each sets in its network, but for `STACKED`.
-    """
-    last = estimator.steps[-1][0] if isinstance(estimator, Pipeline) else None
-    stacked = {name if last is None else f"{last}__{name}" for name in STACKED}
-    sharing = defaultdict(dict)
-    for c, params in enumerate(settings):
-        of_network, of_steps = {}, {}
-        for name, value in params.items():
-            if last is None or name.split("__")[0] == last:
-                of_network[name] = value
+    def _check_refit_early(self, candidates, numbers, splits, seed):
+        """Check `refit` by the scores of networks that are not trained yet."""
+        for (_, fold), prepared in self._prepare(candidates, numbers, splits, seed):
+            if isinstance(prepared, PendingFit):
+                _, test = splits[fold]
+                rows = _safe_indexing(self.X, test), _safe_indexing(self.y, test)
+                self.check_refit(prepared.untrained(), *rows)
+
+    def _early_errors(self, candidates, shared, splits, seed):
+        """Errors that are known before anything is trained.
+
+        If all candidates share their steps, they are all prepared before that anyway.
+        """
+        if len(shared) == 1 and len(shared[0]) == len(candidates):
+            return
+        for numbers in shared:
+            for key, prepared in self._prepare(candidates, numbers, splits, seed):
+                if isinstance(prepared, Fit):
+                    yield key, prepared
+
+    def _fit_whole(self, candidates, splits, progress):
+        """Fit the candidates that do not end in a network."""
+        jobs = [
+            delayed(_fit)((c, fold), whole, self.X, self.y, split, self.fit_params)
+            for c, whole in enumerate(candidates)
+            if whole.network is None
+            for fold, split in enumerate(splits)
+        ]
+        # Without jobs, joblib would start processes nonetheless.
+        for key, fit in self.parallel(jobs) if jobs else ():
+            progress.advance(candidates[key[0]].n_epochs)
+            yield key, fit
+
+    def _prepare(self, candidates, numbers, splits, seed):
+        """Fit the steps before the network, which these candidates have in common.
+
+        Yields
+        ------
+        key : (int, int)
+            Numbers of candidate and fold.
+        prepared : PendingFit or Fit
+            The latter with an error.
+        """
+        for fold, split in enumerate(splits):
+            rows = Fold(self.X, self.y, split, self.fit_params, seed)
+            for c in numbers:
+                start = perf_counter()
+                try:
+                    prepared = rows.prepare(candidates[c])
+                except Exception as error:
+                    prepared = Fit(error, perf_counter() - start)
+                yield (c, fold), prepared
+
+    def _train(self, candidates, prepared, splits, progress):
+        """Train the networks of what is prepared."""
+        # Imports TensorFlow, which a process that loads a search and predicts, and so
+        # imports this file, has no need of.
+        from skreg._search.groups import compile_for_refit, train_in_groups
+
+        pending = {}
+        for key, fit in prepared:
+            if isinstance(fit, PendingFit):
+                pending[key] = fit
             else:
-                of_steps[name] = value
-        of_network = {k: v for k, v in of_network.items() if k not in stacked}
-        sharing[_identity(of_steps)][c] = _identity(of_network)
-    for kinds in sharing.values():
-        yield list(kinds), kinds
+                progress.advance(candidates[key[0]].n_epochs)
+                yield key, fit
+        tasks = {key: fit.task for key, fit in pending.items()}
+        if self.refit:
+            compile_for_refit(tasks, splits)
+        for key, outcome, seconds in train_in_groups(
+            tasks, self.workers, self.group_size, progress
+        ):
+            if isinstance(outcome, TrainedNetwork):
+                outcome = pending[key].fitted(outcome)
+            yield key, Fit(outcome, seconds)
 
 
-def _identity(params):
-    """A key under which parameters agree: numbers by value, other objects as such."""
-    plain = (int, float, str, bool, type(None))
-    return frozenset(
-        (name, type(value), value if isinstance(value, plain) else id(value))
-        for name, value in params.items()
-    )
-
-
-def _compile_refit(works, splits):
-    """Compile for the refit while the groups are compiled, not after all of them.
-
-    Only where all candidates make the same kind of network, so that little can be
-    wrong about the best one. What it does not foresee, the refit compiles itself.
-    """
-    kinds = {stacking_key(work.task) for work in works.values()}
-    if len(kinds) != 1 or None in kinds:
-        return
-    (_, fold), work = max(
-        works.items(),
-        key=lambda item: max(item[1].task.regularization.dropout, default=0),
-    )
-    train, test = splits[fold]
-    share = len(work.task.training) / len(train)
-    n_rows = round(share * (len(train) + len(test)))
-    Thread(target=compile_ahead, args=(work.task, n_rows)).start()
-
-
-def _trained(works, parallel, n_workers, group_size, progress):
-    """Train networks, in groups.
-
-    Yields
-    ------
-    key : object
-        Of an entry of `works`.
-    outcome : Trained or Exception
-    seconds : float
-    """
-    groups = list(_groups(works, n_workers, group_size))
-    reports = [progress.report(len(keys)) for keys, _ in groups]
-    results = parallel(
-        delayed(_train_group)([works[key].task for key in keys], size, report)
-        for (keys, size), report in zip(groups, reports, strict=True)
-    )
-    for (keys, _), report, (outcomes, seconds) in zip(
-        groups, reports, results, strict=True
-    ):
-        report.close(sum(works[key].task.epochs for key in keys))
-        for key, outcome in zip(keys, outcomes, strict=True):
-            yield key, outcome, seconds
-
-
-def _groups(works, n_workers, group_size):
-    """Which networks train together.
-
-    Networks that can't be stacked are alone. The others are dealt out in groups of
-    equal size, and no worker is left without one.
-
-    Yields
-    ------
-    keys : list
-    size : int
-        Of the group, with padding: so the last one shares the others' program.
-    """
-    stacks = defaultdict(list)
-    for key, work in works.items():
-        stacks[stacking_key(work.task)].append(key)
-    for which, keys in stacks.items():
-        bound = group_size or max_group_size(works[keys[0]].task) if which else 1
-        n_groups = ceil(len(keys) / bound)
-        n_groups = min(ceil(n_groups / n_workers) * n_workers, len(keys))
-        size = ceil(len(keys) / n_groups)
-        for start in range(0, len(keys), size):
-            yield keys[start : start + size], size
-
-
-def _train_group(tasks, size, report):
-    """Train one group; the networks' outcomes, and the seconds that each took."""
-    start = perf_counter()
-    with report:
-        if stacking_key(tasks[0]) is None:
-            outcomes = [_train_alone(task) for task in tasks]
-        else:
-            padding = [tasks[0]] * (size - len(tasks))
-            outcomes = train_together(tasks + padding, report)[: len(tasks)]
-    return outcomes, (perf_counter() - start) / len(tasks)
-
-
-def _train_alone(task):
+@contextmanager
+def _closing(fits):
+    """Close a generator at the end, so that joblib gives up what is still to do."""
     try:
-        return train(replace(task, resumable=False))  # an interrupt ends it all
-    except Exception as error:  # scored with error_score
-        return error
+        yield fits
+    finally:
+        with catch_warnings():
+            simplefilter("ignore", UserWarning)  # joblib's, of jobs that it cancels
+            fits.close()
+
+
+def _fit(key, candidate, X, y, split, fit_params):
+    """Fit a candidate as a whole on a fold."""
+    start = perf_counter()
+    try:
+        outcome = fit_on_fold(candidate.new_estimator(), X, y, split, fit_params)
+    except Exception as error:
+        outcome = error
+    return key, Fit(outcome, perf_counter() - start)

@@ -1,153 +1,158 @@
-"""The candidates of a search on one fold, up to the point where a network trains.
+"""One fold of a search: everything that is fitted before a network is trained.
 
-Steps before the network are fitted once a fold for each of their settings, by
-scikit-learn's own `cross_validate`, so rows, weights and metadata reach the network as
-in any other search.
+The steps before the network are fitted once per fold for each of their settings, with
+a recorder in the place of the network. So rows, weights and metadata reach the network
+as they would in any other search.
 """
 
+import inspect
 from copy import copy
 from dataclasses import dataclass, replace
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import cross_validate
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import resolve
+from skreg._search.candidates import STACKED, Candidate
+from skreg._search.composite import assemble, fitted_network, replace_network
+from skreg._training.initialization import initial_weights
 from skreg._training.task import Task, TrainedNetwork
-
-# Parameters of a network on which neither its rows nor its seed depend.
-STACKED = ("l1", "l2", "dropout", "learning_rate")
-
-
-def final_network(estimator):
-    """The network that an estimator is or, as a Pipeline, ends in; None if neither."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return last if isinstance(last, RegularizedMLP) else None
 
 
 @dataclass(frozen=True)
-class Untrained:
-    """A candidate on a fold, of which all is fitted but the network."""
+class PendingFit:
+    """A candidate on a fold, fitted up to its network, which is still to be trained.
 
-    estimator: BaseEstimator
+    Attributes
+    ----------
+    candidate : estimator
+        Not fitted.
+    steps : estimator
+        The candidate, fitted, with something else in the network's place.
+    network : RegularizedMLP
+        Has seen its rows.
+    task : Task
+    """
+
+    candidate: BaseEstimator
+    steps: BaseEstimator
     network: RegularizedMLP
     task: Task
 
     def fitted(self, trained: TrainedNetwork) -> BaseEstimator:
-        """The whole estimator, with the trained network in its place."""
-        self.network._set_fitted_attributes(self.task, trained)
-        return _with_last(self.estimator, self.network)
+        """The candidate with its trained network."""
+        network = copy(self.network)
+        network._set_fitted_attributes(self.task, trained)
+        return assemble(self.candidate, self.steps, network)
+
+    def untrained(self) -> BaseEstimator:
+        """The candidate with the weights that training starts from."""
+        weights = initial_weights(self.task.architecture, self.task.seed)
+        history = {"loss": [np.nan]}
+        return self.fitted(TrainedNetwork(*weights, history, 1, optimizer_state=None))
 
 
-class Fold:
-    """One fold's training rows, for candidates that agree in the steps before.
+def fit_on_fold(estimator, X, y, split, fit_params):
+    """Fit an estimator on the training rows of a fold, as scikit-learn's search does.
 
     Parameters
     ----------
+    estimator : estimator
     X, y : array-like
         All rows.
     split : (train, test)
         Row numbers.
     fit_params : dict
-        For ``fit``, under the names that `cross_validate` takes.
+        For the estimator's ``fit``; what has one entry per row is cut.
+    """
+    train, _ = split
+    X_train, y_train = _safe_split(estimator, X, y, train)
+    fit_params = _check_method_params(X, fit_params, train)
+    if y_train is None:
+        return estimator.fit(X_train, **fit_params)
+    return estimator.fit(X_train, y_train, **fit_params)
+
+
+class Fold:
+    """One fold, for candidates whose steps before the network agree.
+
+    Parameters
+    ----------
+    X, y, split, fit_params
+        See `fit_on_fold`.
     seed : int or None
-        Stands for a ``random_state`` of None, where there is one.
+        Replaces a ``random_state`` of None.
     """
 
     def __init__(self, X, y, split, fit_params, seed):
-        self._fit = lambda estimator: cross_validate(
-            estimator,
-            X,
-            y,
-            cv=[split],
-            params=fit_params,
-            scoring=_no_score,
-            error_score="raise",
-            return_estimator=True,
-        )["estimator"][0]
+        self._fold = X, y, split, fit_params
         self._seed = seed
-        self._noted = None
+        self._steps = None
         self._templates = {}
 
-    def prepare(self, candidate, kind):
-        """Fit what comes before the network.
+    def prepare(self, candidate: Candidate) -> PendingFit:
+        """Fit the steps before the network, and validate what it is trained on."""
+        from skreg._training.dispatch import check_engine  # imports TensorFlow
 
-        Parameters
-        ----------
-        candidate : estimator
-            Not fitted; left as it is.
-        kind : hashable
-            Where it is the same, candidates differ in `STACKED` at most.
+        estimator, network = candidate.estimator, candidate.network
+        if self._steps is None:
+            recorder = FitArgsRecorder(network)
+            steps = replace_network(candidate.new_estimator(), recorder)
+            self._steps = fit_on_fold(steps, *self._fold)
+        if candidate.network_key not in self._templates:
+            recorder = fitted_network(estimator, self._steps)
+            self._templates[candidate.network_key] = self._template(network, recorder)
+        template, task = self._templates[candidate.network_key]
+        network, task = _stacked(template, task, network)
+        check_engine(task)
+        return PendingFit(estimator, self._steps, network, task)
 
-        Returns
-        -------
-        Untrained or estimator
-            The estimator, fitted, where the candidate has no network of ours.
-        """
-        network = final_network(candidate)
-        if network is None:
-            return self._fit(candidate)
-        if self._noted is None:
-            self._noted = self._fit(_with_last(clone(candidate), _Note(network)))
-        if kind not in self._templates:
-            self._templates[kind] = self._template(network)
-        network, task = _member(*self._templates[kind], network)
-        return Untrained(self._noted, network, task)
-
-    def _template(self, network):
+    def _template(self, network, recorder):
         """A network that has seen its rows, and its task."""
-        note = _last(self._noted)
         template = clone(network)
         if network.random_state is None:
             template.random_state = self._seed
-        task = template._prepare_task(note.X_, note.y_, **note.params_)
+        task = template._prepare_task(recorder.X_, recorder.y_, **recorder.params_)
         template.random_state = network.random_state
         return template, task
 
 
-def _member(template, task, network):
-    """The template and its task, with the strengths and rates of another network."""
-    member = copy(template).set_params(
+def _stacked(template, task, network):
+    """Copies of the template and its task, with `STACKED` as the network has them."""
+    copied = copy(template).set_params(
         **{name: getattr(network, name) for name in STACKED}
     )
-    settings = resolve(member)
-    return member, replace(
+    settings = resolve(copied)
+    return copied, replace(
         task, regularization=settings.regularization, optimizer=settings.optimizer
     )
 
 
-class _Note(BaseEstimator):
-    """Stands where the network does, and notes what it would have been fitted on."""
+class FitArgsRecorder(BaseEstimator):
+    """Takes the place of a network and keeps the arguments of its ``fit``."""
 
     def __init__(self, network):
         self.network = network
 
     def fit(self, X, y=None, **params):
+        fit = type(self.network).fit
+        try:  # What it does not take would reach private functions instead.
+            inspect.signature(fit).bind(self.network, X, y, **params)
+        except TypeError as error:
+            raise TypeError(f"{fit.__qualname__}() {error}") from None
         self.X_, self.y_, self.params_ = X, y, params
         return self
+
+    def predict(self, X):
+        """Never called, but `TransformedTargetRegressor` demands that there is one."""
+        raise NotImplementedError
 
     def get_metadata_routing(self):
         return self.network.get_metadata_routing()
 
     def __sklearn_tags__(self):
         return get_tags(self.network)
-
-
-def _no_score(estimator, X, y=None, sample_weight=None):
-    """`cross_validate` must score, and here there is nothing to score yet."""
-    return 0.0
-
-
-def _last(estimator):
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _with_last(estimator, last):
-    """The estimator with another last step; its other steps are shared."""
-    if not isinstance(estimator, Pipeline):
-        return last
-    pipeline = copy(estimator)
-    pipeline.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], last)]
-    return pipeline

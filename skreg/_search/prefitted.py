@@ -1,91 +1,138 @@
-"""What scikit-learn's search runs over, once every candidate has been trained."""
+"""Fits made in advance, and how scikit-learn's search gets them."""
 
 from collections import deque
+from copy import copy
+from functools import partial
+from numbers import Number
 
+import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
-from sklearn.utils.metadata_routing import get_routing_for_object
 
 
-class StandIn:
-    """Stands for the estimator in scikit-learn's search, which clones it for each fit.
+class PrefittedCandidates:
+    """The fits of a search's candidates on its folds, made in advance.
 
-    Once all candidates are trained, its clones are their fits, in the order in which
-    scikit-learn makes them; when these are used up, the estimator itself.
+    For every candidate and fold, scikit-learn's search clones its estimator, sets the
+    candidate's parameters, and calls ``fit``. The search is given the estimator from
+    `provide`, whose clones return one fit after the other from ``set_params``, after
+    a check that it is one of these parameters.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted.
+    fitter : skreg._search.fitting.CandidateFitter
     """
 
-    def __init__(self, estimator, train):
+    def __init__(self, estimator, fitter):
         self._estimator = estimator
-        self._train = train
-        self._fits = None
+        self._fitter = fitter
+        self._fits = deque()
 
-    def train(self, candidates):
-        """Train all candidates on all folds; return the seconds that each fit took."""
-        fits = self._train(candidates)
-        self._fits = deque(fit.outcome for fit in fits)
-        return [fit.seconds for fit in fits]
+    @property
+    def n_splits(self):
+        """The number of folds that the splitter promises."""
+        return self._fitter.n_splits
 
-    def __deepcopy__(self, memo):
-        return self  # scikit-learn 1.8 copies it, and so the data, to route metadata
+    def split(self, cv=None):
+        """Row numbers of each fold, as a list of (train, test), by `cv` if given."""
+        return self._fitter.split(cv)
 
-    def __sklearn_clone__(self):
-        if self._fits is None:
-            return self
+    def fit(self, settings, splits):
+        """Fit candidates on all folds.
+
+        Parameters
+        ----------
+        settings : list of dict
+            The candidates: parameters to set.
+        splits : list of (train, test)
+
+        Returns
+        -------
+        ndarray of shape (n_candidates, n_folds)
+            The seconds that each fit took.
+        """
+        fits = self._fitter.fit_all(self._estimator, settings, splits)
+        each = [params for params in settings for _ in splits]
+        self._fits.extend(zip(each, (fit.outcome for fit in fits), strict=True))
+        seconds = np.array([fit.seconds for fit in fits])
+        return seconds.reshape(len(settings), len(splits))
+
+    def provide(self):
+        """The estimator, for the search to clone.
+
+        It is a copy with a few methods shadowed, and no more: whatever looks at the
+        search during its ``fit``, such as a tool that logs experiments, sees the class
+        and the parameters that the user chose. It is pickled without the shadows.
+        """
+        return self._shadow(self._estimator)
+
+    def _shadow(self, estimator):
+        shadowed = copy(estimator)
+        shadowed.__reduce_ex__ = estimator.__reduce_ex__
+        shadowed.__getstate__ = estimator.__getstate__
+        shadowed.__sklearn_clone__ = lambda: self._shadow(clone(estimator))
+        shadowed.set_params = partial(self._set_params, estimator)
+        return shadowed
+
+    def _set_params(self, estimator, /, **params):
+        """The next fit; when there is none, the estimator with the parameters."""
         if not self._fits:
-            return clone(self._estimator)
-        return _Trained(self._estimator, self._fits.popleft())
-
-    def fit(self, X, y=None):
-        """What makes it an estimator; never called."""
-        raise NotImplementedError
-
-    def get_params(self, deep=True):
-        """Those of the estimator."""
-        return self._estimator.get_params(deep)
-
-    def get_metadata_routing(self):
-        """That of the estimator."""
-        return get_routing_for_object(self._estimator)
-
-    def __sklearn_tags__(self):
-        return get_tags(self._estimator)
+            return estimator.set_params(**params)
+        expected, outcome = self._fits.popleft()
+        if _comparable(params) != _comparable(expected):
+            raise RuntimeError(
+                "scikit-learn's search was expected to fit the candidate "
+                f"{expected}, but it asked for {params}."
+            )
+        if isinstance(outcome, Exception):
+            return _fit_once(estimator.set_params(**params), outcome)
+        return _fit_once(outcome)
 
 
-class _Trained(StandIn):
-    """A candidate that has been fitted already, or has failed to."""
+def _fit_once(estimator, error=None):
+    """Shadow the estimator's ``fit``, for one call, by what is left of it to do.
 
-    def __init__(self, estimator, outcome):
-        self._estimator = estimator
-        self._outcome = outcome
+    scikit-learn scores the object whose ``fit`` it has called. So that object is the
+    fitted estimator itself.
+    """
 
-    def set_params(self, **params):
-        """Nothing is left to be set."""
-        return self
+    def fit(X, y=None, **params):
+        del estimator.fit
+        if error is not None:
+            raise error
+        return estimator
 
-    def fit(self, X, y=None, **params):
-        """Become the fitted estimator, which is what scorers are to see."""
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        fitted = self._outcome
-        self.__class__, self.__dict__ = type(fitted), vars(fitted)
-        return self
+    estimator.fit = fit
+    return estimator
+
+
+def _comparable(value):
+    """Something that is equal for a parameter and for its clone.
+
+    Objects that need not know equality are represented by their type.
+    """
+    if isinstance(value, dict):
+        return {key: _comparable(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [type(value), *map(_comparable, value)]
+    if isinstance(value, Number | str | None):
+        return type(value), repr(value)  # NaN is not equal to itself
+    return type(value)
 
 
 class FixedSplits:
-    """Splits made before: a splitter that shuffles would make others."""
+    """Splits made in advance: a splitter that shuffles would make others.
 
-    def __init__(self, cv, splits):
-        self._cv = cv
+    Parameters
+    ----------
+    splits : list of (train, test)
+        Row numbers of each fold.
+    """
+
+    def __init__(self, splits):
         self._splits = splits
 
     def split(self, X=None, y=None, **params):
-        """Row numbers of each fold."""
+        """Return the row numbers of each fold."""
         return iter(self._splits)
-
-    def get_n_splits(self, X=None, y=None, **params):
-        """Return the number of folds."""
-        return len(self._splits)
-
-    def get_metadata_routing(self):
-        """That of the splitter."""
-        return get_routing_for_object(self._cv)

@@ -1,14 +1,18 @@
-"""How far a search is: one live bar, and word to the threads that all is off."""
+"""Progress of a search: one live bar, and a way to stop the threads that train."""
 
 from threading import Event, Lock, Thread
+
+
+class SearchStopped(Exception):  # noqa: N818
+    """Raised inside a training thread once the search itself has been left."""
 
 
 class Progress:
     """A bar over all epochs of all networks, with the time left.
 
     It shows on a terminal or in a notebook only, so that no log file is filled with
-    it. If the ``with`` block is left by an exception, networks that other threads
-    still train are given up at their next report.
+    it. If an exception leaves the ``with`` block, the networks that other threads
+    still train stop at their next report.
 
     Parameters
     ----------
@@ -19,40 +23,40 @@ class Progress:
     """
 
     def __init__(self, visible, title, n_epochs):
-        self._bar = _bar(title, n_epochs) if visible else None
-        self._given_up = Event()
-        self._running = []
+        self._bar = _make_bar(title, n_epochs) if visible else None
+        self._stopped = Event()
+        self._group_locks = []
 
     def __enter__(self):
         if self._bar is not None:
             self._bar.start()
         return self
 
-    def __exit__(self, kind, error, traceback):
-        if kind is not None:
-            self._given_up.set()
-            # joblib's threads may be inside TensorFlow for another second. If the
-            # interpreter went meanwhile, the process would abort; so it has to wait
-            # for a thread that waits for them.
-            Thread(target=self._wait).start()
+    def __exit__(self, error_type, error, traceback):
+        if error_type is not None:
+            self._stopped.set()
+            # joblib's threads may be inside TensorFlow for another second, and if the
+            # interpreter shut down meanwhile, the process would abort. Shutdown waits
+            # for this thread, and this thread waits for them.
+            Thread(target=self._wait_for_groups).start()
         if self._bar is not None:
             self._bar.stop()
 
-    def _wait(self):
-        for group in self._running:
-            with group:
+    def _wait_for_groups(self):
+        for lock in self._group_locks:
+            with lock:
                 pass
 
     def report(self, n_networks):
-        """Return the report of another group."""
-        group = Lock()
-        self._running.append(group)
-        return GroupReport(self, group, n_networks)
+        """Return a `GroupReport` for another group of networks."""
+        lock = Lock()
+        self._group_locks.append(lock)
+        return GroupReport(self, lock, n_networks)
 
-    def check(self):
-        """Raise where all is off."""
-        if self._given_up.is_set():
-            raise RuntimeError("The search was given up.")
+    def raise_if_stopped(self):
+        """Raise `SearchStopped` if the search has been left."""
+        if self._stopped.is_set():
+            raise SearchStopped
 
     def advance(self, n_epochs):
         """Move the bar."""
@@ -61,52 +65,53 @@ class Progress:
 
 
 class GroupReport:
-    """Epochs of a group of networks, told as they end; nothing in another process.
+    """Reports the epochs of a group of networks while they are trained.
 
-    Networks are trained inside its ``with`` block.
+    The group is trained inside its ``with`` block. Pickled to another process, it
+    reports nothing.
 
     Parameters
     ----------
     progress : Progress or None
-    running : Lock or None
-        Held while the group trains.
+    lock : Lock or None
+        Held while the group is trained.
     n_networks : int
     """
 
-    def __init__(self, progress, running, n_networks):
+    def __init__(self, progress, lock, n_networks):
         self._progress = progress
-        self._running = running
+        self._lock = lock
         self._n_networks = n_networks
-        self._told = 0
+        self._n_reported = 0
 
     def __enter__(self):
         if self._progress is not None:
-            self._running.acquire()
+            self._lock.acquire()
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(self, error_type, error, traceback):
         if self._progress is not None:
-            self._running.release()
+            self._lock.release()
 
     def __call__(self, epoch, log):
-        """What the engine calls after every epoch."""
+        """Called by the engine after every epoch."""
         if self._progress is None:
             return
-        self._progress.check()
-        self._told += self._n_networks
+        self._progress.raise_if_stopped()
+        self._n_reported += self._n_networks
         self._progress.advance(self._n_networks)
 
     def close(self, n_epochs):
-        """Tell the epochs that were not: of other processes, or not run at all."""
-        self._progress.advance(n_epochs - self._told)
+        """Report the rest of the epochs, which ran in another process or not at all."""
+        self._progress.advance(n_epochs - self._n_reported)
 
     def __reduce__(self):
         return GroupReport, (None, None, self._n_networks)
 
 
-def _bar(title, n_epochs):
-    """A started-later bar of rich, which Keras brings."""
-    from rich.console import Console
+def _make_bar(title, n_epochs):
+    """A progress bar of rich, not yet started."""
+    from rich.console import Console  # only where a bar is wanted
     from rich.progress import (
         BarColumn,
         Progress,

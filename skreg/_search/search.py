@@ -1,40 +1,22 @@
-"""The batched searches: scikit-learn's own, over networks that were trained together.
-
-All candidates are trained on all folds first; then scikit-learn's search runs over a
-stand-in for the estimator, whose fits are those made before. So scores, ranks, masks,
-error scores and the refit are scikit-learn's.
-"""
+"""The batched searches, which users fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from numbers import Integral
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from joblib import Parallel, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
-from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.metrics import check_scoring
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import (
     BaseCrossValidator,
     BaseShuffleSplit,
     GridSearchCV,
-    ParameterGrid,
-    ParameterSampler,
     RandomizedSearchCV,
-    check_cv,
 )
-from sklearn.utils import check_scalar, indexable
-from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
-from skreg._estimators.base import DocLinkMixin
-from skreg._estimators.types import MatrixLike, RandomState
-from skreg._search.fitting import fit_all
-from skreg._search.folds import final_network
-from skreg._search.prefitted import FixedSplits, StandIn
+from skreg._estimators.types import RandomState
+from skreg._search.base import BatchedSearchMixin
 
 Grid: TypeAlias = Mapping[str, Sequence[Any] | NDArray[Any]]
 Scoring: TypeAlias = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
@@ -42,102 +24,7 @@ Refit: TypeAlias = bool | str | Callable[[dict[str, Any]], int]
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 
 
-class _BatchedSearch(DocLinkMixin, MetaEstimatorMixin):
-    """What the two searches have in common; goes before scikit-learn's class."""
-
-    def fit(self, X: MatrixLike, y: MatrixLike | None = None, **params: Any) -> Self:
-        """Train every candidate on every fold, score them, and refit the best one.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-        **params : dict of str to object
-            Passed on to the estimator's ``fit``, to the scorer and to the splitter as
-            scikit-learn's search does; arrays with an entry a row are cut by fold.
-
-        Returns
-        -------
-        self : object
-            The fitted search.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or an argument is not usable; before anything is trained,
-            but for what only fitting shows. The search is then left as it was.
-            What a candidate's own fit raises, only with ``error_score="raise"``.
-        """
-        self._validate_params()
-        if final_network(self.estimator) is None:
-            raise TypeError(
-                "estimator must be a skreg estimator, or a Pipeline whose last step "
-                f"is one, got {self.estimator!r}."
-            )
-        if self.group_size is not None:
-            check_scalar(self.group_size, "group_size", Integral, min_val=1)
-        X, y = indexable(X, y)
-        n_jobs = self.n_jobs
-        if n_jobs is None and effective_n_jobs(None) == 1:  # of no parallel_config
-            n_jobs = -1
-        for_estimator, for_splitter = self._routed(params)
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = list(cv.split(X, y, **for_splitter))
-        train = partial(
-            fit_all,
-            self.estimator,
-            X=X,
-            y=y,
-            splits=splits,
-            fit_params=for_estimator,
-            parallel=Parallel(
-                n_jobs,
-                prefer="threads",
-                pre_dispatch=self.pre_dispatch,
-                return_as="generator",
-            ),
-            n_workers=effective_n_jobs(n_jobs),
-            group_size=self.group_size,
-            refit=bool(self.refit),
-            visible=self.verbose > 0,
-        )
-        changed = {
-            "estimator": StandIn(self.estimator, train),
-            "cv": FixedSplits(cv, splits),
-            "n_jobs": None,  # all that is left to do for each fit is to look it up
-            "verbose": max(0, self.verbose - 1),
-        }
-        if self.scoring is None:
-            changed["scoring"] = check_scoring(self.estimator)
-        search = type(self)(**{**self.get_params(deep=False), **changed})
-        with parallel_config("sequential"):  # not on whatever machines fit the groups
-            super(_BatchedSearch, search).fit(X, y, **params)
-        for name, value in vars(search).items():
-            if name.endswith("_"):
-                setattr(self, name, value)
-        return self
-
-    def _routed(self, params):
-        """Those of the parameters of fit that the estimator and the splitter get."""
-        if not get_config()["enable_metadata_routing"]:
-            params = dict(params)
-            return params, {"groups": params.pop("groups", None)}
-        routed = process_routing(self, "fit", **params)
-        consumed = get_routing_for_object(self.estimator).consumes("fit", params)
-        return {name: params[name] for name in consumed}, routed.splitter.split
-
-    def _run_search(self, evaluate_candidates):
-        candidates = list(self._candidates())
-        seconds = np.array(self.estimator.train(candidates))
-        results = evaluate_candidates(candidates)
-        seconds = seconds.reshape(len(candidates), -1)
-        results["mean_fit_time"] = seconds.mean(axis=1)
-        results["std_fit_time"] = seconds.std(axis=1)
-
-
-class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
+class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
     """Grid search in which candidates and folds are trained together.
 
     Gives what `sklearn.model_selection.GridSearchCV` gives for an estimator with an
@@ -148,11 +35,12 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     Parameters
     ----------
     estimator : estimator
-        One of skreg's, or a `sklearn.pipeline.Pipeline` that ends in one. The steps
-        before it are fitted on each fold's training rows once for each of their
-        settings. With ``random_state=None`` one seed is drawn, and all candidates and
-        folds share it: they start alike and see the same noise, so that their scores
-        differ by what the grid varies. In scikit-learn's search each draws its own.
+        Any estimator. Trained together are the networks of those that are or end in
+        one of skreg's: in a `sklearn.pipeline.Pipeline`, in a
+        `sklearn.compose.TransformedTargetRegressor`, or in one within another. The
+        steps before the network are fitted on each fold's training rows once for each
+        of their settings. All other candidates, and subclasses of these classes, are
+        fitted as scikit-learn's search fits them.
     param_grid : dict or list of dict
         Parameter names to lists of values, or several such dicts. Candidates that
         differ in other parameters than those named above, such as
@@ -160,32 +48,37 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         How to score on the test rows; None means the estimator's ``score``.
     n_jobs : int, default=None
-        Groups trained at once, by joblib: on threads unless a
-        `joblib.parallel_config` says otherwise. None means what that says, or else
-        all cores, which TensorFlow would use anyway; 1 means one after the other.
+        Number of groups that joblib trains at the same time, on threads unless a
+        `joblib.parallel_config` says otherwise. None means the number given there, or
+        else all cores, which TensorFlow would use anyway; 1 means one group after the
+        other. For candidates that are not trained in groups, it means what it means
+        in scikit-learn's search.
     refit : bool, str or callable, default=True
         Whether to fit the best candidate on all rows; with several scores, by which
         of them it is chosen, or a function of ``cv_results_`` that gives its index.
     cv : int, splitter or iterable, default=None
         The folds; None means 5, stratified for a classifier.
     verbose : int, default=0
-        1 or more shows one bar over all epochs of all networks, on a terminal or in
-        a notebook; above 1, also what scikit-learn's search shows for one less.
+        1 or more shows one progress bar over all epochs of all networks, on a terminal
+        or in a notebook; values above 1 also print what scikit-learn's search prints
+        for the value less one.
     pre_dispatch : int or str, default="2*n_jobs"
-        Groups handed to the workers ahead of time.
+        Number of groups that are dispatched to the workers ahead of time.
     error_score : "raise" or float, default=nan
-        The score of a candidate whose fit fails, or to raise its error.
+        The score of a candidate whose fit fails. With "raise" its error is raised: if
+        the candidate is invalid, before anything is trained; otherwise, as soon as a
+        group has failed.
     return_train_score : bool, default=False
         Whether to score on the training rows too.
     group_size : int, default=None
-        Networks trained together at most; None means what fits the processor's
-        cache.
+        The most networks that are trained together; None means as many as fit into
+        the processor's cache.
 
     Attributes
     ----------
     cv_results_ : dict of str to ndarray or list
-        As scikit-learn's. ``mean_fit_time``, in seconds, is a network's share of the
-        time that its group took, without the steps before it.
+        As scikit-learn's. ``mean_fit_time`` is in seconds and counts a network's share
+        of the time that its group took, without the steps before it.
     best_estimator_ : estimator
         Fitted on all rows; with `refit` only.
     best_score_ : float
@@ -195,7 +88,7 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     best_index_ : int
         Its position in ``cv_results_``.
     scorer_ : callable or dict
-        The scorer, or scorers by name.
+        The scorer, or the scorers by name.
     n_splits_ : int
         Number of folds.
     refit_time_ : float
@@ -212,17 +105,23 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
     See Also
     --------
     BatchedRandomizedSearchCV : Draws candidates at random.
-    sklearn.model_selection.GridSearchCV : The better choice for a single candidate or
-        where each candidate has a shape of its own, as then nothing is stacked.
+    sklearn.model_selection.GridSearchCV : The better choice for a single candidate, or
+        if no two candidates have the same shape, as then nothing can be stacked.
 
     Notes
     -----
-    Equal results are a matter of rounding: a network that is trained among others
-    differs from one trained alone in the last bits, which training amplifies. In
-    float64, log losses agree to 1e-6 or better. A transformer that draws random
-    numbers without a seed is fitted once a fold here and once a candidate there.
+    Results are equal up to rounding: a network that is trained in a group differs from
+    one trained alone in the last bits, which training amplifies. In float64, log
+    losses agree to 1e-6 or better. A transformer that draws random numbers without a
+    seed is fitted once per fold here, and once per candidate and fold by scikit-learn.
 
-    What can't be stacked, such as a network with Keras callbacks, is fitted alone.
+    Networks that can't be stacked, such as those with Keras callbacks, are trained
+    one by one. A group that the engine fails to train, for want of memory above all,
+    is divided until it succeeds or a single network is left, which has failed then.
+
+    With ``random_state=None`` one seed is drawn for all networks that are trained in
+    groups: they start alike and see the same noise, so that their scores differ only
+    by what the grid varies. In scikit-learn's search each draws its own.
 
     Examples
     --------
@@ -272,11 +171,8 @@ class BatchedGridSearchCV(_BatchedSearch, GridSearchCV):
         )
         self.group_size = group_size
 
-    def _candidates(self):
-        return ParameterGrid(self.param_grid)
 
-
-class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
+class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
     """Randomized search in which candidates and folds are trained together.
 
     Gives what `sklearn.model_selection.RandomizedSearchCV` gives for an estimator
@@ -292,30 +188,30 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
     n_iter : int, default=10
         Number of candidates.
     scoring : str, callable, list, tuple or dict, default=None
-        As for `BatchedGridSearchCV`, and so are the parameters up to `random_state`.
+        As for `BatchedGridSearchCV`, and so are all the parameters that follow.
     n_jobs : int, default=None
-        Groups trained at once.
+        Number of groups trained at the same time.
     refit : bool, str or callable, default=True
         Whether to fit the best candidate on all rows.
     cv : int, splitter or iterable, default=None
         The folds.
     verbose : int, default=0
-        Whether to show a bar.
+        Whether to show a progress bar.
     pre_dispatch : int or str, default="2*n_jobs"
-        Groups handed to the workers ahead of time.
+        Number of groups that are dispatched to the workers ahead of time.
     random_state : int, RandomState instance or None, default=None
-        Determines the candidates.
+        Determines the candidates that are drawn.
     error_score : "raise" or float, default=nan
-        The score of a candidate whose fit fails, or to raise its error.
+        The score of a candidate whose fit fails; "raise" raises its error.
     return_train_score : bool, default=False
         Whether to score on the training rows too.
     group_size : int, default=None
-        Networks trained together at most.
+        The most networks that are trained together.
 
     Attributes
     ----------
     cv_results_ : dict of str to ndarray or list
-        As for `BatchedGridSearchCV`, and so are the others.
+        As for `BatchedGridSearchCV`, and so are all the attributes that follow.
     best_estimator_ : estimator
         Fitted on all rows.
     best_score_ : float
@@ -341,7 +237,8 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
 
     See Also
     --------
-    BatchedGridSearchCV : Tries all of a grid, and says more.
+    BatchedGridSearchCV : Tries every combination of a grid, and describes the
+        parameters and attributes in detail.
 
     Examples
     --------
@@ -390,8 +287,3 @@ class BatchedRandomizedSearchCV(_BatchedSearch, RandomizedSearchCV):
             return_train_score=return_train_score,
         )
         self.group_size = group_size
-
-    def _candidates(self):
-        return ParameterSampler(
-            self.param_distributions, self.n_iter, random_state=self.random_state
-        )

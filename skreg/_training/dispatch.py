@@ -12,22 +12,27 @@ from skreg._training import stacking
 from skreg._training.task import Task, TrainedNetwork
 
 
-def train(task: Task) -> TrainedNetwork:
-    """Train one network.
-
-    Raises
-    ------
-    ValueError
-        If the network's weights become non-finite, or if the task asks for the
-        compiled engine and that can't express it.
-    """
+def check_engine(task: Task) -> None:
+    """Raise a ValueError if the task asks for an engine that can't express it."""
     reason = stacking.why_not_compiled(task)
     if task.engine == "compiled" and reason is not None:
         raise ValueError(
             f"engine='compiled' cannot train with {reason}; "
             "engine='auto' or 'keras' can."
         )
-    if task.engine == "keras" or reason is not None:
+
+
+def train(task: Task) -> TrainedNetwork:
+    """Train one network.
+
+    Raises
+    ------
+    ValueError
+        If the network's weights become non-finite, or if the task asks for an engine
+        that can't express it.
+    """
+    check_engine(task)
+    if task.engine == "keras" or stacking.why_not_compiled(task) is not None:
         # Imports scikeras, and with it much of scikit-learn.
         from skreg._training import keras_loop
 

@@ -1,0 +1,135 @@
+"""What turns a search of scikit-learn's into a batched one.
+
+All candidates are trained on all folds first; then scikit-learn's search runs over an
+estimator whose fits have been made already. So scores, ranks, masks, error scores and
+the refit are scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from functools import partial
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from joblib import parallel_config
+from sklearn import get_config
+from sklearn.base import MetaEstimatorMixin, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_scalar, indexable
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.parallel import Parallel
+
+from skreg._estimators.base import DocLinkMixin
+from skreg._estimators.types import MatrixLike
+from skreg._search.fitting import CandidateFitter
+from skreg._search.prefitted import FixedSplits, PrefittedCandidates
+from skreg._search.scoring import check_refit, names_matter
+from skreg._search.workers import Workers, return_as
+
+
+class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
+    """Goes before a search of scikit-learn's among the base classes."""
+
+    def fit(self, X: MatrixLike, y: MatrixLike | None = None, **params: Any) -> Self:
+        """Train every candidate on every fold, score them, and refit the best one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+        **params : dict of str to object
+            Passed on to the estimator's ``fit``, to the scorer and to the splitter as
+            scikit-learn's search does; arrays with one entry per row are split into
+            the folds.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or an argument is not usable; before anything is trained,
+            unless only fitting can show it. The search is then left as it was. An
+            error of a candidate's own fit is raised only with ``error_score="raise"``.
+        """
+        self._validate_params()
+        if self.group_size is not None:
+            check_scalar(self.group_size, "group_size", Integral, min_val=1)
+        X, y = indexable(X, y)
+        search = copy(self)
+        if isinstance(self.cv, Iterator):  # can be read once only, but is read twice
+            search.cv = list(self.cv)
+        fitter = search._fitter(X, y, params)
+        search._prefitted = PrefittedCandidates(self.estimator, fitter)
+        search.estimator = search._prefitted.provide()
+        search.verbose = max(0, self.verbose - 1)
+        with parallel_config("sequential"):  # not on the machines that fit the groups
+            super(BatchedSearchMixin, search).fit(X, y, **params)
+        if self.scoring is None:  # then the scorer refers to the estimator
+            search.scorer_ = check_scoring(self.estimator)
+        for name, value in vars(search).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+        return self
+
+    def _fitter(self, X, y, params):
+        """What fits the candidates, where joblib is to do it now."""
+        fit_params, split_params = self._route(params)
+        return CandidateFitter(
+            X,
+            y,
+            fit_params,
+            cv=check_cv(self.cv, y, classifier=is_classifier(self.estimator)),
+            split_params=split_params,
+            parallel=Parallel(
+                self.n_jobs, pre_dispatch=self.pre_dispatch, return_as=return_as()
+            ),
+            workers=Workers(self.n_jobs, self.pre_dispatch),
+            group_size=self.group_size,
+            refit=bool(self.refit),
+            raise_errors=self.error_score == "raise",
+            check_refit=partial(check_refit, self) if names_matter(self) else None,
+            visible=self.verbose > 0,
+        )
+
+    def _route(self, params):
+        """The parameters of ``fit`` that the estimator and the splitter get."""
+        if not get_config()["enable_metadata_routing"]:
+            params = dict(params)
+            return params, {"groups": params.pop("groups", None)}
+        routed = process_routing(self, "fit", **params)
+        return routed.estimator.fit, routed.splitter.split
+
+    def _run_search(self, evaluate_candidates, *, callback_ctx=None):
+        seconds = []
+
+        def fit_and_evaluate(candidates, cv=None, **options):
+            candidates = list(candidates)
+            splits = self._prefitted.split(cv)
+            if (
+                len(splits) == self._prefitted.n_splits
+            ):  # otherwise scikit-learn raises an error
+                seconds.extend(self._prefitted.fit(candidates, splits))
+            splitter = FixedSplits(splits)
+            results = evaluate_candidates(candidates, cv=splitter, **options)
+            results["mean_fit_time"] = np.mean(seconds, axis=1)
+            results["std_fit_time"] = np.std(seconds, axis=1)
+            return results
+
+        # scikit-learn 1.9 passes it, earlier versions do not take it.
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(fit_and_evaluate, **context)
+
+    def __getstate__(self):
+        # During `fit`, a search has the data and joblib's workers at hand.
+        state = super().__getstate__().copy()
+        state.pop("_prefitted", None)
+        return state

@@ -1,0 +1,102 @@
+"""Where the network is in an estimator that is composed of several.
+
+Known compositions are networks, Pipelines that end in one, and
+`TransformedTargetRegressor` around either, nested in any way. Only these classes
+themselves count: a subclass may override any method, and is fitted through its own.
+"""
+
+from copy import copy
+
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
+
+from skreg._estimators.classifier import RegularizedMLPClassifier
+from skreg._estimators.regressor import RegularizedMLPRegressor
+
+NETWORKS = (RegularizedMLPClassifier, RegularizedMLPRegressor)
+
+
+def find_network(estimator):
+    """Find the network that an estimator is or ends in.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted.
+
+    Returns
+    -------
+    path : tuple of str
+        Names that lead to the network: joined by ``__``, its parameter in the
+        estimator. Empty if the estimator is the network.
+    network : RegularizedMLPClassifier, RegularizedMLPRegressor or None
+        None if the estimator is of another composition.
+    """
+    path = []
+    while (part := _last_part(estimator)) is not None:
+        name, estimator = part
+        path.append(name)
+    return tuple(path), estimator if type(estimator) in NETWORKS else None
+
+
+def replace_network(estimator, other):
+    """A copy of an estimator, not fitted, with something else in the network's place.
+
+    All other parts are those of the original.
+    """
+    if _last_part(estimator) is None:
+        return other
+    name, inner = _last_part(estimator)
+    copied = copy(estimator)
+    if type(estimator) is Pipeline:
+        copied.steps = [*estimator.steps[:-1], (name, replace_network(inner, other))]
+    else:
+        copied.regressor = replace_network(inner, other)
+    return copied
+
+
+def assemble(estimator, fitted, network):
+    """The fitted form of an estimator, from its fitted parts.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted.
+    fitted : estimator
+        Fitted after `replace_network`; its other parts are used.
+    network : RegularizedMLPClassifier or RegularizedMLPRegressor
+        Fitted.
+    """
+    if _last_part(estimator) is None:
+        return network
+    name, inner = _last_part(estimator)
+    copied = copy(fitted)
+    if type(estimator) is Pipeline:
+        last = assemble(inner, fitted.steps[-1][1], network)
+        copied.steps = [*fitted.steps[:-1], (name, last)]
+    else:
+        copied.regressor = inner
+        copied.regressor_ = assemble(inner, fitted.regressor_, network)
+        if hasattr(copied.regressor_, "feature_names_in_"):
+            copied.feature_names_in_ = copied.regressor_.feature_names_in_
+    return copied
+
+
+def fitted_network(estimator, fitted):
+    """What is in the network's place in `fitted`, for the parameters of `assemble`."""
+    while (part := _last_part(estimator)) is not None:
+        _, estimator = part
+        if isinstance(fitted, Pipeline):
+            fitted = fitted.steps[-1][1]
+        else:
+            fitted = fitted.regressor_
+    return fitted
+
+
+def _last_part(estimator):
+    """Name and value of what a composition ends in; None if it is no composition."""
+    if type(estimator) is Pipeline and estimator.steps:
+        return estimator.steps[-1]
+    if type(estimator) is TransformedTargetRegressor:
+        return "regressor", estimator.regressor
+    return None
