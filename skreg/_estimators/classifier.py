@@ -81,8 +81,9 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     tol : float, default=1e-4
         See `n_iter_no_change`. A smaller improvement is kept all the same.
     class_weight : dict, "balanced" or None, default=None
-        Factors of the sample weights, ``{label: factor}``; labels not in the dict
-        have 1. "balanced" gives every class the same total weight.
+        Factors of the sample weights, ``{label: factor}``. Labels not in the dict
+        have 1; it is an error if there are some and a key of the dict is no label.
+        "balanced" gives every class the same total weight.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights that there are, with the optimizer's
         state and the random streams where they were: fits of 5 and 5 epochs make one
@@ -506,7 +507,15 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 "class_weight must be None, 'balanced' or a dict of labels to "
                 f"factors, got {self.class_weight!r}."
             )
-        factors = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+        classes = self.classes_.tolist()
+        unweighted = [c for c in classes if c not in self.class_weight]
+        # scikit-learn's rule, which finds mistyped labels and lets a fold lack a class.
+        if unweighted and len(classes) - len(unweighted) != len(self.class_weight):
+            raise ValueError(
+                f"The classes, {unweighted}, are not in class_weight, got factors of "
+                f"{list(self.class_weight)}."
+            )
+        factors = [self.class_weight.get(c, 1.0) for c in classes]
         if not all(isinstance(f, Real) and 0 <= f < np.inf for f in factors):
             raise ValueError(
                 "class_weight must have finite factors of at least 0, "
