@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimators.parameters import Settings, resolve
@@ -127,14 +127,14 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, *validation, resume=resume)
 
-    def _check_partial_fit(self) -> bool:
-        """Whether there is `partial_fit`; what stands in its way, as an error."""
+    def _partial_fit_obstacle(self) -> str | None:
+        """Why there is no `partial_fit`, if there is none."""
         if self.early_stopping:
-            raise ValueError(
+            return (
                 "early_stopping=True is not supported by partial_fit, which runs one "
                 "epoch at a time."
             )
-        return True
+        return None
 
     def _fit(self, *data: Any, **mode: Any) -> Self:
         """Fit from fresh weights, or go on; see `_prepare_task`."""
@@ -163,7 +163,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _class_factors(
-        self, targets: NDArray[Any], sample_weight: NDArray[Any], *, partial: bool
+        self, targets: NDArray[Any], sample_weight: NDArray[Any]
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
         """A function that gives, for targets, the factor of each row's loss weight."""
 
@@ -217,7 +217,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         loss, n_outputs = self._loss_and_outputs()
         targets = self._encode(y, "y", X.dtype)
         weights = check_weights(sample_weight, X.shape[0], "sample_weight")
-        factors = self._class_factors(targets, weights, partial=partial)
+        factors = self._class_factors(targets, weights)
         training = drop_zero_weight_rows(X, targets, weights, factors, "sample_weight")
         if resume:
             seed = self._seed
@@ -235,6 +235,12 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
                 derived_seed(seed, SPLIT),
             )
             training, validation = training.take(kept), training.take(held_out)
+            if not validation.weight.any():
+                raise ValueError(
+                    "early_stopping needs two rows or more of a class whose "
+                    "class_weight is not 0, to hold some out; give fit X_val and "
+                    "y_val instead."
+                )
         if not resume:
             self._learn_scale(training.targets, training.weight)
         architecture = Architecture(
@@ -293,26 +299,27 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
     def _given_validation(
         self, X: Any, X_val: Any, y_val: Any, sample_weight_val: Any, factors: Any
     ) -> Rows:
-        dtype, sparse_rows = X.dtype, issparse(X)
         if X_val is None or y_val is None:
             absent = "X_val" if X_val is None else "y_val"
             raise ValueError(
                 "X_val and y_val must be given together, and sample_weight_val only "
                 f"with them, got {absent}=None."
             )
-        # So that errors name it.
-        check_array(X_val, dtype=dtype, input_name="X_val", accept_sparse="csr")
-        X_val, y_val = validate_data(
-            self,
-            X_val,
-            y_val,
-            reset=False,
-            dtype=dtype,
-            accept_sparse="csr",
-            multi_output=True,
+        dtype, given = X.dtype, X_val
+        # Not all by validate_data, whose errors would name X and y.
+        X_val = check_array(given, dtype=dtype, input_name="X_val", accept_sparse="csr")
+        if X_val.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"X_val has {X_val.shape[1]} features, but {type(self).__name__} is "
+                f"expecting {X.shape[1]} features as input."
+            )
+        validate_data(self, given, reset=False, skip_check_array=True)  # column names
+        y_val = check_array(
+            y_val, dtype=None, input_name="y_val", accept_sparse="csr", ensure_2d=False
         )
-        if sparse_rows != issparse(X_val):  # an engine has rows of one kind
-            X_val = csr_array(X_val) if sparse_rows else X_val.toarray()
+        check_consistent_length(X_val, y_val)
+        if issparse(X) != issparse(X_val):  # an engine has rows of one kind
+            X_val = csr_array(X_val) if issparse(X) else X_val.toarray()
         targets = self._encode(y_val, "y_val", dtype)
         weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
         return drop_zero_weight_rows(

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skreg._estimators.availability import available_unless
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.types import (
     Callbacks,
@@ -75,15 +75,16 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     validation_fraction : float, default=0.1
         Share of the training rows, in (0, 1), stratified by class, that early
         stopping holds out where `fit` is given no `X_val`.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Early stopping ends the training after that many epochs in a row without an
-        improvement of at least `tol`.
+        improvement of at least `tol`; ``np.inf`` only keeps the best epoch.
     tol : float, default=1e-4
         See `n_iter_no_change`. A smaller improvement is kept all the same.
     class_weight : dict, "balanced" or None, default=None
         Factors of the sample weights, ``{label: factor}``. Labels not in the dict
         have 1; it is an error if there are some and a key of the dict is no label.
-        "balanced" gives every class the same total weight.
+        "balanced" gives every class the same total weight. Rows of factor 0 weigh
+        nothing in the loss, and count in ``val_score``.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights that there are, with the optimizer's
         state and the random streams where they were: fits of 5 and 5 epochs make one
@@ -188,7 +189,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
@@ -218,7 +219,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(lambda self: self._check_partial_fit())
+    @available_unless(lambda self: self._partial_fit_obstacle())
     def partial_fit(
         self,
         X: MatrixLike,
@@ -386,18 +387,25 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
-    def _check_partial_fit(self):
+    def _partial_fit_obstacle(self):
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            raise ValueError(
+            return (
                 "class_weight='balanced' is not supported by partial_fit, which does "
                 "not know all rows; give a dict, such as one from "
                 "sklearn.utils.class_weight.compute_class_weight."
             )
-        return super()._check_partial_fit()
+        return super()._partial_fit_obstacle()
 
     def _learn_targets(self, y, *, resume, partial, classes):
         check_classification_targets(y)
-        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "y must have one column of classes, or be an indicator matrix of "
+                f"labels, got {y.shape[1]} columns of classes; a "
+                "sklearn.multioutput.MultiOutputClassifier has a network for each."
+            )
+        multilabel = kind == "multilabel-indicator"
         if multilabel:
             seen = np.arange(y.shape[1])
         else:
@@ -468,7 +476,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             return np.zeros(len(targets))
         return self._codes(targets)
 
-    def _class_factors(self, targets, sample_weight, *, partial):
+    def _class_factors(self, targets, sample_weight):
         if self._multilabel:
             if self.class_weight is not None:
                 raise ValueError(
@@ -476,20 +484,10 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                     f"got {self.class_weight!r}."
                 )
             return lambda targets: np.ones(len(targets))
-        codes = self._codes(targets)
-        totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
-        if np.count_nonzero(totals) < 2 and not partial:
-            raise ValueError(
-                "sample_weight must leave rows of at least two classes, got one "
-                f"class: {self.classes_[totals > 0]!r}."
-            )
+        totals = np.bincount(
+            self._codes(targets), sample_weight, minlength=len(self.classes_)
+        )
         factors = self._factor_per_class(totals)
-        counting = totals * factors > 0
-        if np.count_nonzero(counting) == 1 and not partial:
-            raise ValueError(
-                "class_weight must leave rows of at least two classes, got factors "
-                f"other than 0 for one class: {self.classes_[counting]!r}."
-            )
         return lambda targets: factors[self._codes(targets)]
 
     def _factor_per_class(self, totals):

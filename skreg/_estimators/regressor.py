@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
+from skreg._estimators.availability import available_unless
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import one_of
 from skreg._estimators.types import (
@@ -76,9 +76,9 @@ default="squared_error"
     validation_fraction : float, default=0.1
         Share of the training rows, in (0, 1), that early stopping holds out where
         `fit` is given no `X_val`.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Early stopping ends the training after that many epochs in a row without an
-        improvement of at least `tol`.
+        improvement of at least `tol`; ``np.inf`` only keeps the best epoch.
     tol : float, default=1e-4
         See `n_iter_no_change`. A smaller improvement is kept all the same.
     warm_start : bool, default=False
@@ -176,7 +176,7 @@ default="squared_error"
         shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
         engine: Engine = "auto",
@@ -205,7 +205,7 @@ default="squared_error"
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(lambda self: self._check_partial_fit())
+    @available_unless(lambda self: self._partial_fit_obstacle())
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -310,7 +310,7 @@ default="squared_error"
             )
         return y
 
-    def _class_factors(self, targets, sample_weight, *, partial):
+    def _class_factors(self, targets, sample_weight):
         return lambda targets: np.ones(len(targets))
 
     def _strata(self, targets):

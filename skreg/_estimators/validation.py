@@ -71,7 +71,10 @@ def drop_zero_weight_rows(
     class_factors: Callable[[NDArray[Any]], NDArray[np.float64]],
     name: str,
 ) -> Rows:
-    """Rows with the weights for their loss and their score, without those of weight 0.
+    """Rows with the weights for their loss and their score.
+
+    Rows whose sample weight is 0 are left out. Those of a class whose factor is 0 stay:
+    they weigh nothing in the loss, and count in the score.
 
     Parameters
     ----------
@@ -87,12 +90,12 @@ def drop_zero_weight_rows(
     Raises
     ------
     ValueError
-        If no row is left.
+        If no row has a weight in the loss.
     """
     rows = Rows(X, targets, sample_weight * class_factors(targets), sample_weight)
-    counts = rows.weight > 0
-    if not counts.any():
+    if not rows.weight.any():
         raise ValueError(f"{name} times class_weight must not be zero for all rows.")
+    counts = sample_weight > 0
     return rows if counts.all() else rows.take(counts)
 
 
