@@ -158,7 +158,10 @@ class _Trainer(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         for layer in self._stack[:-1]:
-            inputs = layer(inputs, training=training)
+            if not isinstance(layer, keras.layers.Dropout):
+                inputs = layer(inputs)
+            elif training:
+                inputs = _drop_out(layer, inputs)
         output = self._stack[-1]
         return ops.matmul(inputs, output.kernel) + output.bias
 
@@ -178,6 +181,17 @@ class _Trainer(keras.Model):
         self._data_loss.update_state(data_loss, sample_weight=n_rows)
         self._penalty.update_state(penalty, sample_weight=n_rows)
         return data_loss + penalty
+
+
+def _drop_out(layer: keras.layers.Dropout, units: Any) -> Any:
+    """Keras' dropout, with the same noise for rows in float32 and in float64.
+
+    Keras draws in the dtype of the units, and other numbers in each.
+    """
+    noise = keras.random.uniform(
+        ops.shape(units), dtype="float32", seed=layer.seed_generator
+    )
+    return ops.where(noise >= layer.rate, units / (1 - layer.rate), 0)
 
 
 class _EpochRecorder(keras.callbacks.Callback):
