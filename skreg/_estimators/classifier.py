@@ -260,7 +260,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
-        resume = hasattr(self, "coefs_")
+        resume = self.__sklearn_is_fitted__()
         if classes is None:
             if not resume:
                 raise ValueError(

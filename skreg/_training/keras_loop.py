@@ -43,7 +43,7 @@ def train(task: Task) -> TrainedNetwork:
     )
     trainer.optimizer.build(network.trainable_variables)
     if task.resume is None:
-        set_weights(network, *initial_weights(task.architecture, task.seed))
+        set_weights(network, *initial_weights(task))
     else:
         set_weights(network, task.resume.kernels, task.resume.biases)
         arrays = task.resume.arrays_of(_owner(task))

@@ -101,7 +101,7 @@ def _r2_weights(weight: Any, targets: Any) -> Any:
     n_rows, n_outputs = targets.shape
     mean = (weight * targets).sum(axis=0) / n_rows
     variance = (weight * (targets - mean) ** 2).sum(axis=0) / n_rows
-    varies = variance > 0
+    varies = np.ptp(targets, axis=0) > 0
     shares = varies / np.where(varies, variance, 1) / n_outputs
     return np.hstack([weight * varies.mean(), weight * shares]).astype(targets.dtype)
 

@@ -56,6 +56,7 @@ def stacking_key(task: Task) -> Hashable:
         task.epochs,
         task.shuffle,
         task.seed,
+        task.constant_outputs,
         task.validation is None,
         task.early_stopping is None,
         sparse.issparse(task.training.X),
@@ -150,7 +151,7 @@ def _networks(tasks: list[Task]) -> engine.Networks:
     task, n = tasks[0], len(tasks)
     optimizer_arrays = None
     if task.resume is None:
-        kernels, biases = initial_weights(task.architecture, task.seed)
+        kernels, biases = initial_weights(task)
     else:  # which trains alone
         kernels, biases = task.resume.kernels, task.resume.biases
         optimizer_arrays = task.resume.arrays_of(_rule(task).name)

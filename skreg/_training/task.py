@@ -145,7 +145,9 @@ class ResumePoint:
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
-    With ``resumable``, the result has what is needed to go on, and an interrupt ends
+    ``constant_outputs`` are numbers of outputs whose training targets are all 0: their
+    weights start from 0, so that they are right from the first step and stay so. With
+    ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
     """
 
@@ -163,6 +165,7 @@ class Task:
     engine: str
     callbacks: tuple[keras.callbacks.Callback, ...]
     verbose: int
+    constant_outputs: tuple[int, ...] = ()
     resume: ResumePoint | None = None
     resumable: bool = False
 
