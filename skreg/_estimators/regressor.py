@@ -271,7 +271,8 @@ default="squared_error"
         ValueError
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
-        predicted = self._units.to_user(self._outputs(X))
+        outputs = self._outputs(X)
+        predicted = self._units.to_user(outputs)
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def __sklearn_tags__(self):
