@@ -172,6 +172,21 @@ def test_partial_fit_goes_on_after_fit(classifier, optimizer):
     assert_same(est, whole)
 
 
+def test_after_a_plain_fit_the_optimizer_starts_anew(compiled):
+    est = compiled.fit(compiled.make(dropout=0.3))
+    loaded = pickle.loads(pickle.dumps(est))
+    compiled.partial(est)
+    assert_same(compiled.partial(loaded), est, atol=0)
+    whole = compiled.fit(compiled.make(dropout=0.3, epochs=3))
+    assert differ(est, whole)
+    # A first step of Adam is its learning rate, whatever the gradients.
+    start = compiled.fit(compiled.make(dropout=0.3, l2=0.0, batch_size=70))
+    before = start.coefs_[0].copy()
+    compiled.partial(start)
+    moves = np.abs(start.coefs_[0] - before)
+    np.testing.assert_allclose(moves[moves > 0], 0.001, rtol=0.01)
+
+
 def test_classes_need_not_be_given_after_fit(mlp, iris):
     est = mlp().fit(*iris)
     est.partial_fit(*iris)

@@ -231,9 +231,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Rows larger than memory can so be trained on part by part. There is no such
         method with ``early_stopping=True``, nor with ``class_weight="balanced"``, for
-        which all rows would have to be known. The optimizer's state and the random
-        streams are carried on; sample weights are scaled to mean 1 over the rows of
-        each call.
+        which all rows would have to be known. The random streams go on where the last
+        call left them, and so does the optimizer: after `partial_fit`, or after `fit`
+        with ``warm_start=True``. A `fit` without it keeps no more than the weights, and
+        the optimizer starts anew, where that of scikit-learn's MLP goes on. Sample
+        weights are scaled to mean 1 over the rows of each call.
 
         Parameters
         ----------

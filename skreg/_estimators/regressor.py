@@ -222,9 +222,12 @@ default="squared_error"
         """Train for one epoch over these rows, going on from what there is.
 
         Rows larger than memory can so be trained on part by part. There is no such
-        method with ``early_stopping=True``. The optimizer's state and the random
-        streams are carried on, and the scale of the targets is that of all rows so far;
-        sample weights are scaled to mean 1 over the rows of each call.
+        method with ``early_stopping=True``. The random streams go on where the last
+        call left them, and so does the optimizer: after `partial_fit`, or after `fit`
+        with ``warm_start=True``. A `fit` without it keeps no more than the weights, and
+        the optimizer starts anew, where that of scikit-learn's MLP goes on. The scale
+        of the targets is that of all rows so far; sample weights are scaled to mean 1
+        over the rows of each call.
 
         Parameters
         ----------
