@@ -25,7 +25,7 @@ from skreg._estimators.validation import (
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import forward
+from skreg._prediction.forward import CHUNK, forward
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -440,8 +440,19 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _outputs(self, X: MatrixLike) -> NDArray[np.floating]:
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
+        X = self._validated_rows(X)
+        return forward(self._kernels, self._biases, self._architecture.activation, X)
+
+    def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
+        """The same, of a chunk of the rows after the other."""
+        X = self._validated_rows(X)
+        activation = self._architecture.activation
+        for start in range(0, X.shape[0], CHUNK):
+            chunk = X[start : start + CHUNK]
+            yield forward(self._kernels, self._biases, activation, chunk)
+
+    def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
-        X = validate_data(
+        return validate_data(
             self, X, reset=False, dtype=self._kernels[0].dtype, accept_sparse="csr"
         )
-        return forward(self._kernels, self._biases, self._architecture.activation, X)

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -24,6 +24,11 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
+
+# A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
+# one always is. XLA, which is faster, needs a dense one.
+MAX_DENSE_LABELS = 1 << 24
+MAX_LABEL_DENSITY = 1 / 16
 
 
 class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
@@ -287,9 +292,9 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
+        ndarray of shape (n_samples,), or ndarray or csr_matrix (n_samples, n_labels)
             The most probable label of each row, in the dtype of `classes_`; 0 or 1 for
-            every label, where a row may have several.
+            every label, where a row may have several, and sparse if `y` was in `fit`.
 
         Raises
         ------
@@ -298,10 +303,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ValueError
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
-        logits = self._outputs(X)
-        if self._multilabel:
-            return (logits > 0).astype(int)
-        return self.classes_[self._codes(logits)]
+        # Not all logits at once: there may be thousands of classes.
+        parts = [self._decode(logits) for logits in self._output_chunks(X)]
+        return (
+            vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
+        )
 
     def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict probabilities of the classes.
@@ -414,6 +420,12 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
             seen = np.unique(column_or_1d(y, warn=True))
         if not resume:
             self._multilabel = multilabel
+            self._sparse_labels = multilabel and issparse(y)
+            self._csr_targets = self._sparse_labels or (
+                multilabel
+                and y.size > MAX_DENSE_LABELS
+                and np.count_nonzero(y) < MAX_LABEL_DENSITY * y.size
+            )
             self.classes_ = seen if classes is None else np.unique(classes)
             if multilabel and not np.array_equal(self.classes_, seen):
                 raise ValueError(
@@ -448,13 +460,15 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
     def _encode(self, y, name, dtype):
         if self._multilabel:
-            y = y.toarray() if issparse(y) else np.asarray(y)
             if y.ndim != 2 or y.shape[1] != len(self.classes_):
                 raise ValueError(
                     f"{name} must have a column for each of {len(self.classes_)} "
                     f"labels, got shape {y.shape}."
                 )
-            return y.astype(dtype)
+            labels = y > 0
+            if self._csr_targets:
+                return csr_array(labels, dtype=np.int8)
+            return (labels.toarray() if issparse(labels) else labels).view(np.int8)
         y = column_or_1d(y)
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
@@ -463,20 +477,22 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 f"got also {unknown!r}."
             )
         codes = np.searchsorted(self.classes_, y)
-        if len(self.classes_) == 2:
-            return codes.astype(dtype)[:, np.newaxis]
-        return np.eye(len(self.classes_), dtype=dtype)[codes]
+        two = len(self.classes_) == 2
+        return codes.astype(np.int8 if two else np.int32)[:, np.newaxis]
 
-    def _codes(self, outputs):
-        """Position in `classes_` of each row's class, from targets or logits."""
-        if outputs.shape[1] > 1:
-            return outputs.argmax(axis=1)
-        return (outputs[:, 0] > 0).astype(np.intp)
+    def _decode(self, logits):
+        """What is predicted for rows, from their logits."""
+        if self._multilabel:
+            labels = (logits > 0).astype(int)
+            return csr_matrix(labels) if self._sparse_labels else labels
+        if logits.shape[1] > 1:
+            return self.classes_[logits.argmax(axis=1)]
+        return self.classes_[(logits[:, 0] > 0).astype(int)]
 
     def _strata(self, targets):
         if self._multilabel:
-            return np.zeros(len(targets))
-        return self._codes(targets)
+            return np.zeros(targets.shape[0])
+        return targets[:, 0]
 
     def _class_factors(self, targets, sample_weight):
         if self._multilabel:
@@ -485,12 +501,10 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                     "class_weight must be None where a row may have several labels, "
                     f"got {self.class_weight!r}."
                 )
-            return lambda targets: np.ones(len(targets))
-        totals = np.bincount(
-            self._codes(targets), sample_weight, minlength=len(self.classes_)
-        )
+            return lambda targets: np.ones(targets.shape[0])
+        totals = np.bincount(targets[:, 0], sample_weight, minlength=len(self.classes_))
         factors = self._factor_per_class(totals)
-        return lambda targets: factors[self._codes(targets)]
+        return lambda targets: factors[targets[:, 0]]
 
     def _factor_per_class(self, totals):
         """The factor of each class, from the total sample weight of each."""

@@ -138,7 +138,8 @@ class _Batches(keras.utils.PyDataset):
         start = step * self._task.batch_size
         chosen = self._order(epoch)[start : start + self._task.batch_size]
         rows = self._task.training
-        return _dense(rows.X[chosen]), rows.targets[chosen], rows.weight[chosen]
+        X, targets = _dense(rows.X[chosen]), _dense(rows.targets[chosen])
+        return X, targets, rows.weight[chosen]
 
 
 def _dense(rows: Any) -> NDArray[Any]:
@@ -243,19 +244,18 @@ class _EpochRecorder(keras.callbacks.Callback):
             )
 
     def _validate(self, rows: Rows) -> dict[str, float]:
-        loss = self._task.loss
-        parts = [
-            ops.convert_to_numpy(
-                self.model(_dense(rows.X[i : i + VALIDATION_BATCH]), training=False)
-            )
-            for i in range(0, len(rows), VALIDATION_BATCH)
-        ]
-        logits = ops.convert_to_tensor(np.concatenate(parts))
-        losses = ops.convert_to_numpy(loss.per_row(rows.targets, logits))
-        shares = loss.score(rows.targets, logits, rows.score_weight)
+        losses, shares = [], []
+        for start in range(0, len(rows), VALIDATION_BATCH):
+            chunk = rows.take(np.arange(len(rows))[start : start + VALIDATION_BATCH])
+            targets = _dense(chunk.targets)
+            logits = self.model(_dense(chunk.X), training=False)
+            loss = ops.convert_to_numpy(self._task.loss.per_row(targets, logits))
+            share = self._task.loss.score(targets, logits, chunk.score_weight)
+            losses.append(chunk.weight * loss)
+            shares.append(ops.convert_to_numpy(share))
         return {
-            "val_loss": float(np.mean(rows.weight * losses)),
-            "val_score": float(np.mean(ops.convert_to_numpy(shares))),
+            "val_loss": float(np.mean(np.concatenate(losses))),
+            "val_score": float(np.mean(np.concatenate(shares))),
         }
 
     def _consider_stopping(

@@ -96,7 +96,9 @@ class OptimizerState:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of data: X (n, n_features), dense or CSR, and targets (n, n_outputs).
+    """Rows of data: X (n, n_features) and targets as the loss takes them.
+
+    Both dense or CSR; no row is made dense before its batch is.
 
     ``weight``, of shape (n,), weighs the loss; ``score_weight``, of shape (n,) or
     (n, m), is what the loss' score asks of a row, and leaves class weights out. What an
@@ -104,7 +106,7 @@ class Rows:
     """
 
     X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
-    targets: NDArray[Any]
+    targets: NDArray[Any] | sparse.csr_array
     weight: NDArray[Any]
     score_weight: NDArray[Any]
 
