@@ -253,12 +253,6 @@ def test_callbacks_can_set_the_learning_rate(mlp, cancer):
     assert_same_weights(halted, once.fit(*cancer))
 
 
-def test_class_weights_of_absent_labels_are_ignored(mlp, iris):
-    present = mlp(class_weight={0: 1, 1: 2}).fit(*iris)
-    absent = mlp(class_weight={0: 1, 1: 2, 9: 5, "x": 3}).fit(*iris)
-    assert_same_weights(present, absent)
-
-
 def test_a_random_state_instance_is_consumed(mlp, cancer):
     instance, twin = np.random.RandomState(5), np.random.RandomState(5)
     first = mlp(random_state=instance).fit(*cancer)

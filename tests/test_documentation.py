@@ -94,7 +94,8 @@ def fitted(obj):
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_every_fitted_attribute_is_documented(cls, cancer):
     est = cls((8,), epochs=2).fit(*cancer)
-    assert attributes(cls) == fitted(est) | {"model_", "feature_names_in_"}
+    properties = {"model_", "coefs_", "intercepts_"}
+    assert attributes(cls) == fitted(est) | properties | {"feature_names_in_"}
 
 
 @pytest.mark.parametrize("cls", SEARCHES)

@@ -66,6 +66,14 @@ def test_training_stops_after_epochs_without_progress_and_keeps_the_best(
     np.testing.assert_allclose(kept, min(seen), rtol=1e-9)
 
 
+def test_infinite_patience_keeps_the_best_of_all_epochs(overfitting, halves, val_loss):
+    X, y, validation = halves
+    est = overfitting(early_stopping=True, n_iter_no_change=np.inf)
+    est.fit(X, y, **validation)
+    assert est.n_iter_ == 40
+    assert est.best_epoch_ == 1 + np.argmin(val_loss)
+
+
 def test_patience_and_tol_make_a_difference_on_these_rows(val_loss):
     assert 1 < 1 + np.argmin(val_loss) < 20
     impatient, picky, patient = (

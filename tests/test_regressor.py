@@ -61,22 +61,6 @@ def test_units_of_the_targets_do_not_matter(mlr, diabetes, loss, factor):
     np.testing.assert_allclose(scaled.loss_curve_, est.loss_curve_, rtol=1e-9)
 
 
-def test_far_away_targets_are_learned(mlr, diabetes):
-    X, y = diabetes
-    far = mlr(epochs=100).fit(X.astype(np.float32), y + 1e6)
-    near = mlr(epochs=100).fit(X.astype(np.float32), y)
-    assert near.score(X, y) > 0.4
-    assert far.score(X, y + 1e6) == pytest.approx(near.score(X, y), abs=0.01)
-
-
-@pytest.mark.parametrize("constant", [0.0, 0.1, -1e12])
-def test_a_constant_is_learned_at_once(mlr, diabetes, constant):
-    X, y = diabetes
-    est = mlr((), l2=0.0, epochs=300, learning_rate=0.05)
-    est.fit(X, np.full_like(y, constant))
-    np.testing.assert_allclose(est.predict(X), constant, rtol=1e-9, atol=0.05)
-
-
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_keras_model_speaks_the_units_of_the_user(mlr, diabetes, loss):
     X, y = diabetes
@@ -183,8 +167,9 @@ def test_shapes_of_targets_and_predictions(mlr, diabetes):
 def test_float32_rows_are_computed_in_float32(mlr, diabetes):
     X, y = diabetes
     est = mlr().fit(X.astype(np.float32), y)
-    for array in [*est.coefs_, *est.intercepts_, est.predict(X)]:
+    for array in [*est.coefs_, *est.intercepts_]:
         assert array.dtype == np.float32
+    assert est.predict(X).dtype == np.float64  # the units of the targets
 
 
 @pytest.mark.parametrize("rows", [np.asarray, sparse.csr_array])

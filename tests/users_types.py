@@ -34,6 +34,7 @@ classifier = RegularizedMLPClassifier(
 )
 assert_type(classifier.fit(X, y, [1.0] * 8), RegularizedMLPClassifier)
 assert_type(classifier.fit(X, y, X_val=X, y_val=y), RegularizedMLPClassifier)
+assert_type(classifier.partial_fit(X, y, classes=[0, 1]), RegularizedMLPClassifier)
 assert_type(classifier.predict(X), NDArray[Any])
 assert_type(classifier.predict_proba([[0.0, 1.0]]), NDArray[np.floating])
 assert_type(classifier.predict_log_proba(X), NDArray[np.floating])

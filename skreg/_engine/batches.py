@@ -79,7 +79,8 @@ def training_batches(
     -------
     dict of str to ndarray
         ``rows`` (n_slots, K, batch_size), ``counts`` (n_slots, K), ``bounds``
-        (n_slots, 4), ``n_segments``; for sparse rows also ``entries``.
+        (n_slots, 4), ``n_segments``; for sparse rows also ``entries``, for sparse
+        targets ``target_entries``.
     """
     rows, counts = [], []
     bounds: list[tuple[int, int, bool, int]] = []
@@ -101,15 +102,13 @@ def training_batches(
         "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
         "n_segments": np.int32(len(segments)),
     }
-    if sparse.issparse(data.X):
-        plan["entries"] = entries(data.X, all_rows)
-    return plan
+    return {**plan, **_sparse_parts(data, all_rows)}
 
 
 def validation_batches(
     data: Data, validation: list[NDArray[np.integer]], xla: bool
 ) -> dict[str, Any]:
-    """Row numbers (C, K, V) and how many count (C, K); for sparse rows, entries."""
+    """Row numbers (C, K, V) and how many count (C, K); of what is sparse, entries."""
     most = max(map(len, validation))
     batch_size = min(VALIDATION_BATCH, padded_size(most, 1) if xla else most)
     chunks = math.ceil(most / batch_size)
@@ -121,21 +120,31 @@ def validation_batches(
         "rows": rows,
         "counts": np.stack([b[1] for b in batches], 1),
     }
+    return {**plan, **_sparse_parts(data, rows)}
+
+
+def _sparse_parts(data: Data, rows: NDArray[np.integer]) -> dict[str, Any]:
+    parts = {}
     if sparse.issparse(data.X):
-        plan["entries"] = entries(data.X, rows)
-    return plan
+        parts["entries"] = entries(data.X, rows, block_diagonal=True)
+    if sparse.issparse(data.targets):
+        parts["target_entries"] = entries(data.targets, rows, block_diagonal=False)
+    return parts
 
 
-def entries(X: Any, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+def entries(
+    X: Any, rows: NDArray[np.integer], *, block_diagonal: bool
+) -> dict[str, NDArray[Any]]:
     """The entries of sparse rows, batch after batch.
 
-    The rows of the K networks of a step make one matrix, block-diagonal, for the
-    kernels of all networks one below the other.
+    The rows of the K networks of a step make one matrix: one below the other, or
+    block-diagonal, for the kernels of all networks one below the other.
 
     Parameters
     ----------
-    X : csr_array or csr_matrix of shape (n_rows, n_features)
+    X : csr_array or csr_matrix of shape (n_rows, n_columns)
     rows : ndarray of shape (n_steps, K, batch_size), int
+    block_diagonal : bool
 
     Returns
     -------
@@ -150,7 +159,7 @@ def entries(X: Any, rows: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     at = np.empty((chosen.nnz, 2), np.int64)
     at[:, 0] = np.repeat(row, np.diff(chosen.indptr))
     at[:, 1] = chosen.indices
-    if n_networks > 1:
+    if block_diagonal and n_networks > 1:
         at[:, 1] += at[:, 0] // batch_size * X.shape[1]
     return {
         "at": at,

@@ -82,7 +82,9 @@ def train(
         Empty after a dry run.
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
-    calling = plan_calls(program, data.X, batch_size, n_steps, epochs, len(networks))
+    calling = plan_calls(
+        program, data.X, batch_size, n_steps, epochs, len(networks), data.targets
+    )
     unbatched = len(networks) == 1 and not calling.xla
     program = replace(program, xla=calling.xla, unbatched=unbatched)
     if dry_run and not program.xla:  # then one function serves all sizes

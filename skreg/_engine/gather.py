@@ -17,7 +17,7 @@ class Batch(NamedTuple):
 
     counts: tf.Tensor  # (K,), rows that are no padding
     X: tf.Tensor | tf.SparseTensor  # (K, B, n_in), or one matrix for all networks
-    targets: tf.Tensor  # (K, B, n_outputs)
+    targets: tf.Tensor  # (K, B, n), as the losses take them
     weight: tf.Tensor  # (K, B)
     score_weight: tf.Tensor  # (K, B, n)
 
@@ -34,23 +34,41 @@ def gather_batch(
     valid = tf.range(tf.shape(rows)[1]) < counts[:, tf.newaxis]
     if program.unbatched:
         rows, valid = tf.squeeze(rows, 0), tf.squeeze(valid, 0)
-    n_outputs = slices[-1].n_out
-    columns = tf.gather(inputs["targets_and_weights"], rows)
-    weights = tf.where(valid[..., tf.newaxis], columns[..., n_outputs:], 0)
+    if "target_entries" in plan:
+        shape = tf.concat([tf.shape(rows), [slices[-1].n_out]], axis=0)
+        targets = _dense_rows(plan["target_entries"], t, shape)
+    else:
+        targets = tf.gather(inputs["targets"], rows)
+    weights = tf.gather(inputs["weights"], rows)
+    weights = tf.where(valid[..., tf.newaxis], weights, 0)
     if "entries" in plan:
         n_columns = tf.size(counts) * slices[0].n_in
         X = _sparse_rows(plan["entries"], t, tf.size(rows), n_columns)
     else:
         X = tf.gather(inputs["X"], rows)
-    return Batch(counts, X, columns[..., :n_outputs], weights[..., 0], weights[..., 1:])
+    return Batch(counts, X, targets, weights[..., 0], weights[..., 1:])
 
 
 def _sparse_rows(
     entries: dict[str, tf.Tensor], t: tf.Tensor, n_rows: Any, n_columns: Any
 ) -> tf.SparseTensor:
     """The matrix of a step, see `skreg._engine.batches.entries`."""
-    start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
     shape = tf.cast(tf.stack([n_rows, n_columns]), tf.int64)
-    return tf.SparseTensor(
-        entries["at"][start:stop], entries["values"][start:stop], shape
-    )
+    return tf.SparseTensor(*_entries_of_step(entries, t), shape)
+
+
+def _dense_rows(
+    entries: dict[str, tf.Tensor], t: tf.Tensor, shape: tf.Tensor
+) -> tf.Tensor:
+    """The same of one matrix below the other, with zeros, as (K, B, n)."""
+    at, values = _entries_of_step(entries, t)
+    n_rows = tf.reduce_prod(shape[:-1])
+    matrix_shape = tf.cast(tf.stack([n_rows, shape[-1]]), at.dtype)
+    return tf.reshape(tf.scatter_nd(at, values, matrix_shape), shape)
+
+
+def _entries_of_step(
+    entries: dict[str, tf.Tensor], t: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
+    return entries["at"][start:stop], entries["values"][start:stop]

@@ -15,8 +15,8 @@ from scipy import sparse
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
 from skreg._engine.program import Program, State
 
-# Bytes of X to which XLA's arrays are padded at least: see `padded_size`. A large X is
-# not padded, which would be to copy it.
+# Bytes of X to which XLA's arrays are padded at least: see `padded_size`. Large arrays
+# are not padded, which would be to copy them.
 MIN_PADDED_BYTES = 1 << 21
 MAX_PADDED_BYTES = 1 << 26
 
@@ -64,7 +64,8 @@ class Data:
     Attributes
     ----------
     X : ndarray, or a SciPy matrix or array in CSR format, (n_rows, n_features)
-    targets : ndarray of shape (n_rows, n_outputs)
+    targets : ndarray, or a SciPy array in CSR format, of shape (n_rows, n)
+        As the program's losses take them.
     weight : ndarray of shape (n_rows,)
         Row weights in the loss, mean 1 over each network's rows.
     score_weight : ndarray of shape (n_rows, n)
@@ -77,7 +78,7 @@ class Data:
     """
 
     X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
-    targets: NDArray[Any]
+    targets: NDArray[Any] | sparse.csr_array
     weight: NDArray[Any]
     score_weight: NDArray[Any]
     order: Callable[[int], list[NDArray[np.integer]]]
@@ -89,9 +90,7 @@ def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, 
     dtype = program.dtype
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
-        "targets_and_weights": np.column_stack(
-            [data.targets, data.weight, data.score_weight]
-        ),
+        "weights": np.column_stack([data.weight, data.score_weight]),
         "strengths": _strengths(networks, program),
         "ones": np.ones((program.n_params, 1), dtype),
         **dropout_inputs(networks.dropout, program),
@@ -99,11 +98,12 @@ def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, 
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
     }
-    if not sparse.issparse(data.X):  # otherwise a call brings the entries of its rows
-        inputs["X"] = data.X
-    if program.xla and data.X.nbytes <= MAX_PADDED_BYTES:
+    for name, rows in {"X": data.X, "targets": data.targets}.items():
+        if not sparse.issparse(rows):  # otherwise a call brings the entries of its rows
+            inputs[name] = rows
+    if program.xla and max(data.X.nbytes, data.targets.nbytes) <= MAX_PADDED_BYTES:
         n_rows = padded_size(len(data.X), MIN_PADDED_BYTES // data.X[0].nbytes)
-        for name in ("X", "targets_and_weights"):
+        for name in ("X", "targets", "weights"):
             inputs[name] = pad_rows(inputs[name], n_rows)
     if data.validation is not None:
         inputs["validation"] = validation_batches(data, data.validation, program.xla)

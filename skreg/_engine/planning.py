@@ -24,7 +24,7 @@ CALL_SECONDS = 0.7
 MAX_STEPS_PER_CALL = 8192
 # Steps to which XLA's arrays are padded at least: see `padded_size`.
 MIN_PADDED_STEPS = 1024
-# Bytes that a call may take along of dropout noise, and of sparse rows.
+# Bytes that a call may take along of dropout noise, and of sparse rows and targets.
 CALL_BYTES = 1 << 26
 
 
@@ -46,22 +46,28 @@ def plan_calls(
     steps_per_epoch: int,
     epochs: int,
     n_networks: int,
+    targets: Any = None,
 ) -> Calling:
-    """Decide how to call the compiled function for such a training."""
+    """Decide how to call the compiled function for such a training.
+
+    `X` and `targets` matter for what they take where they are sparse.
+    """
     largest, *others = (n_in * n_out for n_in, n_out in program.layers)
-    entry_bytes = 0
     if sparse.issparse(X):
-        per_row = X.nnz / X.shape[0]
-        largest *= per_row / X.shape[1]
-        entry_bytes = n_networks * batch_size * per_row * (16 + X.dtype.itemsize)
+        largest *= X.nnz / X.shape[0] / X.shape[1]
+    row_bytes = sum(
+        rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
+        for rows in (X, targets)
+        if sparse.issparse(rows)
+    )
     flops = 6 * batch_size * (largest + sum(others))
     total = steps_per_epoch * epochs
-    xla = total >= XLA_STEPS and not sparse.issparse(X)
+    xla = total >= XLA_STEPS and not row_bytes
     if not xla:
         flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
     most = min(MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
-    step_bytes = entry_bytes
+    step_bytes = n_networks * batch_size * row_bytes
     if program.dropout:
         step_bytes += 4 * batch_size * program.n_hidden_units
     if step_bytes:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimators.parameters import Settings, resolve
+from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import (
     check_weights,
@@ -24,7 +25,7 @@ from skreg._estimators.validation import (
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import forward
+from skreg._prediction.forward import CHUNK, forward
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -44,13 +45,14 @@ if TYPE_CHECKING:
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 # Of what is pickled; to be raised when an older skreg could not read it any more.
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 # Attributes that are pickled as dicts of plain types: a pickle names no private class,
 # so that files can move.
 _PICKLED_AS_DICT = {
     "_architecture": Architecture,
     "_regularization": Regularization,
     "_optimizer_state": OptimizerState,
+    "_units": TargetUnits,
 }
 
 
@@ -123,18 +125,18 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             The estimator is then left as it was; with ``warm_start=True`` it keeps the
             epochs that it has run.
         """
-        resume = bool(self.warm_start) and hasattr(self, "coefs_")
+        resume = bool(self.warm_start) and self.__sklearn_is_fitted__()
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, *validation, resume=resume)
 
-    def _check_partial_fit(self) -> bool:
-        """Whether there is `partial_fit`; what stands in its way, as an error."""
+    def _partial_fit_obstacle(self) -> str | None:
+        """Why there is no `partial_fit`, if there is none."""
         if self.early_stopping:
-            raise ValueError(
+            return (
                 "early_stopping=True is not supported by partial_fit, which runs one "
                 "epoch at a time."
             )
-        return True
+        return None
 
     def _fit(self, *data: Any, **mode: Any) -> Self:
         """Fit from fresh weights, or go on; see `_prepare_task`."""
@@ -163,7 +165,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
     @abstractmethod
     def _class_factors(
-        self, targets: NDArray[Any], sample_weight: NDArray[Any], *, partial: bool
+        self, targets: NDArray[Any], sample_weight: NDArray[Any]
     ) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
         """A function that gives, for targets, the factor of each row's loss weight."""
 
@@ -171,19 +173,23 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
     def _strata(self, targets: NDArray[Any]) -> NDArray[Any]:
         """What a held-out fraction is stratified by, of shape (n_samples,)."""
 
-    def _learn_scale(self, targets: NDArray[Any], weight: NDArray[Any]) -> None:
-        """Learn in which units the network is to see the targets."""
+    def _learn_units(self, training: Rows, *, resume: bool, partial: bool) -> None:
+        """Learn in which units the network is to see the targets.
+
+        With `resume`, the output layer is changed so that predictions stay the same.
+        """
 
     def _to_network_units(self, targets: NDArray[Any], dtype: np.dtype) -> NDArray[Any]:
         """Targets in the network's units and dtype."""
         return targets
 
-    def _rescale_weights(self, kernels, biases, *, to_network_units):
-        """Weights for targets in the network's units, from those for the user's.
+    def _constant_outputs(self) -> tuple[int, ...]:
+        """The outputs whose targets are all 0 in the network's units."""
+        return ()
 
-        The other way round if not `to_network_units`.
-        """
-        return kernels, biases
+    def _output_layer(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Kernel and bias of the output layer, in the user's units."""
+        return self._kernels[-1], self._biases[-1]
 
     def _prepare_task(
         self,
@@ -208,7 +214,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             self,
             X,
             y,
-            dtype=self.coefs_[0].dtype if resume else FLOATS,
+            dtype=self._kernels[0].dtype if resume else FLOATS,
             accept_sparse="csr",
             multi_output=True,
             reset=not resume,
@@ -217,7 +223,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         loss, n_outputs = self._loss_and_outputs()
         targets = self._encode(y, "y", X.dtype)
         weights = check_weights(sample_weight, X.shape[0], "sample_weight")
-        factors = self._class_factors(targets, weights, partial=partial)
+        factors = self._class_factors(targets, weights)
         training = drop_zero_weight_rows(X, targets, weights, factors, "sample_weight")
         if resume:
             seed = self._seed
@@ -235,8 +241,13 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
                 derived_seed(seed, SPLIT),
             )
             training, validation = training.take(kept), training.take(held_out)
-        if not resume:
-            self._learn_scale(training.targets, training.weight)
+            if not validation.weight.any():
+                raise ValueError(
+                    "early_stopping needs two rows or more of a class whose "
+                    "class_weight is not 0, to hold some out; give fit X_val and "
+                    "y_val instead."
+                )
+        self._learn_units(training, resume=resume, partial=partial)
         architecture = Architecture(
             n_features=X.shape[1],
             hidden_layer_sizes=settings.hidden_layer_sizes,
@@ -286,6 +297,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             engine=settings.engine,
             callbacks=settings.callbacks,
             verbose=settings.verbose,
+            constant_outputs=self._constant_outputs(),
             resume=resume,
             resumable=settings.warm_start or partial,
         )
@@ -293,26 +305,27 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
     def _given_validation(
         self, X: Any, X_val: Any, y_val: Any, sample_weight_val: Any, factors: Any
     ) -> Rows:
-        dtype, sparse_rows = X.dtype, issparse(X)
         if X_val is None or y_val is None:
             absent = "X_val" if X_val is None else "y_val"
             raise ValueError(
                 "X_val and y_val must be given together, and sample_weight_val only "
                 f"with them, got {absent}=None."
             )
-        # So that errors name it.
-        check_array(X_val, dtype=dtype, input_name="X_val", accept_sparse="csr")
-        X_val, y_val = validate_data(
-            self,
-            X_val,
-            y_val,
-            reset=False,
-            dtype=dtype,
-            accept_sparse="csr",
-            multi_output=True,
+        dtype, given = X.dtype, X_val
+        # Not all by validate_data, whose errors would name X and y.
+        X_val = check_array(given, dtype=dtype, input_name="X_val", accept_sparse="csr")
+        if X_val.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"X_val has {X_val.shape[1]} features, but {type(self).__name__} is "
+                f"expecting {X.shape[1]} features as input."
+            )
+        validate_data(self, given, reset=False, skip_check_array=True)  # column names
+        y_val = check_array(
+            y_val, dtype=None, input_name="y_val", accept_sparse="csr", ensure_2d=False
         )
-        if sparse_rows != issparse(X_val):  # an engine has rows of one kind
-            X_val = csr_array(X_val) if sparse_rows else X_val.toarray()
+        check_consistent_length(X_val, y_val)
+        if issparse(X) != issparse(X_val):  # an engine has rows of one kind
+            X_val = csr_array(X_val) if issparse(X) else X_val.toarray()
         targets = self._encode(y_val, "y_val", dtype)
         weights = check_weights(sample_weight_val, X_val.shape[0], "sample_weight_val")
         return drop_zero_weight_rows(
@@ -332,27 +345,24 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         )
 
     def _resume_point(self, architecture: Architecture) -> ResumePoint:
-        sizes = [kernel.shape for kernel in self.coefs_]
+        sizes = [kernel.shape for kernel in self._kernels]
         if sizes != architecture.kernel_shapes:
             raise ValueError(
                 "hidden_layer_sizes and the number of outputs must be what they were "
                 f"to go on training, with kernels of shapes {sizes}, got "
                 f"{architecture.kernel_shapes}."
             )
-        kernels, biases = self._rescale_weights(
-            self.coefs_, self.intercepts_, to_network_units=True
-        )
         return ResumePoint(
-            kernels,
-            biases,
+            self._kernels,
+            self._biases,
             optimizer_state=getattr(self, "_optimizer_state", None),
             epochs=self.n_iter_,
         )
 
     def _set_fitted_attributes(self, task: Task, trained: TrainedNetwork) -> None:
-        self.coefs_, self.intercepts_ = self._rescale_weights(
-            trained.kernels, trained.biases, to_network_units=False
-        )
+        # In the network's units: rounded to those of the user, weights in float32 would
+        # lose what tells large targets apart, and lose it again whenever they go on.
+        self._kernels, self._biases = trained.kernels, trained.biases
         earlier: dict[str, list[float]] = {} if task.resume is None else self.history_
         n_new = len(trained.history["loss"])
         self.history_: dict[
@@ -373,6 +383,18 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         if task.resumable:
             self._optimizer_state = trained.optimizer_state
         self.__dict__.pop("model_", None)  # of an earlier fit
+
+    @property
+    def coefs_(self) -> list[NDArray[np.floating]]:
+        """The kernels, first layer to output."""
+        check_is_fitted(self)
+        return [*self._kernels[:-1], self._output_layer()[0]]
+
+    @property
+    def intercepts_(self) -> list[NDArray[np.floating]]:
+        """The biases, first layer to output."""
+        check_is_fitted(self)
+        return [*self._biases[:-1], self._output_layer()[1]]
 
     @cached_property
     def model_(self) -> keras.Sequential:
@@ -408,6 +430,9 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             state[name] = _PICKLED_AS_DICT[name](**state[name])
         super().__setstate__(state)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_kernels")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -415,8 +440,19 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _outputs(self, X: MatrixLike) -> NDArray[np.floating]:
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
+        X = self._validated_rows(X)
+        return forward(self._kernels, self._biases, self._architecture.activation, X)
+
+    def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
+        """The same, of a chunk of the rows after the other."""
+        X = self._validated_rows(X)
+        activation = self._architecture.activation
+        for start in range(0, X.shape[0], CHUNK):
+            chunk = X[start : start + CHUNK]
+            yield forward(self._kernels, self._biases, activation, chunk)
+
+    def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
-        X = validate_data(
-            self, X, reset=False, dtype=self.coefs_[0].dtype, accept_sparse="csr"
+        return validate_data(
+            self, X, reset=False, dtype=self._kernels[0].dtype, accept_sparse="csr"
         )
-        return forward(self.coefs_, self.intercepts_, self._architecture.activation, X)

@@ -8,13 +8,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skreg._estimators.availability import available_unless
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.types import (
     Callbacks,
@@ -24,6 +24,11 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
+
+# A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
+# one always is. XLA, which is faster, needs a dense one.
+MAX_DENSE_LABELS = 1 << 24
+MAX_LABEL_DENSITY = 1 / 16
 
 
 class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
@@ -75,14 +80,16 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     validation_fraction : float, default=0.1
         Share of the training rows, in (0, 1), stratified by class, that early
         stopping holds out where `fit` is given no `X_val`.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Early stopping ends the training after that many epochs in a row without an
-        improvement of at least `tol`.
+        improvement of at least `tol`; ``np.inf`` only keeps the best epoch.
     tol : float, default=1e-4
         See `n_iter_no_change`. A smaller improvement is kept all the same.
     class_weight : dict, "balanced" or None, default=None
-        Factors of the sample weights, ``{label: factor}``; labels not in the dict
-        have 1. "balanced" gives every class the same total weight.
+        Factors of the sample weights, ``{label: factor}``. Labels not in the dict
+        have 1; it is an error if there are some and a key of the dict is no label.
+        "balanced" gives every class the same total weight. Rows of factor 0 weigh
+        nothing in the loss, and count in ``val_score``.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights that there are, with the optimizer's
         state and the random streams where they were: fits of 5 and 5 epochs make one
@@ -187,7 +194,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         warm_start: bool = False,
@@ -217,7 +224,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(lambda self: self._check_partial_fit())
+    @available_unless(lambda self: self._partial_fit_obstacle())
     def partial_fit(
         self,
         X: MatrixLike,
@@ -229,9 +236,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Rows larger than memory can so be trained on part by part. There is no such
         method with ``early_stopping=True``, nor with ``class_weight="balanced"``, for
-        which all rows would have to be known. The optimizer's state and the random
-        streams are carried on; sample weights are scaled to mean 1 over the rows of
-        each call.
+        which all rows would have to be known. The random streams go on where the last
+        call left them, and so does the optimizer: after `partial_fit`, or after `fit`
+        with ``warm_start=True``. A `fit` without it keeps no more than the weights, and
+        the optimizer starts anew, where that of scikit-learn's MLP goes on. Sample
+        weights are scaled to mean 1 over the rows of each call.
 
         Parameters
         ----------
@@ -258,7 +267,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
-        resume = hasattr(self, "coefs_")
+        resume = self.__sklearn_is_fitted__()
         if classes is None:
             if not resume:
                 raise ValueError(
@@ -283,9 +292,9 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
+        ndarray of shape (n_samples,), or ndarray or csr_matrix (n_samples, n_labels)
             The most probable label of each row, in the dtype of `classes_`; 0 or 1 for
-            every label, where a row may have several.
+            every label, where a row may have several, and sparse if `y` was in `fit`.
 
         Raises
         ------
@@ -294,10 +303,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         ValueError
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
-        logits = self._outputs(X)
-        if self._multilabel:
-            return (logits > 0).astype(int)
-        return self.classes_[self._codes(logits)]
+        # Not all logits at once: there may be thousands of classes.
+        parts = [self._decode(logits) for logits in self._output_chunks(X)]
+        return (
+            vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
+        )
 
     def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict probabilities of the classes.
@@ -385,24 +395,37 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
-    def _check_partial_fit(self):
+    def _partial_fit_obstacle(self):
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            raise ValueError(
+            return (
                 "class_weight='balanced' is not supported by partial_fit, which does "
                 "not know all rows; give a dict, such as one from "
                 "sklearn.utils.class_weight.compute_class_weight."
             )
-        return super()._check_partial_fit()
+        return super()._partial_fit_obstacle()
 
     def _learn_targets(self, y, *, resume, partial, classes):
         check_classification_targets(y)
-        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "y must have one column of classes, or be an indicator matrix of "
+                f"labels, got {y.shape[1]} columns of classes; a "
+                "sklearn.multioutput.MultiOutputClassifier has a network for each."
+            )
+        multilabel = kind == "multilabel-indicator"
         if multilabel:
             seen = np.arange(y.shape[1])
         else:
             seen = np.unique(column_or_1d(y, warn=True))
         if not resume:
             self._multilabel = multilabel
+            self._sparse_labels = multilabel and issparse(y)
+            self._csr_targets = self._sparse_labels or (
+                multilabel
+                and y.size > MAX_DENSE_LABELS
+                and np.count_nonzero(y) < MAX_LABEL_DENSITY * y.size
+            )
             self.classes_ = seen if classes is None else np.unique(classes)
             if multilabel and not np.array_equal(self.classes_, seen):
                 raise ValueError(
@@ -437,13 +460,15 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 
     def _encode(self, y, name, dtype):
         if self._multilabel:
-            y = y.toarray() if issparse(y) else np.asarray(y)
             if y.ndim != 2 or y.shape[1] != len(self.classes_):
                 raise ValueError(
                     f"{name} must have a column for each of {len(self.classes_)} "
                     f"labels, got shape {y.shape}."
                 )
-            return y.astype(dtype)
+            labels = y > 0
+            if self._csr_targets:
+                return csr_array(labels, dtype=np.int8)
+            return (labels.toarray() if issparse(labels) else labels).view(np.int8)
         y = column_or_1d(y)
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
@@ -452,44 +477,34 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 f"got also {unknown!r}."
             )
         codes = np.searchsorted(self.classes_, y)
-        if len(self.classes_) == 2:
-            return codes.astype(dtype)[:, np.newaxis]
-        return np.eye(len(self.classes_), dtype=dtype)[codes]
+        two = len(self.classes_) == 2
+        return codes.astype(np.int8 if two else np.int32)[:, np.newaxis]
 
-    def _codes(self, outputs):
-        """Position in `classes_` of each row's class, from targets or logits."""
-        if outputs.shape[1] > 1:
-            return outputs.argmax(axis=1)
-        return (outputs[:, 0] > 0).astype(np.intp)
+    def _decode(self, logits):
+        """What is predicted for rows, from their logits."""
+        if self._multilabel:
+            labels = (logits > 0).astype(int)
+            return csr_matrix(labels) if self._sparse_labels else labels
+        if logits.shape[1] > 1:
+            return self.classes_[logits.argmax(axis=1)]
+        return self.classes_[(logits[:, 0] > 0).astype(int)]
 
     def _strata(self, targets):
         if self._multilabel:
-            return np.zeros(len(targets))
-        return self._codes(targets)
+            return np.zeros(targets.shape[0])
+        return targets[:, 0]
 
-    def _class_factors(self, targets, sample_weight, *, partial):
+    def _class_factors(self, targets, sample_weight):
         if self._multilabel:
             if self.class_weight is not None:
                 raise ValueError(
                     "class_weight must be None where a row may have several labels, "
                     f"got {self.class_weight!r}."
                 )
-            return lambda targets: np.ones(len(targets))
-        codes = self._codes(targets)
-        totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
-        if np.count_nonzero(totals) < 2 and not partial:
-            raise ValueError(
-                "sample_weight must leave rows of at least two classes, got one "
-                f"class: {self.classes_[totals > 0]!r}."
-            )
+            return lambda targets: np.ones(targets.shape[0])
+        totals = np.bincount(targets[:, 0], sample_weight, minlength=len(self.classes_))
         factors = self._factor_per_class(totals)
-        counting = totals * factors > 0
-        if np.count_nonzero(counting) == 1 and not partial:
-            raise ValueError(
-                "class_weight must leave rows of at least two classes, got factors "
-                f"other than 0 for one class: {self.classes_[counting]!r}."
-            )
-        return lambda targets: factors[self._codes(targets)]
+        return lambda targets: factors[targets[:, 0]]
 
     def _factor_per_class(self, totals):
         """The factor of each class, from the total sample weight of each."""
@@ -506,7 +521,15 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
                 "class_weight must be None, 'balanced' or a dict of labels to "
                 f"factors, got {self.class_weight!r}."
             )
-        factors = [self.class_weight.get(c, 1.0) for c in self.classes_.tolist()]
+        classes = self.classes_.tolist()
+        unweighted = [c for c in classes if c not in self.class_weight]
+        # scikit-learn's rule, which finds mistyped labels and lets a fold lack a class.
+        if unweighted and len(classes) - len(unweighted) != len(self.class_weight):
+            raise ValueError(
+                f"The classes, {unweighted}, are not in class_weight, got factors of "
+                f"{list(self.class_weight)}."
+            )
+        factors = [self.class_weight.get(c, 1.0) for c in classes]
         if not all(isinstance(f, Real) and 0 <= f < np.inf for f in factors):
             raise ValueError(
                 "class_weight must have finite factors of at least 0, "

@@ -53,8 +53,7 @@ def resolve(estimator):
     sizes = _sizes(e.hidden_layer_sizes)
     early_stopping = _boolean(e.early_stopping, "early_stopping")
     fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
-    patience = _integer(e.n_iter_no_change, "n_iter_no_change", 1)
-    stopping = EarlyStopping(patience, _real(e.tol, "tol", 0))
+    stopping = EarlyStopping(_patience(e.n_iter_no_change), _real(e.tol, "tol", 0))
     return Settings(
         hidden_layer_sizes=sizes,
         activation=_activation(e.activation),
@@ -77,11 +76,24 @@ def resolve(estimator):
 
 
 def _integer(value, name, least):
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
     return int(check_scalar(value, name, Integral, min_val=least))
 
 
+def _patience(value):
+    name = "n_iter_no_change"
+    if isinstance(value, Real) and value == np.inf:
+        return int(np.iinfo(np.int32).max)  # epochs are counted in int32
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer or np.inf, got {value!r}.")
+    return _integer(value, name, 1)
+
+
 def _real(value, name, low, high=None, bounds="left"):
-    if isinstance(value, Real) and not np.isfinite(value):
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    if not np.isfinite(value):
         raise ValueError(f"{name} must be a finite number, got {value!r}.")
     check_scalar(
         value, name, Real, min_val=low, max_val=high, include_boundaries=bounds

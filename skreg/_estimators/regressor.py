@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
+from skreg._estimators.availability import available_unless
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import one_of
+from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
     Callbacks,
     Engine,
@@ -30,7 +31,7 @@ class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
     A Keras network, built through scikeras, that minimises the mean of a loss plus the
     penalty ``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, with dropout after the
     hidden layers while it trains. Targets of any scale will do: the network sees them
-    standardized, and the scale becomes part of its output layer.
+    standardized.
 
     Parameters
     ----------
@@ -76,9 +77,9 @@ default="squared_error"
     validation_fraction : float, default=0.1
         Share of the training rows, in (0, 1), that early stopping holds out where
         `fit` is given no `X_val`.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         Early stopping ends the training after that many epochs in a row without an
-        improvement of at least `tol`.
+        improvement of at least `tol`; ``np.inf`` only keeps the best epoch.
     tol : float, default=1e-4
         See `n_iter_no_change`. A smaller improvement is kept all the same.
     warm_start : bool, default=False
@@ -134,14 +135,23 @@ default="squared_error"
     Notes
     -----
     The network sees each output's targets less their weighted mean, divided by their
-    weighted standard deviation; for "poisson" divided by their mean only. Both become
-    part of `coefs_` and `intercepts_`. A penalty on the output layer is on the kernel
-    before that. `partial_fit` keeps the scale of its first call.
+    weighted standard deviation; for "poisson" divided by their mean only. `fit` takes
+    both from its rows, with ``warm_start=True`` too. `partial_fit` takes them from all
+    rows since the last `fit`; where they change, so does the output layer, and
+    predictions stay what they were [2]_, but for an output whose targets were all equal
+    until then. Such a constant is predicted exactly.
+
+    `predict` computes with the weights that were trained, and scales in float64. In
+    `coefs_`, `intercepts_` and `model_` the scale is part of the output layer, rounded
+    to the dtype of `X`: for float32, with targets of a mean of 1e6 standard deviations,
+    to a tenth of one. A penalty on the output layer is on the kernel before that.
 
     References
     ----------
     .. [1] P. J. Huber, "Robust estimation of a location parameter", Annals of
        Mathematical Statistics 35, 1964, :doi:`10.1214/aoms/1177703732`.
+    .. [2] H. van Hasselt, A. Guez, M. Hessel, V. Mnih and D. Silver, "Learning values
+       across many orders of magnitude", NIPS 2016, :arxiv:`1602.07714`.
 
     Examples
     --------
@@ -176,7 +186,7 @@ default="squared_error"
         shuffle: bool = True,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         tol: float = 1e-4,
         warm_start: bool = False,
         engine: Engine = "auto",
@@ -205,16 +215,19 @@ default="squared_error"
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_if(lambda self: self._check_partial_fit())
+    @available_unless(lambda self: self._partial_fit_obstacle())
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Train for one epoch over these rows, going on from what there is.
 
         Rows larger than memory can so be trained on part by part. There is no such
-        method with ``early_stopping=True``. The optimizer's state and the random
-        streams are carried on, and the scale of the targets is that of the first call;
-        sample weights are scaled to mean 1 over the rows of each call.
+        method with ``early_stopping=True``. The random streams go on where the last
+        call left them, and so does the optimizer: after `partial_fit`, or after `fit`
+        with ``warm_start=True``. A `fit` without it keeps no more than the weights, and
+        the optimizer starts anew, where that of scikit-learn's MLP goes on. The scale
+        of the targets is that of all rows so far; sample weights are scaled to mean 1
+        over the rows of each call.
 
         Parameters
         ----------
@@ -238,7 +251,7 @@ default="squared_error"
         KeyboardInterrupt
             The estimator is then left as it was, or as the epoch left it.
         """
-        resume = hasattr(self, "coefs_")
+        resume = self.__sklearn_is_fitted__()
         return self._fit(X, y, sample_weight, resume=resume, partial=True)
 
     def predict(self, X: MatrixLike) -> NDArray[np.floating]:
@@ -251,8 +264,8 @@ default="squared_error"
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of `y`; one column an output, where there are several.
+        ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+            In the units of `y`; one column per output, where there are several.
 
         Raises
         ------
@@ -262,9 +275,8 @@ default="squared_error"
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
         outputs = self._outputs(X)
-        if self._architecture.output_activation == "exponential":
-            outputs = np.exp(outputs)
-        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+        predicted = self._units.to_user(outputs)
+        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -304,43 +316,49 @@ default="squared_error"
             raise ValueError(
                 f"{name} must have {self._n_outputs} output(s), got {y.shape[1]}."
             )
+        # Beyond that, weights in the units of y would overflow, or differences of y.
+        limit = np.finfo(dtype).max / 1e4
+        if np.abs(y).max() > limit:
+            raise ValueError(
+                f"{name} must be within {limit:.1e} of 0 for a network in {dtype}, "
+                f"got {np.abs(y).max():.1e}; scale it."
+            )
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(
                 f"{name} must not be negative with loss='poisson', got {y.min()}."
             )
         return y
 
-    def _class_factors(self, targets, sample_weight, *, partial):
+    def _class_factors(self, targets, sample_weight):
         return lambda targets: np.ones(len(targets))
 
     def _strata(self, targets):
         return np.zeros(len(targets))
 
-    def _learn_scale(self, targets, weight):
-        mean = np.average(targets, axis=0, weights=weight)
-        if self.loss == "poisson":
-            if not mean.all():
-                raise ValueError(
-                    "y must not be 0 in all rows of an output with loss='poisson'."
-                )
-            self._center, self._scale = np.zeros_like(mean), mean
-            return
-        deviation = np.average((targets - mean) ** 2, axis=0, weights=weight) ** 0.5
-        # Of a constant, rounding leaves a deviation that means nothing.
-        varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(mean)
-        self._center, self._scale = mean, np.where(varies, deviation, 1)
+    def _learn_units(self, training, *, resume, partial):
+        units = TargetUnits.of(
+            training.targets, training.weight, exponential=self.loss == "poisson"
+        )
+        if self.loss == "poisson" and not partial and not units.mean.all():
+            raise ValueError(
+                "y must not be 0 in all rows of an output with loss='poisson'."
+            )
+        if resume:
+            old = self._units
+            units = old.extended_by(units) if partial else old.replaced_by(units)
+            kernel, bias = units.layer_from(old, self._kernels[-1], self._biases[-1])
+            self._kernels = [*self._kernels[:-1], kernel]
+            self._biases = [*self._biases[:-1], bias]
+        self._units = units
 
     def _to_network_units(self, targets, dtype):
-        return ((targets - self._center) / self._scale).astype(dtype)
+        return self._units.to_network(targets, dtype)
 
-    def _rescale_weights(self, kernels, biases, *, to_network_units):
-        kernel, bias = kernels[-1], biases[-1]
-        if self.loss == "poisson":  # the factor of an exponential
-            shift = np.log(self._scale)
-            new = kernel, bias - shift if to_network_units else bias + shift
-        elif to_network_units:
-            new = kernel / self._scale, (bias - self._center) / self._scale
-        else:
-            new = kernel * self._scale, bias * self._scale + self._center
-        kernel, bias = (array.astype(bias.dtype) for array in new)
-        return [*kernels[:-1], kernel], [*biases[:-1], bias]
+    def _constant_outputs(self):
+        return tuple(np.flatnonzero(self._units.deviation == 0).tolist())
+
+    def _output_layer(self):
+        layer = self._units.layer_for_user(self._kernels[-1], self._biases[-1])
+        for array in layer:  # copies: to change them would change no prediction
+            array.setflags(write=False)
+        return layer

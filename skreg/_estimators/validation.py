@@ -71,7 +71,10 @@ def drop_zero_weight_rows(
     class_factors: Callable[[NDArray[Any]], NDArray[np.float64]],
     name: str,
 ) -> Rows:
-    """Rows with the weights for their loss and their score, without those of weight 0.
+    """Rows with the weights for their loss and their score.
+
+    Rows whose sample weight is 0 are left out. Those of a class whose factor is 0 stay:
+    they weigh nothing in the loss, and count in the score.
 
     Parameters
     ----------
@@ -87,12 +90,12 @@ def drop_zero_weight_rows(
     Raises
     ------
     ValueError
-        If no row is left.
+        If no row has a weight in the loss.
     """
     rows = Rows(X, targets, sample_weight * class_factors(targets), sample_weight)
-    counts = rows.weight > 0
-    if not counts.any():
+    if not rows.weight.any():
         raise ValueError(f"{name} times class_weight must not be zero for all rows.")
+    counts = sample_weight > 0
     return rows if counts.all() else rows.take(counts)
 
 
@@ -101,8 +104,10 @@ def held_out_split(
 ) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """Row numbers to train on and to validate on, stratified.
 
-    Few rows must not fail: every stratum of two rows or more has one on each side
-    at least, whatever the fraction, and the only row of a stratum is trained on.
+    Every stratum of two rows or more has one on each side at least, whatever the
+    fraction, so that a class is neither unseen nor unchecked; the only row of a stratum
+    is trained on. Where that takes rows that scikit-learn's split put on the other
+    side, the share held out differs from the fraction by as many.
     """
     # Slow to import, and of no use to a process that predicts.
     from sklearn.model_selection import train_test_split
@@ -121,4 +126,19 @@ def held_out_split(
     kept, held_out = train_test_split(
         rows, test_size=n_held_out, random_state=seed, stratify=stratum[rows]
     )
+    kept, held_out = _share_strata(kept, held_out, stratum)
+    held_out, kept = _share_strata(held_out, kept, stratum)
     return np.concatenate([kept, np.flatnonzero(single)]), held_out
+
+
+def _share_strata(
+    giver: NDArray[np.integer], taker: NDArray[np.integer], stratum: NDArray[Any]
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Move one row of each stratum of which the taker has none.
+
+    Both come in random order, so the first row of a stratum is a random one.
+    """
+    absent = np.flatnonzero(~np.isin(stratum[giver], stratum[taker]))
+    _, first = np.unique(stratum[giver[absent]], return_index=True)
+    moved = absent[first]
+    return np.delete(giver, moved), np.concatenate([taker, giver[moved]])

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg._training.task import INITIAL_WEIGHTS, Architecture
+from skreg._training.task import INITIAL_WEIGHTS, Task
 
 
 def initial_weights(
-    architecture: Architecture, seed: int
+    task: Task,
 ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
     """Draw the weights that training starts from.
 
@@ -18,8 +18,8 @@ def initial_weights(
 
     Parameters
     ----------
-    architecture : Architecture
-    seed : int
+    task : Task
+        Says the shape, the seed, and which outputs start from 0.
 
     Returns
     -------
@@ -33,11 +33,12 @@ def initial_weights(
     .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
        feedforward neural networks", AISTATS 2010.
     """
+    dtype = task.architecture.dtype
     kernels, biases = [], []
-    for i, (n_in, n_out) in enumerate(architecture.kernel_shapes):
-        rng = np.random.default_rng([seed, INITIAL_WEIGHTS, i])
+    for i, (n_in, n_out) in enumerate(task.architecture.kernel_shapes):
+        rng = np.random.default_rng([task.seed, INITIAL_WEIGHTS, i])
         limit = np.sqrt(6 / (n_in + n_out))
-        kernel = rng.uniform(-limit, limit, (n_in, n_out))
-        kernels.append(kernel.astype(architecture.dtype))
-        biases.append(np.zeros(n_out, architecture.dtype))
+        kernels.append(rng.uniform(-limit, limit, (n_in, n_out)).astype(dtype))
+        biases.append(np.zeros(n_out, dtype))
+    kernels[-1][:, list(task.constant_outputs)] = 0
     return kernels, biases

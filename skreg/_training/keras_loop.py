@@ -43,7 +43,7 @@ def train(task: Task) -> TrainedNetwork:
     )
     trainer.optimizer.build(network.trainable_variables)
     if task.resume is None:
-        set_weights(network, *initial_weights(task.architecture, task.seed))
+        set_weights(network, *initial_weights(task))
     else:
         set_weights(network, task.resume.kernels, task.resume.biases)
         arrays = task.resume.arrays_of(_owner(task))
@@ -138,7 +138,8 @@ class _Batches(keras.utils.PyDataset):
         start = step * self._task.batch_size
         chosen = self._order(epoch)[start : start + self._task.batch_size]
         rows = self._task.training
-        return _dense(rows.X[chosen]), rows.targets[chosen], rows.weight[chosen]
+        X, targets = _dense(rows.X[chosen]), _dense(rows.targets[chosen])
+        return X, targets, rows.weight[chosen]
 
 
 def _dense(rows: Any) -> NDArray[Any]:
@@ -158,7 +159,10 @@ class _Trainer(keras.Model):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         for layer in self._stack[:-1]:
-            inputs = layer(inputs, training=training)
+            if not isinstance(layer, keras.layers.Dropout):
+                inputs = layer(inputs)
+            elif training:
+                inputs = _drop_out(layer, inputs)
         output = self._stack[-1]
         return ops.matmul(inputs, output.kernel) + output.bias
 
@@ -178,6 +182,17 @@ class _Trainer(keras.Model):
         self._data_loss.update_state(data_loss, sample_weight=n_rows)
         self._penalty.update_state(penalty, sample_weight=n_rows)
         return data_loss + penalty
+
+
+def _drop_out(layer: keras.layers.Dropout, units: Any) -> Any:
+    """Keras' dropout, with the same noise for rows in float32 and in float64.
+
+    Keras draws in the dtype of the units, and other numbers in each.
+    """
+    noise = keras.random.uniform(
+        ops.shape(units), dtype="float32", seed=layer.seed_generator
+    )
+    return ops.where(noise >= layer.rate, units / (1 - layer.rate), 0)
 
 
 class _EpochRecorder(keras.callbacks.Callback):
@@ -229,19 +244,18 @@ class _EpochRecorder(keras.callbacks.Callback):
             )
 
     def _validate(self, rows: Rows) -> dict[str, float]:
-        loss = self._task.loss
-        parts = [
-            ops.convert_to_numpy(
-                self.model(_dense(rows.X[i : i + VALIDATION_BATCH]), training=False)
-            )
-            for i in range(0, len(rows), VALIDATION_BATCH)
-        ]
-        logits = ops.convert_to_tensor(np.concatenate(parts))
-        losses = ops.convert_to_numpy(loss.per_row(rows.targets, logits))
-        shares = loss.score(rows.targets, logits, rows.score_weight)
+        losses, shares = [], []
+        for start in range(0, len(rows), VALIDATION_BATCH):
+            chunk = rows.take(np.arange(len(rows))[start : start + VALIDATION_BATCH])
+            targets = _dense(chunk.targets)
+            logits = self.model(_dense(chunk.X), training=False)
+            loss = ops.convert_to_numpy(self._task.loss.per_row(targets, logits))
+            share = self._task.loss.score(targets, logits, chunk.score_weight)
+            losses.append(chunk.weight * loss)
+            shares.append(ops.convert_to_numpy(share))
         return {
-            "val_loss": float(np.mean(rows.weight * losses)),
-            "val_score": float(np.mean(ops.convert_to_numpy(shares))),
+            "val_loss": float(np.mean(np.concatenate(losses))),
+            "val_score": float(np.mean(np.concatenate(shares))),
         }
 
     def _consider_stopping(

@@ -25,15 +25,17 @@ class Loss:
     activation : str
         Keras name of the output layer's activation.
     per_row : callable
-        ``per_row(targets, logits)`` of shapes (..., n_rows, n_outputs) gives the
-        losses, of shape (..., n_rows).
+        ``per_row(targets, logits)`` of shapes (..., n_rows, n) and (..., n_rows,
+        n_outputs) gives the losses, of shape (..., n_rows). The targets are, in as many
+        columns as there are outputs, numbers, or labels as 0 or 1 in int8; or in one
+        column the number of each row's class in int32.
     score : callable
         ``score(targets, logits, weight)`` gives each row's share of the score, which is
         their mean. `weight`, of shape (..., n_rows, n), is what `score_weights` makes
         of the rows' weights.
     score_weights : callable
         ``score_weights(weight, targets)``, of shapes (n_rows,) with mean 1 and
-        (n_rows, n_outputs), as NumPy arrays.
+        (n_rows, n), as NumPy arrays.
     """
 
     name: str
@@ -46,11 +48,14 @@ class Loss:
 def _binary_cross_entropy(targets: Any, logits: Any) -> Any:
     # -t log s(z) - (1 - t) log(1 - s(z)) with s the sigmoid; both logarithms are
     # softplus of one sign or the other, which leaves softplus(z) - t z.
+    targets = ops.cast(targets, logits.dtype)
     return ops.sum(ops.softplus(logits) - targets * logits, axis=-1)
 
 
 def _categorical_cross_entropy(targets: Any, logits: Any) -> Any:
-    return ops.logsumexp(logits, axis=-1) - ops.sum(targets * logits, axis=-1)
+    return ops.sparse_categorical_crossentropy(
+        targets[..., 0], logits, from_logits=True
+    )
 
 
 def _squared_error(targets: Any, outputs: Any) -> Any:
@@ -87,7 +92,7 @@ def _binary_accuracy(targets: Any, logits: Any, weight: Any) -> Any:
 
 
 def _categorical_accuracy(targets: Any, logits: Any, weight: Any) -> Any:
-    hit = ops.equal(ops.argmax(logits, axis=-1), ops.argmax(targets, axis=-1))
+    hit = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), targets[..., 0])
     return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
 
 
@@ -101,7 +106,7 @@ def _r2_weights(weight: Any, targets: Any) -> Any:
     n_rows, n_outputs = targets.shape
     mean = (weight * targets).sum(axis=0) / n_rows
     variance = (weight * (targets - mean) ** 2).sum(axis=0) / n_rows
-    varies = variance > 0
+    varies = np.ptp(targets, axis=0) > 0
     shares = varies / np.where(varies, variance, 1) / n_outputs
     return np.hstack([weight * varies.mean(), weight * shares]).astype(targets.dtype)
 

@@ -56,9 +56,11 @@ def stacking_key(task: Task) -> Hashable:
         task.epochs,
         task.shuffle,
         task.seed,
+        task.constant_outputs,
         task.validation is None,
         task.early_stopping is None,
         sparse.issparse(task.training.X),
+        sparse.issparse(task.training.targets),
     )
 
 
@@ -110,11 +112,13 @@ def train_together(
 
 def compile_ahead(task: Task, n_rows: int) -> None:
     """Compile what `train` needs for such a task with `n_rows` training rows."""
-    if sparse.issparse(task.training.X):  # then nothing depends on the number of rows
+    labels = task.training.targets
+    # Of sparse rows, or labels, nothing depends on the number.
+    if sparse.issparse(task.training.X) or sparse.issparse(labels):
         return
     a = task.architecture
     weight = np.zeros(n_rows, a.dtype)
-    targets = np.zeros((n_rows, a.n_outputs), a.dtype)
+    targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
     X = np.zeros((n_rows, a.n_features), a.dtype)
     rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
     _run([replace(task, training=rows)], dry_run=True)
@@ -150,7 +154,7 @@ def _networks(tasks: list[Task]) -> engine.Networks:
     task, n = tasks[0], len(tasks)
     optimizer_arrays = None
     if task.resume is None:
-        kernels, biases = initial_weights(task.architecture, task.seed)
+        kernels, biases = initial_weights(task)
     else:  # which trains alone
         kernels, biases = task.resume.kernels, task.resume.biases
         optimizer_arrays = task.resume.arrays_of(_rule(task).name)

@@ -96,7 +96,9 @@ class OptimizerState:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of data: X (n, n_features), dense or CSR, and targets (n, n_outputs).
+    """Rows of data: X (n, n_features) and targets as the loss takes them.
+
+    Both dense or CSR; no row is made dense before its batch is.
 
     ``weight``, of shape (n,), weighs the loss; ``score_weight``, of shape (n,) or
     (n, m), is what the loss' score asks of a row, and leaves class weights out. What an
@@ -104,7 +106,7 @@ class Rows:
     """
 
     X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
-    targets: NDArray[Any]
+    targets: NDArray[Any] | sparse.csr_array
     weight: NDArray[Any]
     score_weight: NDArray[Any]
 
@@ -145,7 +147,9 @@ class ResumePoint:
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
-    With ``resumable``, the result has what is needed to go on, and an interrupt ends
+    ``constant_outputs`` are numbers of outputs whose training targets are all 0: their
+    weights start from 0, so that they are right from the first step and stay so. With
+    ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
     """
 
@@ -163,6 +167,7 @@ class Task:
     engine: str
     callbacks: tuple[keras.callbacks.Callback, ...]
     verbose: int
+    constant_outputs: tuple[int, ...] = ()
     resume: ResumePoint | None = None
     resumable: bool = False
 
