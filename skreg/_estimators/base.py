@@ -29,6 +29,7 @@ from skreg._training.task import (
     SPLIT,
     Architecture,
     OptimizerState,
+    OutputScale,
     Regularization,
     ResumePoint,
     Rows,
@@ -178,6 +179,10 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         """Targets in the network's units and dtype."""
         return targets
 
+    def _output_scale(self) -> OutputScale | None:
+        """The user's units of the targets, where they are not the network's."""
+        return None
+
     def _rescale_weights(self, kernels, biases, *, to_network_units):
         """Weights for targets in the network's units, from those for the user's.
 
@@ -288,6 +293,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             verbose=settings.verbose,
             resume=resume,
             resumable=settings.warm_start or partial,
+            output_scale=self._output_scale(),
         )
 
     def _given_validation(
@@ -347,6 +353,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             biases,
             optimizer_state=getattr(self, "_optimizer_state", None),
             epochs=self.n_iter_,
+            wait=getattr(self, "_wait", 0),
         )
 
     def _set_fitted_attributes(self, task: Task, trained: TrainedNetwork) -> None:
@@ -365,13 +372,16 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         self.loss_curve_ = self.history_["loss"]
         self.validation_scores_ = self.history_.get("val_score")
         self.n_iter_ = task.first_epoch + n_new
-        self.best_epoch_ = task.first_epoch + trained.best_epoch
+        if trained.best_epoch:  # else what was kept before is still the best
+            self.best_epoch_ = task.first_epoch + trained.best_epoch
         self._architecture = task.architecture
         self._regularization = task.regularization
         self._seed = task.seed
-        self.__dict__.pop("_optimizer_state", None)
+        for name in ("_optimizer_state", "_wait"):
+            self.__dict__.pop(name, None)
         if task.resumable:
             self._optimizer_state = trained.optimizer_state
+            self._wait = trained.wait
         self.__dict__.pop("model_", None)  # of an earlier fit
 
     @cached_property

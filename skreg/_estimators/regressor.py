@@ -22,6 +22,7 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
+from skreg._training.task import OutputScale
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
@@ -84,13 +85,15 @@ default="squared_error"
     warm_start : bool, default=False
         Whether `fit` goes on from the weights that there are, with the optimizer's
         state and the random streams where they were: fits of 5 and 5 epochs make one
-        of 10.
+        of 10. With early stopping, from the epoch that was kept, and what is kept is
+        the best of all fits.
     engine : {"auto", "compiled", "keras"}, default="auto"
         What trains the network: "compiled" runs the epochs in one compiled function,
-        "keras" is Keras' own ``fit``, "auto" takes the first where it can.
+        "keras" takes Keras' own training steps, "auto" takes the first where it can.
     callbacks : keras.callbacks.Callback or list of them, default=None
-        Copied at every fit. Among their logs are ``val_loss``, without the penalty,
-        and ``val_score``.
+        Copied at every fit. Their ``model`` is the network that `model_` would be,
+        with its optimizer. Among their logs are ``val_loss``, without the penalty, and
+        ``val_score``.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.
@@ -333,14 +336,13 @@ default="squared_error"
     def _to_network_units(self, targets, dtype):
         return ((targets - self._center) / self._scale).astype(dtype)
 
-    def _rescale_weights(self, kernels, biases, *, to_network_units):
-        kernel, bias = kernels[-1], biases[-1]
+    def _output_scale(self):
         if self.loss == "poisson":  # the factor of an exponential
-            shift = np.log(self._scale)
-            new = kernel, bias - shift if to_network_units else bias + shift
-        elif to_network_units:
-            new = kernel / self._scale, (bias - self._center) / self._scale
-        else:
-            new = kernel * self._scale, bias * self._scale + self._center
-        kernel, bias = (array.astype(bias.dtype) for array in new)
+            return OutputScale(np.ones_like(self._scale), np.log(self._scale))
+        return OutputScale(self._scale, self._center)
+
+    def _rescale_weights(self, kernels, biases, *, to_network_units):
+        scale = self._output_scale()
+        convert = scale.to_network_units if to_network_units else scale.to_user_units
+        kernel, bias = convert(kernels[-1], biases[-1])
         return [*kernels[:-1], kernel], [*biases[:-1], bias]
