@@ -39,8 +39,8 @@ from skreg._training.validating import validation_figures
 
 # Validation rows pushed through the network at once: bounds the memory.
 VALIDATION_BATCH = 1024
-# TensorFlow takes as long to trace the step as to run it that often without. It also
-# warns where most calls of a function trace it, as many short fits would.
+# To trace the step takes TensorFlow as long as to run it about that often without. It
+# also warns where most calls of a function trace it, as those of many short fits would.
 EAGER_STEPS = 20
 
 
@@ -54,7 +54,7 @@ def train(task: Task) -> TrainedNetwork:
         optimizer=task.optimizer.build(),
         # On TensorFlow, XLA costs more to compile than a small network's training.
         jit_compile=False if on_tensorflow else "auto",
-        run_eagerly=on_tensorflow and n_steps * task.epochs < EAGER_STEPS,
+        run_eagerly=on_tensorflow and n_steps * _fewest_epochs(task) < EAGER_STEPS,
     )
     trainer.optimizer.build(network.trainable_variables)
     _set_start(task, network, trainer.optimizer)
@@ -83,6 +83,13 @@ def train(task: Task) -> TrainedNetwork:
     # The optimizer or a callback may have changed the weights at the end.
     kernels, biases = get_weights(network)
     return replace(recorder.trained, kernels=kernels, biases=biases)
+
+
+def _fewest_epochs(task: Task) -> int:
+    """Epochs that are run if early stopping ends them as soon as it can."""
+    if task.early_stopping is None:
+        return task.epochs
+    return min(task.epochs, task.early_stopping.patience + 1)
 
 
 def _set_start(
