@@ -121,8 +121,9 @@ def test_checkpoints_are_of_the_network_that_the_user_gets(case, tmp_path):
             keras_callbacks.ModelCheckpoint(
                 str(tmp_path / "best.weights.h5"), save_weights_only=True, **best
             ),
+            keras_callbacks.EarlyStopping(patience=2),
         ],
-        epochs=5,
+        epochs=9,
     )
     last = keras.models.load_model(tmp_path / "last.keras")
     assert type(last) is keras.Sequential

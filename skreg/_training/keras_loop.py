@@ -161,6 +161,7 @@ def _train_epoch(
     for step, start in enumerate(range(0, len(rows), task.batch_size)):
         chosen = order[start : start + task.batch_size]
         callbacks("on_train_batch_begin", step)
+        trainer.reset_metrics()  # as older versions of Keras do not
         figures = trainer.train_on_batch(
             _dense(rows.X[chosen]),
             rows.targets[chosen],
