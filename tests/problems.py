@@ -1,7 +1,14 @@
 """Rows and estimators for the tests of resumed training, and how to compare them."""
 
 import numpy as np
+import pytest
 from sklearn.base import is_classifier
+
+# NumPy 2 warns of Keras' variables where Keras converts them: in a file that it saves,
+# in its callbacks that set a learning rate.
+ignores_copy_warning = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
 
 
 class Problem:

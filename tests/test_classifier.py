@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from problems import ignores_copy_warning
 from scipy.special import expit, softmax
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import GridSearchCV
@@ -202,6 +203,7 @@ def test_the_model_has_the_regularization_of_each_layer(mlp, iris):
     assert [w.shape for w in est.coefs_] == [(4, 5), (5, 4), (4, 3)]
 
 
+@ignores_copy_warning
 def test_a_saved_model_predicts_without_skreg(fitted, cancer, tmp_path):
     fitted.model_.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -246,6 +248,7 @@ def test_callbacks_see_the_figures_of_the_history(mlp, cancer):
         np.testing.assert_allclose(figures, est.history_[name], rtol=1e-6)
 
 
+@ignores_copy_warning
 def test_callbacks_can_set_the_learning_rate(mlp, cancer):
     halt = keras.callbacks.LearningRateScheduler(lambda epoch: 0.0 if epoch else 0.5)
     halted = mlp(optimizer="sgd", callbacks=[halt], epochs=3).fit(*cancer)

@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
+from problems import ignores_copy_warning
 from sklearn.base import clone
 
 import skreg
@@ -115,6 +116,7 @@ def test_the_examples_of_docstrings_run(name):
     assert runner.failures == 0
 
 
+@ignores_copy_warning  # where a page saves a network
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where they write files

@@ -347,17 +347,6 @@ def test_validation_may_start_in_a_later_call(classifier):
         assert np.isnan(est.history_[name]).tolist() == [True, True, False, False]
 
 
-def test_the_best_epoch_counts_from_the_first_of_all(mlp, iris):
-    X, y = iris
-    rising = {"X_val": X, "y_val": (y + 1) % 3}  # the better the fit, the worse
-    est = mlp(early_stopping=True, warm_start=True, n_iter_no_change=1, epochs=9)
-    est.set_params(learning_rate=0.02)
-    for n_iter in (2, 4):
-        est.fit(X, y, **rising)
-        assert est.n_iter_ == n_iter
-        assert est.best_epoch_ == n_iter - 1
-
-
 # Copies.
 
 

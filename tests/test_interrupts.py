@@ -1,6 +1,9 @@
 """Ctrl-C during training: completed epochs are kept where training can be resumed."""
 
+import io
+import itertools
 import pickle
+import sys
 
 import keras
 import numpy as np
@@ -9,7 +12,8 @@ from problems import arrays, assert_same
 
 from skreg import BatchedGridSearchCV
 from skreg._engine import engine as engine_module
-from skreg._engine import planning
+from skreg._engine import history, planning
+from skreg._training import keras_loop
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -85,6 +89,94 @@ def test_a_warm_start_keeps_the_epochs_run_and_resumes(
     interrupted(est, problem.fit, epoch=3)
     assert est.n_iter_ == 5
     assert_same(problem.warm(est, 1), whole)
+
+
+class InterruptedOutput(io.StringIO):
+    """Standard output where Ctrl-C comes while the third epoch is reported."""
+
+    n_reports = 0
+
+    def write(self, text):
+        self.n_reports += "data_loss" in text
+        if self.n_reports == 3:
+            raise KeyboardInterrupt
+        return super().write(text)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_interrupt_while_progress_is_printed(
+    any_problem, monkeypatch, early_stopping
+):
+    problem, params = any_problem, {"dropout": 0.3, "early_stopping": early_stopping}
+    whole = problem.fit(problem.make(epochs=6, **params))
+    est = problem.make(epochs=5, warm_start=True, verbose=2, **params)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", InterruptedOutput())
+        with pytest.raises(KeyboardInterrupt):
+            problem.fit(est)
+    # Those of which there was no report yet may have been run in the same call.
+    assert 3 <= est.n_iter_ <= 5
+    assert whole.best_epoch_ == 6  # so that either goes on from its last epoch
+    assert_same(problem.warm(est, 6 - est.n_iter_, verbose=0), whole)
+
+
+class LineInterrupt:
+    """Ctrl-C before the n-th line that is run of some modules, in a `with` block."""
+
+    def __init__(self, n, modules):
+        self.n_left, self.files = n, {module.__file__ for module in modules}
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self.trace)
+
+    def __exit__(self, kind, error, traceback):
+        sys.settrace(self.before)
+
+    def trace(self, frame, event, arg):
+        if frame.f_code.co_filename not in self.files:
+            return None
+        if event == "line":
+            self.n_left -= 1
+            if self.n_left == 0:
+                raise KeyboardInterrupt
+        return self.trace
+
+
+@pytest.mark.parametrize(
+    ("engine", "modules", "stride"),  # not every line, which takes half a minute
+    [("compiled", [engine_module, history], 3), ("keras", [keras_loop], 13)],
+    ids=["compiled", "keras"],
+)
+def test_an_interrupt_in_any_line_leaves_a_whole_epoch(
+    mlp, iris, monkeypatch, engine, modules, stride
+):
+    X, y = iris
+    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
+
+    def make(epochs):
+        return mlp(engine=engine, batch_size=90, epochs=epochs, warm_start=True)
+
+    whole = {epochs: make(epochs).fit(X, y) for epochs in (1, 2)}
+    left = []
+    for n in itertools.count(1, stride):
+        est, interrupt = make(2), LineInterrupt(n, modules)
+        try:
+            with interrupt:
+                est.fit(X, y)
+            break
+        except KeyboardInterrupt:
+            left.append(getattr(est, "n_iter_", 0))
+        if left[-1]:
+            expected = whole[left[-1]]
+            assert_same(est, expected, atol=1e-12)
+            state = expected._optimizer_state.arrays
+            for name, array in est._optimizer_state.arrays.items():
+                np.testing.assert_allclose(array, state[name], rtol=1e-9, atol=1e-12)
+        else:
+            assert vars(est).keys() == est.get_params().keys()
+    assert interrupt.n_left > 0  # the last fit came to its end
+    assert {0, 1} <= set(left)
 
 
 def test_an_interrupt_before_an_epoch_has_ended_leaves_it_as_it_was(

@@ -5,6 +5,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from problems import ignores_copy_warning
 from skops import io as skops
 
 from skreg._estimators import base
@@ -119,6 +120,7 @@ def kept(est, X, y, path):
     return est
 
 
+@ignores_copy_warning
 def test_keras_alone_loads_the_network(
     mlp, mlr, cancer, iris, diabetes, tmp_path, in_new_process
 ):

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from skreg import BatchedGridSearchCV
 from skreg._engine import engine as engine_module
 from skreg._engine import planning
-from skreg._training import keras_loop
+from skreg._training import validating
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
 CONTAINERS = [
@@ -189,7 +189,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
     # In several chunks, the last of them ragged.
     monkeypatch.setattr("skreg._engine.batches.VALIDATION_BATCH", 8)
-    monkeypatch.setattr(keras_loop, "VALIDATION_BATCH", 8)
+    monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
 
@@ -343,7 +343,7 @@ def test_rows_that_would_not_fit_the_memory(mlp):
 def test_the_keras_engine_makes_one_batch_dense_at_a_time(
     mlp, rows, dense_shapes, monkeypatch
 ):
-    monkeypatch.setattr(keras_loop, "VALIDATION_BATCH", 8)
+    monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     X, y = read_only(rows[:50]), targets("two classes", rows)
     X_val = read_only(rows[50:])
     est = mlp(engine="keras", batch_size=15, epochs=2)

@@ -25,8 +25,11 @@ from skreg._engine.program import Program, State
 class Result:
     """One trained network.
 
-    `failed_epoch` is that of non-finite weights, or 0; `optimizer_arrays` is what
-    `Networks` takes under this name, of this network alone.
+    `best_epoch` counts from 1, and is 0 where early stopping kept the weights from
+    before the training; `failed_epoch` is that of non-finite weights, or 0.
+    `optimizer_arrays` is what `Networks` takes under this name, of this network alone,
+    and `wait` likewise; both are those of the epoch that was kept. Early stopping
+    forgets the arrays where the program does not keep them: then they are None.
     """
 
     kernels: list
@@ -34,7 +37,8 @@ class Result:
     history: dict[str, list[float]]
     best_epoch: int
     failed_epoch: int
-    optimizer_arrays: dict[str, Any]
+    optimizer_arrays: dict[str, Any] | None
+    wait: int
     interrupted: bool
 
 
@@ -91,8 +95,9 @@ def train(
         return []
     inputs = fixed_inputs(networks, data, program)
     state = initial_state(networks, program, active=not dry_run)
-    history = History(len(networks), data.validation is not None, report)
-    interrupted, at_epoch_end = False, state
+    history = History(len(networks), data.validation is not None)
+    interrupted = False
+    snapshot = state, 0  # where an epoch has ended: the state, and how many have
     try:
         for segments in calls(epochs, n_steps, calling.n_steps):
             plan = training_batches(
@@ -107,29 +112,35 @@ def train(
             plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
             run = compiled_function(program, inputs, plan, state)
             state, figures = run(inputs, plan, state)
-            history.extend(segments, figures.numpy(), n_steps)
+            logs = history.extend(segments, figures.numpy(), n_steps)
             if segments[-1][-1] == n_steps:
-                at_epoch_end = state
+                snapshot = state, len(history)
+            # Last, as an interrupt may well come while this prints.
+            if report is not None:
+                for epoch, log in enumerate(logs, start=len(history) - len(logs) + 1):
+                    report(epoch, log)
             if not state.active.numpy().any():
                 break
     except KeyboardInterrupt:
-        if not (interruptible and history.logs):
+        if not (interruptible and snapshot[1]):
             raise
-        interrupted, state = True, at_epoch_end
-    return [] if dry_run else _results(program, state, history, interrupted)
+        interrupted = True
+    return [] if dry_run else _results(program, *snapshot, history, interrupted)
 
 
 def _results(
-    program: Program, state: State, history: History, interrupted: bool
+    program: Program, state: State, n_epochs: int, history: History, interrupted: bool
 ) -> list[Result]:
     """Weights out of the state, one `Result` per network."""
-    arrays = {"step": state.step.numpy()}
-    for name, slot in zip(program.rule.slots, state.slots, strict=True):
-        arrays[name] = slot.numpy()
-    params = (state.best_params if program.early_stopping else state.params).numpy()
+    left = state.kept if program.early_stopping else state
+    params, wait = left.params.numpy(), left.wait.numpy()
+    arrays = None
+    if program.keeps_slots or not program.early_stopping:
+        named = zip(program.rule.slots, left.slots, strict=True)
+        arrays = {"step": left.step, **dict(named)}
     results = []
     for k in range(len(params)):
-        past, failed_epoch = history.of(k)
+        past, failed_epoch = history.of(k, n_epochs)
         kernels, biases, start = [], [], 0
         for n_in, n_out in program.layers:
             stop = start + n_in * n_out
@@ -147,7 +158,12 @@ def _results(
                     else len(past["loss"])
                 ),
                 failed_epoch=failed_epoch,
-                optimizer_arrays={name: a[k : k + 1] for name, a in arrays.items()},
+                optimizer_arrays=(
+                    None
+                    if arrays is None
+                    else {name: a[k : k + 1].numpy() for name, a in arrays.items()}
+                ),
+                wait=int(wait[k]),
                 interrupted=interrupted,
             )
         )

@@ -8,7 +8,14 @@ import tensorflow as tf
 
 from skreg._engine.gather import gather_batch
 from skreg._engine.layers import forward
-from skreg._engine.program import LayerSlice, Program, State, cut_kernels, sum_params
+from skreg._engine.program import (
+    Kept,
+    LayerSlice,
+    Program,
+    State,
+    cut_kernels,
+    sum_params,
+)
 
 
 def end_epoch(
@@ -30,7 +37,7 @@ def end_epoch(
     if "validation" in inputs:
         val_loss, val_score = _validate(program, slices, inputs, state, ends)
     if program.early_stopping:
-        state = _consider_stopping(inputs, state, val_loss, ends, epoch)
+        state = _consider_stopping(program, inputs, state, val_loss, ends, epoch)
     # A network that diverged goes on to the end of its epoch, where it is reported.
     state = state._replace(active=state.active & (finite | ~ends))
     return state, (tf.cast(finite, program.dtype), val_loss, val_score)
@@ -66,21 +73,30 @@ def _validate(
 
 
 def _consider_stopping(
+    program: Program,
     inputs: dict[str, Any],
     state: State,
     val_loss: tf.Tensor,
     ends: tf.Tensor,
     epoch: tf.Tensor,
 ) -> State:
-    """Keep the best weights; two thresholds, as in the Keras loop."""
+    """Keep the best epoch; two thresholds, as in the Keras loop."""
     counts = state.active & ends
     progress = val_loss <= state.best_loss - inputs["tol"]
     wait = tf.where(progress, 0, state.wait + 1)
-    better = counts & ((val_loss < state.best_loss) | (state.best_epoch == 0))
+    undefined = ~tf.math.is_finite(state.best_loss)
+    better = counts & ((val_loss < state.best_loss) | undefined)
+
+    def keep(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+        which = better if old.shape.rank == 1 else better[:, tf.newaxis]
+        return tf.where(which, new, old)
+
+    slots = state.slots if program.keeps_slots else ()
+    now = Kept(state.params, slots, state.step, wait)
     return state._replace(
-        best_params=tf.where(better[:, tf.newaxis], state.params, state.best_params),
-        best_loss=tf.where(better, val_loss, state.best_loss),
-        best_epoch=tf.where(better, epoch, state.best_epoch),
-        wait=tf.where(counts, wait, state.wait),
         active=state.active & ~(counts & (wait >= inputs["patience"])),
+        wait=tf.where(counts, wait, state.wait),
+        best_loss=keep(val_loss, state.best_loss),
+        best_epoch=keep(epoch, state.best_epoch),
+        kept=tf.nest.map_structure(keep, now, state.kept),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,35 +26,38 @@ class History:
     n_networks : int
     validates : bool
         Whether there are validation figures.
-    report : callable or None
-        ``report(epoch, log)`` is called after every epoch, counted from 1, with a dict
-        of arrays of shape (K,).
     """
 
-    def __init__(
-        self,
-        n_networks: int,
-        validates: bool,
-        report: Callable[[int, dict[str, Any]], None] | None,
-    ) -> None:
+    def __init__(self, n_networks: int, validates: bool) -> None:
         self._validates = validates
-        self._report = report
         self._sums = np.zeros((n_networks, 3))  # over the steps of an epoch
-        self.logs: list[dict[str, NDArray[Any]]] = []
+        self._logs: list[dict[str, NDArray[Any]]] = []
         self._ran: list[NDArray[np.bool_]] = []
         self._finite: list[NDArray[np.bool_]] = []
 
     def extend(
         self, segments: list[Segment], figures: NDArray[Any], n_steps: int
-    ) -> None:
-        """Take in the figures of a call; segments that it did not run are 0."""
-        for (epoch, _, last), columns in zip(segments, figures, strict=False):
+    ) -> list[dict[str, NDArray[Any]]]:
+        """Take in the figures of a call; segments that it did not run are 0.
+
+        Returns
+        -------
+        list of dict of str to ndarray of shape (K,)
+            The figures of each epoch that the call has ended.
+        """
+        n_before = len(self)
+        for (_, _, last), columns in zip(segments, figures, strict=False):
             self._sums += columns[:, ROWS : PENALTY + 1]
             if last < n_steps or not columns[:, RAN].any():
                 continue
-            self._end_epoch(epoch, columns)
+            self._end_epoch(columns)
+        return self._logs[n_before:]
 
-    def _end_epoch(self, epoch: int, columns: NDArray[Any]) -> None:
+    def __len__(self) -> int:
+        """How many epochs have ended."""
+        return len(self._logs)
+
+    def _end_epoch(self, columns: NDArray[Any]) -> None:
         n_rows = np.maximum(self._sums[:, 0], 1)
         log = {
             "data_loss": self._sums[:, 1] / n_rows,
@@ -66,18 +68,16 @@ class History:
             log["val_loss"] = columns[:, VAL_LOSS]
             log["val_score"] = columns[:, VAL_SCORE]
         self._sums = np.zeros_like(self._sums)
-        self.logs.append(log)
+        self._logs.append(log)
         self._ran.append(columns[:, RAN] > 0)
         self._finite.append(columns[:, FINITE] > 0)
-        if self._report is not None:
-            self._report(epoch + 1, log)
 
-    def of(self, k: int) -> tuple[dict[str, list[float]], int]:
-        """History of network k, and the epoch of non-finite weights or 0."""
-        epochs = [e for e, ran in enumerate(self._ran) if ran[k]]
+    def of(self, k: int, n_epochs: int) -> tuple[dict[str, list[float]], int]:
+        """First epochs of network k, and the one of non-finite weights or 0."""
+        epochs = [e for e, ran in enumerate(self._ran[:n_epochs]) if ran[k]]
         history = {
-            name: [float(self.logs[e][name][k]) for e in epochs]
-            for name in self.logs[0]
+            name: [float(self._logs[e][name][k]) for e in epochs]
+            for name in self._logs[0]
         }
         failed = [e + 1 for e in epochs if not self._finite[e][k]]
         return history, failed[0] if failed else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
-from skreg._engine.program import Program, State
+from skreg._engine.program import Kept, Program, State
 
 # Bytes of X to which XLA's arrays are padded at least: see `padded_size`. Large arrays
 # are not padded, which would be to copy them.
@@ -38,6 +37,11 @@ class Networks:
     patience : ndarray of shape (K,), int
     tol : ndarray of shape (K,)
         For early stopping.
+    best_loss : ndarray of shape (K,)
+        Validation loss that an epoch has to beat for its weights to be kept; infinity
+        where the weights before training are not to be kept.
+    wait : ndarray of shape (K,), int
+        Epochs in a row without progress that a training goes on from.
     optimizer_arrays : dict of str to ndarray or None
         Where a training goes on, what the optimizer had accumulated: ``step`` (K,), and
         the slots of its rule by name, (K, n_parameters).
@@ -51,6 +55,8 @@ class Networks:
     hyper: dict[str, NDArray[Any]]
     patience: NDArray[Any]
     tol: NDArray[Any]
+    best_loss: NDArray[Any]
+    wait: NDArray[Any]
     optimizer_arrays: dict[str, NDArray[Any]] | None
 
     def __len__(self) -> int:
@@ -165,15 +171,19 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     else:
         step = tf.convert_to_tensor(arrays["step"])
         slots = [tf.convert_to_tensor(arrays[name]) for name in program.rule.slots]
+    wait = tf.convert_to_tensor(networks.wait.astype(np.int32))
     return State(
         params=params,
         slots=tuple(slots),
         step=step,
         active=tf.fill([n], active),
-        best_params=(
-            params if program.early_stopping else tf.zeros((n, 0), program.dtype)
-        ),
-        best_loss=tf.fill([n], tf.constant(math.inf, program.dtype)),
+        wait=wait,
+        best_loss=tf.convert_to_tensor(networks.best_loss.astype(program.dtype)),
         best_epoch=tf.zeros(n, tf.int32),
-        wait=tf.zeros(n, tf.int32),
+        kept=Kept(
+            params=params if program.early_stopping else params[:, :0],
+            slots=tuple(slots) if program.keeps_slots else (),
+            step=step,
+            wait=wait,
+        ),
     )

@@ -64,6 +64,9 @@ class Program:
     dtype : str
     dropout, early_stopping : bool
         Whether there is any.
+    keeps_slots : bool
+        Whether early stopping keeps, with the weights of the best epoch, what the
+        optimizer had accumulated by then: for a training that goes on from there.
     xla, unbatched : bool
         The variant, see above.
     """
@@ -76,6 +79,7 @@ class Program:
     dtype: str
     dropout: bool
     early_stopping: bool
+    keeps_slots: bool = False
     xla: bool = False
     unbatched: bool = False
 
@@ -90,6 +94,15 @@ class Program:
         return sum(n_out for _, n_out in self.layers[:-1])
 
 
+class Kept(NamedTuple):
+    """What early stopping keeps of the best epoch; all with the leading axis K."""
+
+    params: tf.Tensor  # (K, P), or (K, 0) without early stopping
+    slots: tuple[tf.Tensor, ...]  # none but where `Program.keeps_slots`
+    step: tf.Tensor
+    wait: tf.Tensor
+
+
 class State(NamedTuple):
     """What training changes; all with the leading axis K."""
 
@@ -97,10 +110,10 @@ class State(NamedTuple):
     slots: tuple[tf.Tensor, ...]  # of the optimizer, (K, P) each
     step: tf.Tensor  # of the optimizer, (K,)
     active: tf.Tensor
-    best_params: tf.Tensor
+    wait: tf.Tensor  # epochs in a row without progress, (K,)
     best_loss: tf.Tensor
-    best_epoch: tf.Tensor
-    wait: tf.Tensor
+    best_epoch: tf.Tensor  # counted from 1; 0 is what training starts from
+    kept: Kept
 
 
 class LayerSlice(NamedTuple):

@@ -30,6 +30,7 @@ from skreg._training.task import (
     SPLIT,
     Architecture,
     OptimizerState,
+    OutputScale,
     Regularization,
     ResumePoint,
     Rows,
@@ -187,6 +188,10 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         """The outputs whose targets are all 0 in the network's units."""
         return ()
 
+    def _output_scale(self) -> OutputScale | None:
+        """The user's units of the targets, where they are not the network's."""
+        return None
+
     def _output_layer(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Kernel and bias of the output layer, in the user's units."""
         return self._kernels[-1], self._biases[-1]
@@ -300,6 +305,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             constant_outputs=self._constant_outputs(),
             resume=resume,
             resumable=settings.warm_start or partial,
+            output_scale=self._output_scale(),
         )
 
     def _given_validation(
@@ -357,6 +363,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             self._biases,
             optimizer_state=getattr(self, "_optimizer_state", None),
             epochs=self.n_iter_,
+            wait=getattr(self, "_wait", 0),
         )
 
     def _set_fitted_attributes(self, task: Task, trained: TrainedNetwork) -> None:
@@ -375,13 +382,16 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         self.loss_curve_ = self.history_["loss"]
         self.validation_scores_ = self.history_.get("val_score")
         self.n_iter_ = task.first_epoch + n_new
-        self.best_epoch_ = task.first_epoch + trained.best_epoch
+        if trained.best_epoch:  # else what was kept before is still the best
+            self.best_epoch_ = task.first_epoch + trained.best_epoch
         self._architecture = task.architecture
         self._regularization = task.regularization
         self._seed = task.seed
-        self.__dict__.pop("_optimizer_state", None)
+        for name in ("_optimizer_state", "_wait"):
+            self.__dict__.pop(name, None)
         if task.resumable:
             self._optimizer_state = trained.optimizer_state
+            self._wait = trained.wait
         self.__dict__.pop("model_", None)  # of an earlier fit
 
     @property

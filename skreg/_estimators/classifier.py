@@ -93,13 +93,15 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     warm_start : bool, default=False
         Whether `fit` goes on from the weights that there are, with the optimizer's
         state and the random streams where they were: fits of 5 and 5 epochs make one
-        of 10.
+        of 10. With early stopping, from the epoch that was kept, and what is kept is
+        the best of all fits.
     engine : {"auto", "compiled", "keras"}, default="auto"
         What trains the network: "compiled" runs the epochs in one compiled function,
-        "keras" is Keras' own ``fit``, "auto" takes the first where it can.
+        "keras" takes Keras' own training steps, "auto" takes the first where it can.
     callbacks : keras.callbacks.Callback or list of them, default=None
-        Copied at every fit. Among their logs are ``val_loss``, without the penalty,
-        and ``val_score``.
+        Copied at every fit. Their ``model`` is the network that `model_` would be,
+        with its optimizer. Among their logs are ``val_loss``, without the penalty, and
+        ``val_score``.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg._training.task import OutputScale
+
 
 @dataclass(frozen=True)
 class TargetUnits:
@@ -112,18 +114,12 @@ class TargetUnits:
             np.exp(outputs, out=outputs)
         return outputs * self.scale + self.center
 
-    def layer_for_user(
-        self, kernel: NDArray[Any], bias: NDArray[Any]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The output layer that predicts in the units of the user.
-
-        Of shape (n_in, n_outputs) and (n_outputs,), and in the dtype of the one given.
-        """
-        if self.exponential:
-            new = kernel, bias + np.log(self.scale)
-        else:
-            new = kernel * self.scale, bias * self.scale + self.center
-        return new[0].astype(kernel.dtype), new[1].astype(bias.dtype)
+    @property
+    def output_scale(self) -> OutputScale:
+        """From the network's output, before its activation, to the user's units."""
+        if self.exponential:  # a factor of an exponential
+            return OutputScale(np.ones_like(self.scale), np.log(self.scale))
+        return OutputScale(self.scale, self.center)
 
     def layer_from(
         self, old: TargetUnits, kernel: NDArray[Any], bias: NDArray[Any]

@@ -51,7 +51,7 @@ class PendingFit:
 
     def untrained(self) -> BaseEstimator:
         """The candidate with the weights that training starts from."""
-        weights = initial_weights(self.task.architecture, self.task.seed)
+        weights = initial_weights(self.task)
         history = {"loss": [np.nan]}
         return self.fitted(TrainedNetwork(*weights, history, 1, optimizer_state=None))
 

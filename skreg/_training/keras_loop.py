@@ -1,14 +1,16 @@
-"""Training by Keras' own ``fit``: slow, and able to use all that Keras has.
+"""Training by Keras' own training step: slow, and able to use all that Keras has.
 
 It serves every optimizer, callback and backend of Keras, and is the oracle of the
-compiled engine.
+compiled engine. The loop over the steps is written out, as Keras' ``fit`` would
+read the batches through a `tf.data` pipeline around a Python generator: that reads
+ahead into the next epoch, leaves a thread behind when it is interrupted, and changes
+settings of the process' memory allocator.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -17,65 +19,88 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._training.callbacks import UserCallbacks
 from skreg._training.initialization import initial_weights
-from skreg._training.network import build_network, get_weights, set_weights
+from skreg._training.network import (
+    assign_values,
+    build_network,
+    get_weights,
+    set_weights,
+    values_of,
+)
 from skreg._training.task import (
     EarlyStopping,
     OptimizerState,
-    Rows,
     Task,
     TrainedNetwork,
     non_finite_error,
 )
+from skreg._training.validating import validation_figures
 
-# Validation rows pushed through the network at once: bounds the memory.
-VALIDATION_BATCH = 1024
+# To trace the step takes TensorFlow as long as to run it about that often without. It
+# also warns where most calls of a function trace it, as those of many short fits would.
+EAGER_STEPS = 20
 
 
 def train(task: Task) -> TrainedNetwork:
     """Train one network; see `skreg._training.task` for what goes in and comes out."""
     network = build_network(task.architecture, task.regularization, task.seed)
     trainer = _Trainer(network, task)
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    n_steps = math.ceil(len(task.training) / task.batch_size)
     trainer.compile(
         optimizer=task.optimizer.build(),
         # On TensorFlow, XLA costs more to compile than a small network's training.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        jit_compile=False if on_tensorflow else "auto",
+        run_eagerly=on_tensorflow and n_steps * _fewest_epochs(task) < EAGER_STEPS,
     )
     trainer.optimizer.build(network.trainable_variables)
+    _set_start(task, network, trainer.optimizer)
+    callbacks = UserCallbacks(task, network, trainer.optimizer, n_steps)
+    callbacks("on_train_begin")
+    # Set by `keras.callbacks.BackupAndRestore`, where an earlier process was cut off.
+    first = getattr(network, "_initial_epoch", None) or 0
+    recorder = _Recorder(task, network, trainer, first)
+    logs: dict[str, float] = {}
+    try:
+        for epoch in range(first, task.epochs):
+            callbacks("on_epoch_begin", epoch)
+            logs = _train_epoch(task, network, trainer, epoch, callbacks)
+            logs = recorder.end_epoch(epoch, logs)
+            callbacks("on_epoch_end", epoch, logs)
+            if network.stop_training:
+                break
+        trainer.optimizer.finalize_variable_values(network.trainable_variables)
+        callbacks("on_train_end", logs)
+    except KeyboardInterrupt:
+        if not (task.resumable and recorder.trained.history["loss"]):
+            raise
+        return replace(recorder.trained, interrupted=True)
+    if task.early_stopping is not None:
+        return recorder.trained
+    # The optimizer or a callback may have changed the weights at the end.
+    kernels, biases = get_weights(network)
+    return replace(recorder.trained, kernels=kernels, biases=biases)
+
+
+def _fewest_epochs(task: Task) -> int:
+    """Epochs that are run if early stopping ends them as soon as it can."""
+    if task.early_stopping is None:
+        return task.epochs
+    return min(task.epochs, task.early_stopping.patience + 1)
+
+
+def _set_start(
+    task: Task, network: keras.Sequential, optimizer: keras.optimizers.Optimizer
+) -> None:
+    """Put in the weights to start from, and what another run has left."""
     if task.resume is None:
         set_weights(network, *initial_weights(task))
-    else:
-        set_weights(network, task.resume.kernels, task.resume.biases)
-        arrays = task.resume.arrays_of(_owner(task))
-        if arrays is not None:
-            _restore_state(trainer.optimizer, network, arrays)
-    recorder = _EpochRecorder(task, network, trainer.optimizer)
-    batches = _Batches(task)
-    interrupted = False
-    try:
-        trainer.fit(
-            batches,
-            epochs=task.epochs,
-            steps_per_epoch=batches.steps_per_epoch,
-            shuffle=False,  # the batches come shuffled
-            callbacks=[recorder, *copy.deepcopy(task.callbacks)],
-            verbose=task.verbose,
-        )
-    except KeyboardInterrupt:
-        if not (task.resumable and recorder.history):
-            raise
-        interrupted = True
-    # A callback may have changed the weights at the end.
-    last = not interrupted and task.early_stopping is None
-    kernels, biases = get_weights(network) if last else recorder.weights
-    return TrainedNetwork(
-        kernels,
-        biases,
-        recorder.history,
-        recorder.best_epoch,
-        recorder.optimizer_state,
-        interrupted,
-    )
+        return
+    set_weights(network, task.resume.kernels, task.resume.biases)
+    arrays = task.resume.arrays_of(_owner(task))
+    if arrays is not None:
+        _restore_state(optimizer, network, arrays)
 
 
 def _owner(task: Task) -> str:
@@ -87,11 +112,15 @@ def _state_arrays(
     optimizer: keras.optimizers.Optimizer, network: keras.Sequential
 ) -> dict[str, NDArray[Any]]:
     """What changes in training beside the weights: slots, counters; dropout's seeds."""
-    arrays = {v.path: ops.convert_to_numpy(v) for v in optimizer.variables}
-    # Keras numbers the seeds' paths, from network to network.
-    for i, seed in enumerate(network.non_trainable_variables):
-        arrays[f"dropout seed {i}"] = ops.convert_to_numpy(seed)
-    return arrays
+    values = values_of(optimizer.variables)
+    arrays = {v.path: a for v, a in zip(optimizer.variables, values, strict=True)}
+    return {**arrays, **_seed_arrays(network)}
+
+
+def _seed_arrays(network: keras.Sequential) -> dict[str, NDArray[Any]]:
+    """By number, as Keras numbers the seeds' paths from network to network."""
+    seeds = values_of(network.non_trainable_variables)
+    return {f"dropout seed {i}": seed for i, seed in enumerate(seeds)}
 
 
 def _restore_state(
@@ -108,38 +137,45 @@ def _restore_state(
     if all(
         v.path in arrays and arrays[v.path].shape == tuple(v.shape) for v in variables
     ):
-        for variable in variables:
-            variable.assign(arrays[variable.path])
+        assign_values(variables, [arrays[v.path] for v in variables])
     seeds = network.non_trainable_variables
-    if len(seeds) == sum(name.startswith("dropout seed") for name in arrays):
-        for i, variable in enumerate(seeds):
-            variable.assign(arrays[f"dropout seed {i}"])
+    stored = [a for name, a in arrays.items() if name.startswith("dropout seed")]
+    if len(seeds) == len(stored):
+        assign_values(seeds, stored)
 
 
-class _Batches(keras.utils.PyDataset):
-    """All batches of all epochs, in the order that the task's seed gives.
-
-    One endless sequence, each batch a function of its number alone: Keras reads
-    ahead, and would read part of the next epoch in the order of the last.
-    """
-
-    def __init__(self, task: Task) -> None:
-        super().__init__()
-        self._task = task
-        self.steps_per_epoch = math.ceil(len(task.training) / task.batch_size)
-        self._order = lru_cache(maxsize=2)(task.order)
-
-    @property
-    def num_batches(self) -> None:
-        return None
-
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
-        epoch, step = divmod(index, self.steps_per_epoch)
-        start = step * self._task.batch_size
-        chosen = self._order(epoch)[start : start + self._task.batch_size]
-        rows = self._task.training
-        X, targets = _dense(rows.X[chosen]), _dense(rows.targets[chosen])
-        return X, targets, rows.weight[chosen]
+def _train_epoch(
+    task: Task,
+    network: keras.Sequential,
+    trainer: _Trainer,
+    epoch: int,
+    callbacks: UserCallbacks,
+) -> dict[str, float]:
+    """Take the steps of an epoch; the means of its figures over the rows."""
+    rows, order = task.training, task.order(epoch)
+    sums = {"data_loss": 0.0, "penalty": 0.0}
+    n_seen = 0
+    logs: dict[str, float] = {}
+    for step, start in enumerate(range(0, len(rows), task.batch_size)):
+        chosen = order[start : start + task.batch_size]
+        callbacks("on_train_batch_begin", step)
+        trainer.reset_metrics()  # as older versions of Keras do not
+        figures = trainer.train_on_batch(
+            _dense(rows.X[chosen]),
+            _dense(rows.targets[chosen]),
+            rows.weight[chosen],
+            return_dict=True,
+        )
+        n_seen += len(chosen)
+        for name in sums:
+            sums[name] += len(chosen) * float(figures[name])
+        means = {name: total / n_seen for name, total in sums.items()}
+        # Keras' own figure is in float32 whatever the network's dtype.
+        logs = {"loss": means["data_loss"] + means["penalty"], **means}
+        callbacks("on_train_batch_end", step, logs)
+        if network.stop_training:
+            break
+    return logs
 
 
 def _dense(rows: Any) -> NDArray[Any]:
@@ -177,10 +213,9 @@ class _Trainer(keras.Model):
         n_rows = ops.shape(y_pred)[0]
         losses = self._row_losses(y, y_pred)
         data_loss = ops.sum(sample_weight * losses) / ops.cast(n_rows, losses.dtype)
-        # Keras adds the penalty to the validation loss as well; this does not.
-        penalty = ops.cast(sum(self.losses) if training else 0.0, losses.dtype)
-        self._data_loss.update_state(data_loss, sample_weight=n_rows)
-        self._penalty.update_state(penalty, sample_weight=n_rows)
+        penalty = ops.cast(sum(self.losses), losses.dtype)
+        self._data_loss.update_state(data_loss)
+        self._penalty.update_state(penalty)
         return data_loss + penalty
 
 
@@ -195,77 +230,86 @@ def _drop_out(layer: keras.layers.Dropout, units: Any) -> Any:
     return ops.where(noise >= layer.rate, units / (1 - layer.rate), 0)
 
 
-class _EpochRecorder(keras.callbacks.Callback):
-    """Keeps the history, validates, stops early; fails on non-finite weights.
+class _Recorder:
+    """Keeps what each epoch leaves, validates, stops early.
 
-    Comes first in the list of callbacks, so that the user's find ``val_loss``,
-    without the penalty, and ``val_score`` among their logs.
+    Attributes
+    ----------
+    trained : TrainedNetwork
+        Replaced as a whole at the end of an epoch, so that an interrupt finds weights,
+        optimizer and history that belong together.
     """
 
     def __init__(
-        self,
-        task: Task,
-        network: keras.Sequential,
-        optimizer: keras.optimizers.Optimizer,
+        self, task: Task, network: keras.Sequential, trainer: _Trainer, first: int
     ) -> None:
-        super().__init__()
         self._task = task
         self._network = network
-        self._optimizer = optimizer
-        self._wait = 0
+        self._trainer = trainer
+        self._wait = task.resume.wait if task.resume else 0
         self._best_loss = math.inf
-        self.best_epoch = 0
-        self.weights: Any = None  # of the epoch to keep
-        self.optimizer_state: OptimizerState | None = None  # where task.resumable
-        self.history: dict[str, list[float]] = {}
+        if task.early_stopping is not None and (task.resume or first):
+            self._best_loss = self._validate()["val_loss"]
+        history = {
+            name: [math.nan] * first for name in ("loss", "data_loss", "penalty")
+        }
+        self.trained = TrainedNetwork(
+            *get_weights(network), history, first, self._optimizer_state(), self._wait
+        )
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        weights = get_weights(self._network)
-        kernels, biases = weights
+    def end_epoch(self, epoch: int, logs: dict[str, float]) -> dict[str, float]:
+        """Take in an epoch; its figures, with those of the validation rows.
+
+        Raises
+        ------
+        ValueError
+            If the weights are not finite.
+        """
+        task, network = self._task, self._network
+        kernels, biases = get_weights(network)
         if not all(np.isfinite(w).all() for w in kernels + biases):
             raise non_finite_error(epoch + 1)
-        if self._task.validation is not None:
-            logs.update(self._validate(self._task.validation))
-        for name in ("data_loss", "penalty", "val_loss", "val_score"):
-            if name in logs:
-                self.history.setdefault(name, []).append(float(logs[name]))
-        # Keras' own figure is in float32 whatever the network's dtype.
-        total = self.history["data_loss"][-1] + self.history["penalty"][-1]
-        self.history.setdefault("loss", []).append(total)
-        if self._task.resumable:
-            self.optimizer_state = OptimizerState(
-                _owner(self._task), _state_arrays(self._optimizer, self._network)
-            )
-        if self._task.early_stopping is None:
-            self.best_epoch, self.weights = epoch + 1, weights
-        else:
-            self._consider_stopping(
-                self._task.early_stopping, epoch, logs["val_loss"], weights
-            )
-
-    def _validate(self, rows: Rows) -> dict[str, float]:
-        losses, shares = [], []
-        for start in range(0, len(rows), VALIDATION_BATCH):
-            chunk = rows.take(np.arange(len(rows))[start : start + VALIDATION_BATCH])
-            targets = _dense(chunk.targets)
-            logits = self.model(_dense(chunk.X), training=False)
-            loss = ops.convert_to_numpy(self._task.loss.per_row(targets, logits))
-            share = self._task.loss.score(targets, logits, chunk.score_weight)
-            losses.append(chunk.weight * loss)
-            shares.append(ops.convert_to_numpy(share))
-        return {
-            "val_loss": float(np.mean(np.concatenate(losses))),
-            "val_score": float(np.mean(np.concatenate(shares))),
+        if task.validation is not None:
+            logs = {**logs, **self._validate()}
+        past = self.trained.history
+        history = {
+            name: [*past.get(name, [math.nan] * epoch), figure]
+            for name, figure in logs.items()
         }
+        if task.early_stopping is None or self._consider_stopping(
+            task.early_stopping, logs["val_loss"]
+        ):
+            state = self._optimizer_state()
+            self.trained = TrainedNetwork(
+                kernels, biases, history, epoch + 1, state, self._wait
+            )
+        else:
+            state = self.trained.optimizer_state
+            if state is not None:  # random streams go on, whatever is kept
+                arrays = {**state.arrays, **_seed_arrays(network)}
+                state = replace(state, arrays=arrays)
+            self.trained = replace(self.trained, history=history, optimizer_state=state)
+        return logs
 
-    def _consider_stopping(
-        self, stopping: EarlyStopping, epoch: int, val_loss: float, weights: Any
-    ) -> None:
+    def _optimizer_state(self) -> OptimizerState | None:
+        if not self._task.resumable:
+            return None
+        arrays = _state_arrays(self._trainer.optimizer, self._network)
+        return OptimizerState(_owner(self._task), arrays)
+
+    def _validate(self) -> dict[str, float]:
+        return validation_figures(
+            self._task, lambda X: self._trainer(_dense(X), training=False)
+        )
+
+    def _consider_stopping(self, stopping: EarlyStopping, val_loss: float) -> bool:
+        """Whether the epoch is the best so far; perhaps the last."""
         # Two thresholds, as in scikit-learn's MLP: any improvement is kept, but only
         # one of at least tol counts as progress.
         self._wait = 0 if val_loss <= self._best_loss - stopping.tol else self._wait + 1
-        if val_loss < self._best_loss or epoch == 0:
-            self._best_loss = val_loss
-            self.best_epoch, self.weights = epoch + 1, weights
         if self._wait >= stopping.patience:
-            self.model.stop_training = True
+            self._network.stop_training = True
+        better = val_loss < self._best_loss or not math.isfinite(self._best_loss)
+        if better:
+            self._best_loss = val_loss
+        return better

@@ -1,5 +1,6 @@
 """The Keras network, built through scikeras."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -122,3 +123,17 @@ def set_weights(
     """Give a network its kernels and biases."""
     for layer, *pair in zip(dense_layers(network), kernels, biases, strict=True):
         layer.set_weights(pair)
+
+
+def values_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
+    """The values of Keras' variables, as NumPy arrays."""
+    # Not by `keras.ops.convert_to_numpy`, which has NumPy 2 warn of an old protocol.
+    return [variable.numpy() for variable in variables]
+
+
+def assign_values(
+    variables: Iterable[keras.Variable], values: Iterable[NDArray[Any]]
+) -> None:
+    """Give Keras' variables their values."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

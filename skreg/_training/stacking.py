@@ -26,6 +26,7 @@ from skreg._training.task import (
     derived_seed,
     non_finite_error,
 )
+from skreg._training.validating import loss_to_beat
 
 # Bounds of a group of networks: see `max_group_size`.
 GROUP_BYTES = 1 << 22
@@ -136,6 +137,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         dtype=a.dtype,
         dropout=any(any(t.regularization.dropout) for t in tasks),
         early_stopping=task.early_stopping is not None,
+        keeps_slots=task.early_stopping is not None and any(t.resumable for t in tasks),
     )
     return engine.train(
         program,
@@ -169,6 +171,8 @@ def _networks(tasks: list[Task]) -> engine.Networks:
         hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
         patience=np.array([s.patience if s else 0 for s in stopping]),
         tol=np.array([s.tol if s else 0.0 for s in stopping]),
+        best_loss=np.array([loss_to_beat(t) for t in tasks]),
+        wait=np.array([t.resume.wait if t.resume else 0 for t in tasks]),
         optimizer_arrays=optimizer_arrays,
     )
 
@@ -222,11 +226,13 @@ def _stack_blocks(blocks: list[Any]) -> Any:
 def _trained(result: engine.Result, owner: str) -> TrainedNetwork | ValueError:
     if result.failed_epoch:
         return non_finite_error(result.failed_epoch)
+    arrays = result.optimizer_arrays
     return TrainedNetwork(
         result.kernels,
         result.biases,
         result.history,
         result.best_epoch,
-        OptimizerState(owner, result.optimizer_arrays),
+        None if arrays is None else OptimizerState(owner, arrays),
+        result.wait,
         result.interrupted,
     )

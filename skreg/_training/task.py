@@ -95,6 +95,32 @@ class OptimizerState:
 
 
 @dataclass(frozen=True)
+class OutputScale:
+    """The user's units of a regressor's targets, in terms of the network's.
+
+    ``scale`` and ``shift`` are of shape (n_outputs,): where the network's output is z
+    before its activation, it is ``scale * z + shift`` in the user's units.
+    """
+
+    scale: NDArray[Any]
+    shift: NDArray[Any]
+
+    def to_user_units(
+        self, kernel: NDArray[Any], bias: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The output layer of a network that predicts in the user's units."""
+        new = kernel * self.scale, bias * self.scale + self.shift
+        return new[0].astype(kernel.dtype), new[1].astype(bias.dtype)
+
+    def to_network_units(
+        self, kernel: NDArray[Any], bias: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The inverse of `to_user_units`."""
+        new = kernel / self.scale, (bias - self.shift) / self.scale
+        return new[0].astype(kernel.dtype), new[1].astype(bias.dtype)
+
+
+@dataclass(frozen=True)
 class Rows:
     """Rows of data: X (n, n_features) and targets as the loss takes them.
 
@@ -130,12 +156,18 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """Where an earlier run left off: its weights, its optimizer, its epochs."""
+    """Where an earlier run left off.
+
+    The weights that it kept, the optimizer's state that belongs to them, the epochs
+    that were run, and ``wait``: how many epochs in a row early stopping had seen no
+    progress when it kept them.
+    """
 
     kernels: list[NDArray[Any]]
     biases: list[NDArray[Any]]
     optimizer_state: OptimizerState | None
     epochs: int
+    wait: int = 0
 
     def arrays_of(self, owner: str) -> dict[str, NDArray[Any]] | None:
         """The optimizer's arrays if they are that owner's, else None."""
@@ -151,6 +183,8 @@ class Task:
     weights start from 0, so that they are right from the first step and stay so. With
     ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
+    ``output_scale`` matters to callbacks only, which see a network in the user's units;
+    None where those are the network's.
     """
 
     architecture: Architecture
@@ -170,6 +204,7 @@ class Task:
     constant_outputs: tuple[int, ...] = ()
     resume: ResumePoint | None = None
     resumable: bool = False
+    output_scale: OutputScale | None = None
 
     @property
     def first_epoch(self) -> int:
@@ -189,7 +224,9 @@ class Task:
 class TrainedNetwork:
     """What a run leaves: weights, one history entry per epoch, the epoch kept.
 
-    Kernels are of shape (n_in, n_out), biases (n_out,); ``best_epoch`` counts from 1.
+    Kernels are of shape (n_in, n_out), biases (n_out,); ``best_epoch`` counts from 1,
+    and is 0 where no epoch was better than the weights that the run resumed from.
+    ``optimizer_state`` and ``wait``, as of `ResumePoint`, are those of the epoch kept.
     """
 
     kernels: list[NDArray[Any]]
@@ -197,6 +234,7 @@ class TrainedNetwork:
     history: dict[str, list[float]]
     best_epoch: int
     optimizer_state: OptimizerState | None
+    wait: int = 0
     interrupted: bool = False
 
 
