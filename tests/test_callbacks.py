@@ -252,8 +252,11 @@ def test_training_goes_on_from_weights_that_a_callback_has_set(numbers):
 
     est = numbers.fit([Perturb()], epochs=2)
     by_hand = numbers.fit(epochs=1, warm_start=True)
-    for weights in (by_hand.coefs_, by_hand.intercepts_):
-        weights[:] = [1.1 * w for w in weights]
+    kernels = [1.1 * w for w in by_hand.coefs_]
+    biases = [1.1 * b for b in by_hand.intercepts_]
+    last = by_hand._output_scale().to_network_units(kernels[-1], biases[-1])
+    by_hand._kernels = [*kernels[:-1], last[0]]
+    by_hand._biases = [*biases[:-1], last[1]]
     by_hand.set_params(callbacks=None).fit(numbers.X, numbers.y, **numbers.rising)
     assert_same(est, by_hand)
 

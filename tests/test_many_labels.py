@@ -11,7 +11,7 @@ from sklearn.preprocessing import scale
 
 from skreg._engine import batches
 from skreg._estimators import classifier
-from skreg._training import keras_loop
+from skreg._training import validating
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_sparse_labels_are_trained_as_by_xla(mlp, tagged):
 def test_validation_labels_may_be_of_either_kind(mlp, tagged, engine, monkeypatch):
     X, Y = tagged
     X, Y, X_val, Y_val = X[:80], Y[:80], X[80:], Y[80:]
-    for module in (batches, keras_loop):  # in several batches
+    for module in (batches, validating):  # in several batches
         monkeypatch.setattr(module, "VALIDATION_BATCH", 16)
     weight = np.random.default_rng(0).uniform(0.5, 2, len(X_val))
     fits = [
