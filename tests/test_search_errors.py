@@ -317,7 +317,8 @@ def two_scores(estimator, X, y):
         {"cv": 1},
         {"error_score": "ignore"},
     ],
-    ids=str,
+    # Without addresses of functions, which differ between test processes.
+    ids=lambda wrong: str(wrong).split(" at 0x")[0],
 )
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_invalid_parameters_of_the_search_are_raised_before_anything_is_trained(
