@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-if TYPE_CHECKING:
-    from skreg._engine.inputs import Data
+from skreg._engine.stacked import Data
 
 Segment: TypeAlias = tuple[int, int, int]  # epoch, first step, last step
 

@@ -16,9 +16,10 @@ import tensorflow as tf
 from skreg._engine.batches import calls, dropout_noise, training_batches
 from skreg._engine.compiled import compiled_function
 from skreg._engine.history import History
-from skreg._engine.inputs import Data, Networks, fixed_inputs, initial_state
+from skreg._engine.inputs import fixed_inputs, initial_state
 from skreg._engine.planning import plan_calls
 from skreg._engine.program import Program, State
+from skreg._engine.stacked import Data, Networks
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,82 +11,12 @@ from scipy import sparse
 
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
 from skreg._engine.program import Kept, Program, State
+from skreg._engine.stacked import Data, Networks
 
 # Bytes of X to which XLA's arrays are padded at least: see `padded_size`. Large arrays
 # are not padded, which would be to copy them.
 MIN_PADDED_BYTES = 1 << 21
 MAX_PADDED_BYTES = 1 << 26
-
-
-@dataclass(frozen=True)
-class Networks:
-    """K networks before training, and what regularizes each.
-
-    Attributes
-    ----------
-    kernels : list of ndarray of shape (K, n_in, n_out)
-    biases : list of ndarray of shape (K, n_out)
-    l1, l2 : ndarray of shape (K, n_layers)
-        Strengths of the penalties.
-    dropout : ndarray of shape (K, n_layers - 1)
-        Dropout rates.
-    hyper : dict of str to ndarray of shape (K,)
-        The optimizer's hyperparameters.
-    patience : ndarray of shape (K,), int
-    tol : ndarray of shape (K,)
-        For early stopping.
-    best_loss : ndarray of shape (K,)
-        Validation loss that an epoch has to beat for its weights to be kept; infinity
-        where the weights before training are not to be kept.
-    wait : ndarray of shape (K,), int
-        Epochs in a row without progress that a training goes on from.
-    optimizer_arrays : dict of str to ndarray or None
-        Where a training goes on, what the optimizer had accumulated: ``step`` (K,), and
-        the slots of its rule by name, (K, n_parameters).
-    """
-
-    kernels: list[NDArray[Any]]
-    biases: list[NDArray[Any]]
-    l1: NDArray[Any]
-    l2: NDArray[Any]
-    dropout: NDArray[Any]
-    hyper: dict[str, NDArray[Any]]
-    patience: NDArray[Any]
-    tol: NDArray[Any]
-    best_loss: NDArray[Any]
-    wait: NDArray[Any]
-    optimizer_arrays: dict[str, NDArray[Any]] | None
-
-    def __len__(self) -> int:
-        return len(self.l1)
-
-
-@dataclass(frozen=True)
-class Data:
-    """The rows of all networks, one below the other, and who uses which.
-
-    Attributes
-    ----------
-    X : ndarray, or a SciPy matrix or array in CSR format, (n_rows, n_features)
-    targets : ndarray, or a SciPy array in CSR format, of shape (n_rows, n)
-        As the program's losses take them.
-    weight : ndarray of shape (n_rows,)
-        Row weights in the loss, mean 1 over each network's rows.
-    score_weight : ndarray of shape (n_rows, n)
-        What the program's score asks of a row.
-    order : callable
-        ``order(epoch)``, the epoch counted from 0, gives a list of K integer arrays:
-        the rows that each network visits, in that order.
-    validation : list of K ndarray of int, or None
-        The rows that each network is validated on.
-    """
-
-    X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
-    targets: NDArray[Any] | sparse.csr_array
-    weight: NDArray[Any]
-    score_weight: NDArray[Any]
-    order: Callable[[int], list[NDArray[np.integer]]]
-    validation: list[NDArray[np.integer]] | None
 
 
 def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, Any]:

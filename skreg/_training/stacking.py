@@ -14,6 +14,7 @@ from scipy import sparse
 
 from skreg._engine import engine
 from skreg._engine.program import Program
+from skreg._engine.stacked import Data, Networks
 from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.initialization import initial_weights
@@ -151,7 +152,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     )
 
 
-def _networks(tasks: list[Task]) -> engine.Networks:
+def _networks(tasks: list[Task]) -> Networks:
     """Stack what is each network's own; all start from the same weights."""
     task, n = tasks[0], len(tasks)
     optimizer_arrays = None
@@ -162,7 +163,7 @@ def _networks(tasks: list[Task]) -> engine.Networks:
         optimizer_arrays = task.resume.arrays_of(_rule(task).name)
     stopping = [t.early_stopping for t in tasks]
     hyper = [t.optimizer.hyper for t in tasks]
-    return engine.Networks(
+    return Networks(
         kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in kernels],
         biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in biases],
         l1=np.array([t.regularization.l1 for t in tasks]),
@@ -177,7 +178,7 @@ def _networks(tasks: list[Task]) -> engine.Networks:
     )
 
 
-def _data(tasks: list[Task]) -> engine.Data:
+def _data(tasks: list[Task]) -> Data:
     """Lay the rows of all tasks one below the other, those that are shared once."""
     blocks: list[Rows] = []
     first_row: dict[int, int] = {}
@@ -205,7 +206,7 @@ def _data(tasks: list[Task]) -> engine.Data:
             for t in tasks
             if t.validation is not None
         ]
-    return engine.Data(
+    return Data(
         _stack_blocks([rows.X for rows in blocks]),
         _stack_blocks([rows.targets for rows in blocks]),
         _stack_blocks([rows.weight for rows in blocks]),
