@@ -145,6 +145,7 @@ def an_empty_program(layers):
         layers,
         activation=None,
         row_losses=None,
+        loss_gradient=None,
         score=None,
         rule=None,
         dtype="float64",

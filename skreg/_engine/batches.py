@@ -60,9 +60,15 @@ def in_batches(
 
 
 def training_batches(
-    segments: list[Segment], data: Data, batch_size: int, n_steps: int, n_slots: int
+    segments: list[Segment],
+    data: Data,
+    batch_size: int,
+    n_steps: int,
+    n_slots: int,
+    *,
+    unbatched: bool,
 ) -> dict[str, Any]:
-    """The batches of a call: which rows, and how many; where its epochs end.
+    """The batches of a call: which rows, and their weights; where its epochs end.
 
     Parameters
     ----------
@@ -73,13 +79,16 @@ def training_batches(
         In an epoch.
     n_slots : int
         Steps to which the arrays are padded.
+    unbatched : bool
+        Whether ``rows`` and ``weight`` go without the axis K.
 
     Returns
     -------
     dict of str to ndarray
-        ``rows`` (n_slots, K, batch_size), ``counts`` (n_slots, K), ``bounds``
-        (n_slots, 4), ``n_segments``; for sparse rows also ``entries``, for sparse
-        targets ``target_entries``.
+        ``rows`` (n_slots, K, batch_size); ``weight``, of that shape, what each row
+        weighs in the mean over its batch, 0 where it only pads that; ``n_rows``
+        (n_slots, K); ``bounds`` (n_slots, 4), ``n_segments``; for sparse rows also
+        ``entries``, for sparse targets ``target_entries``.
     """
     rows, counts = [], []
     bounds: list[tuple[int, int, bool, int]] = []
@@ -95,9 +104,15 @@ def training_batches(
         start = bounds[-1][1] if bounds else 0
         bounds.append((start, start + last - first, last == n_steps, epoch + 1))
     all_rows = np.concatenate(rows)
+    n_rows = np.concatenate(counts).astype(data.weight.dtype)
+    weight = data.weight[all_rows] / np.maximum(n_rows, 1)[..., np.newaxis]
+    weight[np.arange(batch_size) >= n_rows[..., np.newaxis]] = 0
+    of_rows = {"rows": all_rows, "weight": weight}
+    if unbatched:
+        of_rows = {name: array[:, 0] for name, array in of_rows.items()}
     plan: dict[str, Any] = {
-        "rows": pad_rows(all_rows, n_slots),
-        "counts": pad_rows(np.concatenate(counts), n_slots),
+        **{name: pad_rows(array, n_slots) for name, array in of_rows.items()},
+        "n_rows": pad_rows(n_rows, n_slots),
         "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
         "n_segments": np.int32(len(segments)),
     }

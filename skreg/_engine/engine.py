@@ -102,7 +102,12 @@ def train(
     try:
         for segments in calls(epochs, n_steps, calling.n_steps):
             plan = training_batches(
-                segments, data, batch_size, n_steps, calling.n_slots
+                segments,
+                data,
+                batch_size,
+                n_steps,
+                calling.n_slots,
+                unbatched=unbatched,
             )
             if program.dropout:
                 shape = batch_size, program.n_hidden_units

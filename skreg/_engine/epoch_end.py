@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.gather import gather_batch
+from skreg._engine.gather import validation_rows
 from skreg._engine.layers import forward
 from skreg._engine.program import (
     Kept,
@@ -56,12 +56,10 @@ def _validate(
     no_sums = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
 
     def one_batch(c: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = gather_batch(program, slices, inputs, plan, c)
-        logits = forward(
-            program.activation, kernels, batch.X, separate_bias=not program.xla
-        ).logits
-        losses = batch.weight * program.row_losses(batch.targets, logits)
-        scores = program.score(batch.targets, logits, batch.score_weight)
+        X, targets, weight, score_weight = validation_rows(program, slices, inputs, c)
+        logits = forward(program.activation, kernels, X).logits
+        losses = weight * program.row_losses(targets, logits)
+        scores = program.score(targets, logits, score_weight)
         return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], -1), axis=-2)
 
     n_batches = tf.where(ends, tf.shape(plan["rows"])[0], 0)

@@ -1,6 +1,6 @@
 """Layers of the compiled engine: K networks' rows forward, and gradients back.
 
-Kernels are of shape (K, n_in + 1, n_out), the biases as their last row. In the
+A layer's parameters are as `skreg._engine.program.cut_kernels` gives them. In the
 unbatched variant all arrays go without the axis K; `skreg._engine.program` explains
 the variants.
 """
@@ -8,57 +8,50 @@ the variants.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
+from skreg._engine.program import SeparateBias
 
-class SeparateBias(NamedTuple):
-    """A layer's input without a column of ones: the biases are added apart."""
-
-    rows: tf.Tensor | tf.SparseTensor  # (K, B, n_in)
-    weights: tf.Tensor  # of the kernels, what the rows are multiplied with
-    biases: tf.Tensor
+Kernel: TypeAlias = tf.Tensor | SeparateBias
 
 
-def _layer_input(
-    rows: Any, kernels: tf.Tensor, separate_bias: bool
-) -> tf.Tensor | SeparateBias:
-    if separate_bias:
-        return SeparateBias(rows, kernels[..., :-1, :], kernels[..., -1:, :])
+def _layer_input(rows: Any, kernel: Kernel) -> Any:
+    """Rows (K, B, n_in), with a column of ones where the kernel has the biases."""
+    if isinstance(kernel, SeparateBias):
+        return rows
     return tf.concat([rows, tf.ones_like(rows[..., :1])], axis=-1)
 
 
-def _layer_output(inputs: tf.Tensor | SeparateBias, kernels: tf.Tensor) -> tf.Tensor:
+def _layer_output(inputs: Any, kernel: Kernel) -> tf.Tensor:
     """Of shape (K, B, n_out), before the activation."""
-    if not isinstance(inputs, SeparateBias):
-        return inputs @ kernels
-    if isinstance(inputs.rows, tf.SparseTensor):
-        return _sparse_product(inputs.rows, inputs.weights) + inputs.biases
-    return inputs.rows @ inputs.weights + inputs.biases
+    if not isinstance(kernel, SeparateBias):
+        return inputs @ kernel
+    if isinstance(inputs, tf.SparseTensor):
+        return _sparse_product(inputs, kernel.weights) + kernel.biases
+    return inputs @ kernel.weights + kernel.biases
 
 
 def _kernel_gradients(
-    inputs: tf.Tensor | SeparateBias, output_gradient: tf.Tensor
+    inputs: Any, kernel: Kernel, output_gradient: tf.Tensor
 ) -> list[tf.Tensor]:
     """Gradients in a layer's kernel, or in its weights and in its biases."""
-    if not isinstance(inputs, SeparateBias):
+    if not isinstance(kernel, SeparateBias):
         return [tf.matmul(inputs, output_gradient, transpose_a=True)]
     of_biases = tf.reduce_sum(output_gradient, axis=-2, keepdims=True)
-    if isinstance(inputs.rows, tf.SparseTensor):
-        of_weights = _sparse_product(inputs.rows, output_gradient, adjoint_a=True)
+    if isinstance(inputs, tf.SparseTensor):
+        of_weights = _sparse_product(inputs, output_gradient, adjoint_a=True)
     else:
-        of_weights = tf.matmul(inputs.rows, output_gradient, transpose_a=True)
+        of_weights = tf.matmul(inputs, output_gradient, transpose_a=True)
     return [of_weights, of_biases]
 
 
-def _row_gradients(
-    inputs: tf.Tensor | SeparateBias, kernels: tf.Tensor, output_gradient: tf.Tensor
-) -> tf.Tensor:
+def _row_gradients(kernel: Kernel, output_gradient: tf.Tensor) -> tf.Tensor:
     """Gradients (K, B, n_in) in the rows that went into a layer."""
-    if isinstance(inputs, SeparateBias):
-        return tf.matmul(output_gradient, inputs.weights, transpose_b=True)
-    return tf.matmul(output_gradient, kernels, transpose_b=True)[..., :-1]
+    if isinstance(kernel, SeparateBias):
+        return tf.matmul(output_gradient, kernel.weights, transpose_b=True)
+    return tf.matmul(output_gradient, kernel, transpose_b=True)[..., :-1]
 
 
 def _sparse_product(
@@ -76,7 +69,7 @@ def _sparse_product(
 class _HiddenLayer(NamedTuple):
     """What the forward pass keeps of a hidden layer, for the backward pass."""
 
-    inputs: tf.Tensor | SeparateBias
+    inputs: Any
     before: tf.Tensor  # (K, B, n), what the activation was applied to
     after: tf.Tensor
     tape: tf.GradientTape  # from the one to the other
@@ -87,49 +80,45 @@ class ForwardPass(NamedTuple):
     """The logits, and what `backward` needs beside them."""
 
     hidden: list[_HiddenLayer]
-    output_inputs: tf.Tensor | SeparateBias
+    output_inputs: Any
     logits: tf.Tensor
 
 
 def forward(
     activation: Callable[[Any], Any],
-    kernels: list[tf.Tensor],
+    kernels: list[Kernel],
     rows: Any,
     dropouts: list[Callable[[tf.Tensor], tf.Tensor]] | None = None,
-    *,
-    separate_bias: bool,
 ) -> ForwardPass:
     """Push rows (K, B, n_in) forward, through dropout where there is any."""
     dropouts = dropouts or [tf.identity] * len(kernels[:-1])
     hidden = []
     for kernel, dropout in zip(kernels[:-1], dropouts, strict=True):
-        inputs = _layer_input(rows, kernel, separate_bias)
+        inputs = _layer_input(rows, kernel)
         before = _layer_output(inputs, kernel)
         with tf.GradientTape() as tape:
             tape.watch(before)
             after = activation(before)
         hidden.append(_HiddenLayer(inputs, before, after, tape, dropout))
         rows = dropout(after)
-    inputs = _layer_input(rows, kernels[-1], separate_bias)
+    inputs = _layer_input(rows, kernels[-1])
     return ForwardPass(hidden, inputs, _layer_output(inputs, kernels[-1]))
 
 
 def backward(
-    kernels: list[tf.Tensor], passed: ForwardPass, logits_gradient: tf.Tensor
+    kernels: list[Kernel], passed: ForwardPass, logits_gradient: tf.Tensor
 ) -> list[tf.Tensor]:
     """Gradients of the data loss in the kernels, from those in the logits.
 
     One per kernel or, with separate biases, two: in the weights and in the biases.
     """
-    inputs, gradient = passed.output_inputs, logits_gradient
-    gradients = _kernel_gradients(inputs, gradient)
-    for kernel, layer in zip(
-        reversed(kernels[1:]), reversed(passed.hidden), strict=True
-    ):
-        gradient = layer.dropout(_row_gradients(inputs, kernel, gradient))
+    gradient = logits_gradient
+    gradients = _kernel_gradients(passed.output_inputs, kernels[-1], gradient)
+    for i in reversed(range(len(passed.hidden))):
+        layer = passed.hidden[i]
+        gradient = layer.dropout(_row_gradients(kernels[i + 1], gradient))
         gradient = layer.tape.gradient(layer.after, layer.before, gradient)
-        inputs = layer.inputs
-        gradients = _kernel_gradients(inputs, gradient) + gradients
+        gradients = _kernel_gradients(layer.inputs, kernels[i], gradient) + gradients
     return gradients
 
 

@@ -20,11 +20,14 @@ class L1L2(NamedTuple):
     l2: tf.Tensor
 
     def value(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of weights (K, ...).
+        """The penalty (K,) of weights (K, P), or (K, n_in + 1, n_out) with XLA.
 
-        As one product, since XLA takes long to compile a sum of so many terms.
+        With XLA as one product, since it takes long to compile a sum of so many terms.
         """
-        flat = [tf.reshape(x, (tf.shape(x)[0], -1)) for x in (w, self._slope(w))]
+        slope = self._slope(w)
+        if w.shape.rank == 2:
+            return tf.reduce_sum(w * slope, axis=1)
+        flat = [tf.reshape(x, (tf.shape(x)[0], -1)) for x in (w, slope)]
         product = flat[0][:, tf.newaxis] @ flat[1][..., tf.newaxis]
         return product[:, 0, 0]
 

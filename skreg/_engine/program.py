@@ -23,7 +23,7 @@ unbatched (``Program.unbatched``)
     kernel to cut it out. Nor does it select which networks a step moves.
 
 In all of them the backward pass is written out, with `tf.GradientTape` only for the
-derivatives of the activation and of the loss: a tape over the whole forward pass
+derivative of the activation: a tape over the whole forward pass
 records more operations, among them a padded array of all parameters for the gradient
 of every kernel, and takes longer to trace and to compile.
 """
@@ -55,6 +55,8 @@ class Program:
     row_losses : callable
         ``row_losses(targets, logits)``, of shapes (K, n_rows, n_outputs), gives the
         losses, of shape (K, n_rows).
+    loss_gradient : callable
+        ``loss_gradient(targets, logits)`` gives their derivatives in the logits.
     score : callable
         ``score(targets, logits, weight)`` gives each row's share of a score, of
         shape (K, n_rows), whose mean over the rows is reported; `weight` is of shape
@@ -74,6 +76,7 @@ class Program:
     layers: tuple[tuple[int, int], ...]
     activation: Callable[[Any], Any]
     row_losses: Callable[[Any, Any], Any]
+    loss_gradient: Callable[[Any, Any], Any]
     score: Callable[[Any, Any, Any], Any]
     rule: UpdateRule
     dtype: str
@@ -117,16 +120,22 @@ class State(NamedTuple):
 
 
 class LayerSlice(NamedTuple):
-    """A layer's sizes, and where its kernel is among the parameters of a network.
+    """A layer's sizes, and where its parameters are among those of a network.
 
-    `begin`, `length` and `shape` are what `tf.slice` and `tf.reshape` take.
+    `parts` has (begin, length, shape), which `tf.slice` and `tf.reshape` take: with XLA
+    of the kernel with the biases as its last row, else of weights and of biases.
     """
 
     n_in: int | tf.Tensor
     n_out: int | tf.Tensor
-    begin: list | tf.Tensor
-    length: list | tf.Tensor
-    shape: list | tf.Tensor
+    parts: list[Any]
+
+
+class SeparateBias(NamedTuple):
+    """A layer's parameters without XLA: the biases are added apart."""
+
+    weights: tf.Tensor  # (K, n_in, n_out)
+    biases: tf.Tensor  # (K, 1, n_out)
 
 
 def layer_slices(program: Program, inputs: dict[str, Any]) -> list[LayerSlice]:
@@ -137,29 +146,35 @@ def layer_slices(program: Program, inputs: dict[str, Any]) -> list[LayerSlice]:
         sizes = [tf.unstack(row, 2) for row in rows]
     slices, start = [], 0
     for n_in, n_out in sizes:
-        length = (n_in + 1) * n_out
-        where: Any
-        if program.unbatched:
-            where = [start], [length], [n_in + 1, n_out]
-        else:
-            where = [0, start], [-1, length], [-1, n_in + 1, n_out]
-        if not program.xla:  # once, not in every step
-            where = map(tf.stack, where)
-        slices.append(LayerSlice(n_in, n_out, *where))
-        start += length
+        parts = []
+        for n_rows in [n_in + 1] if program.xla else [n_in, 1]:
+            length = n_rows * n_out
+            where: Any = [0, start], [-1, length], [-1, n_rows, n_out]
+            if program.unbatched:
+                where = tuple(part[1:] for part in where)
+            if not program.xla:  # once, not in every step
+                where = tuple(map(tf.stack, where))
+            parts.append(where)
+            start += length
+        slices.append(LayerSlice(n_in, n_out, parts))
     return slices
 
 
 def cut_kernels(
     program: Program, slices: list[LayerSlice], params: tf.Tensor
-) -> list[tf.Tensor]:
-    """Kernels (K, n_in + 1, n_out), the biases as their last row, of params (K, P).
+) -> list[tf.Tensor | SeparateBias]:
+    """The layers' parameters out of params (K, P).
 
-    Without the axis K in the unbatched variant.
+    With XLA kernels (K, n_in + 1, n_out), the biases as their last row. Without the
+    axis K in the unbatched variant.
     """
     if program.unbatched:
         params = tf.squeeze(params, 0)
-    return [tf.reshape(tf.slice(params, s.begin, s.length), s.shape) for s in slices]
+    kernels = []
+    for layer in slices:
+        parts = [tf.reshape(tf.slice(params, *at), shape) for *at, shape in layer.parts]
+        kernels.append(parts[0] if program.xla else SeparateBias(*parts))
+    return kernels
 
 
 def sum_params(terms: tf.Tensor, inputs: dict[str, Any]) -> tf.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.gather import gather_batch
+from skreg._engine.gather import training_rows
 from skreg._engine.layers import backward, forward, make_dropouts
 from skreg._engine.penalties import L1L2
 from skreg._engine.program import LayerSlice, Program, State, cut_kernels
@@ -28,43 +28,41 @@ def run_steps(
     data loss and penalty times that.
     """
     update = partial(_update, program, inputs["hyper"])
+    unbatched = program.unbatched
 
     def one_step(
         t: tf.Tensor, pending: tf.Tensor, state: State, sums: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, State, tf.Tensor]:
         if program.xla:  # what the last step left, see `_update`
             state = update(state, pending)
-        batch = gather_batch(program, slices, inputs, plan, t)
-        n_rows = tf.cast(tf.maximum(batch.counts, 1), program.dtype)
-        weight = batch.weight / (n_rows if program.unbatched else n_rows[:, tf.newaxis])
+        X, targets, weight = training_rows(program, slices, inputs, plan, t)
         kernels = cut_kernels(program, slices, state.params)
         passed = forward(
             program.activation,
             kernels,
-            batch.X,
+            X,
             _dropouts(program, slices, inputs, plan, t),
-            separate_bias=not program.xla,
         )
-        with tf.GradientTape() as tape:
-            tape.watch(passed.logits)
-            row_losses = program.row_losses(batch.targets, passed.logits)
+        row_losses = program.row_losses(targets, passed.logits)
+        loss_gradient = program.loss_gradient(targets, passed.logits)
         gradients = backward(
-            kernels, passed, tape.gradient(row_losses, passed.logits, weight)
+            kernels, passed, tf.expand_dims(weight, -1) * loss_gradient
         )
         penalty, gradients = _add_penalty(
             program, inputs, state.params, kernels, gradients
         )
-        moving = state.active & (batch.counts > 0)
+        n_rows = tf.gather(plan["n_rows"], t)
+        moving = state.active & (n_rows > 0)
         state = _accumulate(program, inputs["hyper"], state, gradients, moving)
         if not program.xla:
             state = update(state, moving)
-        data_loss = tf.reduce_sum(weight * row_losses, axis=-1)
-        terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty], axis=1)
-        sums += tf.where(moving[:, tf.newaxis], terms, 0)
+        data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=unbatched)
+        terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
+        sums = _where(program, moving, sums + terms, sums)
         return t + 1, moving, state, sums
 
     no_pending = tf.zeros_like(state.active)
-    no_sums = tf.zeros((tf.shape(state.step)[0], 3), program.dtype)
+    no_sums = tf.zeros((3, tf.shape(state.step)[0]), program.dtype)
     _, pending, state, sums = tf.while_loop(
         lambda t, *_: t < last,
         one_step,
@@ -73,7 +71,7 @@ def run_steps(
     )
     if program.xla:
         state = update(state, pending)
-    return state, tf.unstack(sums, num=3, axis=1)
+    return state, tf.unstack(sums, num=3)
 
 
 def _dropouts(
@@ -129,7 +127,8 @@ def _accumulate(
     """Take the gradients into the optimizer's slots, of the networks that move."""
     new = program.rule.accumulate(gradients, state.slots, hyper)
     slots = tuple(
-        _where(program, moving, *pair) for pair in zip(new, state.slots, strict=True)
+        _where(program, tf.expand_dims(moving, -1), *pair)
+        for pair in zip(new, state.slots, strict=True)
     )
     steps = 1 if program.unbatched else tf.cast(moving, state.step.dtype)
     return state._replace(slots=slots, step=state.step + steps)
@@ -144,7 +143,8 @@ def _update(
     only if nothing reads it but what is computed before. Otherwise XLA copied the
     slots, and computed them twice.
     """
-    change = program.rule.update(state.slots, state.step[:, tf.newaxis], hyper)
+    change = program.rule.update(state.slots, tf.expand_dims(state.step, -1), hyper)
+    moving = tf.expand_dims(moving, -1)
     params = _where(program, moving, state.params - change, state.params)
     return state._replace(params=params)
 
@@ -157,6 +157,4 @@ def _where(
     Not by a factor 0, which would turn an infinity into NaN. A single network takes
     part in every step.
     """
-    if program.unbatched:
-        return new
-    return tf.where(moving[:, tf.newaxis], new, old)
+    return new if program.unbatched else tf.where(moving, new, old)

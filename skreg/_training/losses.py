@@ -29,6 +29,9 @@ class Loss:
         n_outputs) gives the losses, of shape (..., n_rows). The targets are, in as many
         columns as there are outputs, numbers, or labels as 0 or 1 in int8; or in one
         column the number of each row's class in int32.
+    gradient : callable
+        ``gradient(targets, logits)`` gives the derivatives of each row's loss in its
+        logits, of the shape of these.
     score : callable
         ``score(targets, logits, weight)`` gives each row's share of the score, which is
         their mean. `weight`, of shape (..., n_rows, n), is what `score_weights` makes
@@ -41,6 +44,7 @@ class Loss:
     name: str
     activation: str
     per_row: Callable[[Any, Any], Any]
+    gradient: Callable[[Any, Any], Any]
     score: Callable[[Any, Any, Any], Any]
     score_weights: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 
@@ -52,19 +56,40 @@ def _binary_cross_entropy(targets: Any, logits: Any) -> Any:
     return ops.sum(ops.softplus(logits) - targets * logits, axis=-1)
 
 
+def _binary_gradient(targets: Any, logits: Any) -> Any:
+    return ops.sigmoid(logits) - ops.cast(targets, logits.dtype)
+
+
+def _is_class(targets: Any, logits: Any) -> Any:
+    """Whether a column of the logits is that of the row's class."""
+    return ops.equal(targets, ops.arange(ops.shape(logits)[-1], dtype="int32"))
+
+
 def _categorical_cross_entropy(targets: Any, logits: Any) -> Any:
     # Not Keras' own of class numbers, whose checks XLA leaves out with a warning.
-    classes = ops.arange(ops.shape(logits)[-1], dtype="int32")
-    of_class = ops.where(ops.equal(targets, classes), logits, ops.zeros_like(logits))
+    of_class = ops.where(_is_class(targets, logits), logits, ops.zeros_like(logits))
     return ops.logsumexp(logits, axis=-1) - ops.sum(of_class, axis=-1)
+
+
+def _categorical_gradient(targets: Any, logits: Any) -> Any:
+    one_hot = ops.cast(_is_class(targets, logits), logits.dtype)
+    return ops.softmax(logits, axis=-1) - one_hot
 
 
 def _squared_error(targets: Any, outputs: Any) -> Any:
     return ops.mean(ops.square(targets - outputs), axis=-1)
 
 
+def _squared_error_gradient(targets: Any, outputs: Any) -> Any:
+    return 2 * (outputs - targets) / _n_outputs(outputs)
+
+
 def _absolute_error(targets: Any, outputs: Any) -> Any:
     return ops.mean(ops.abs(targets - outputs), axis=-1)
+
+
+def _absolute_error_gradient(targets: Any, outputs: Any) -> Any:
+    return ops.sign(outputs - targets) / _n_outputs(outputs)
 
 
 def _huber(targets: Any, outputs: Any) -> Any:
@@ -74,12 +99,24 @@ def _huber(targets: Any, outputs: Any) -> Any:
     return ops.mean(inside * (error - inside / 2), axis=-1)
 
 
+def _huber_gradient(targets: Any, outputs: Any) -> Any:
+    return ops.clip(outputs - targets, -1, 1) / _n_outputs(outputs)
+
+
 def _poisson(targets: Any, logs: Any) -> Any:
     # Half the deviance: t log(t / m) - t + m, with m the exponential of the output.
     present = targets > 0
     log_targets = ops.log(ops.where(present, targets, ops.ones_like(targets)))
     terms = targets * (log_targets - logs - 1) + ops.exp(logs)
     return ops.mean(terms, axis=-1)
+
+
+def _poisson_gradient(targets: Any, logs: Any) -> Any:
+    return (ops.exp(logs) - targets) / _n_outputs(logs)
+
+
+def _n_outputs(outputs: Any) -> Any:
+    return ops.cast(ops.shape(outputs)[-1], outputs.dtype)
 
 
 def _one_column(weight: Any, targets: Any) -> Any:
@@ -121,20 +158,28 @@ def _poisson_r2(targets: Any, logs: Any, weight: Any) -> Any:
     return _r2(targets, ops.exp(logs), weight)
 
 
-BINARY = Loss("binary", "sigmoid", _binary_cross_entropy, _binary_accuracy, _one_column)
+BINARY = Loss(
+    "binary",
+    "sigmoid",
+    _binary_cross_entropy,
+    _binary_gradient,
+    _binary_accuracy,
+    _one_column,
+)
 MULTICLASS = Loss(
     "multiclass",
     "softmax",
     _categorical_cross_entropy,
+    _categorical_gradient,
     _categorical_accuracy,
     _one_column,
 )
 REGRESSION = {
-    loss.name: loss
-    for loss in (
-        Loss("squared_error", "linear", _squared_error, _r2, _r2_weights),
-        Loss("absolute_error", "linear", _absolute_error, _r2, _r2_weights),
-        Loss("huber", "linear", _huber, _r2, _r2_weights),
-        Loss("poisson", "exponential", _poisson, _poisson_r2, _r2_weights),
+    name: Loss(name, activation, per_row, gradient, score, _r2_weights)
+    for name, activation, per_row, gradient, score in (
+        ("squared_error", "linear", _squared_error, _squared_error_gradient, _r2),
+        ("absolute_error", "linear", _absolute_error, _absolute_error_gradient, _r2),
+        ("huber", "linear", _huber, _huber_gradient, _r2),
+        ("poisson", "exponential", _poisson, _poisson_gradient, _poisson_r2),
     )
 }

@@ -133,6 +133,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         layers=tuple(a.kernel_shapes),
         activation=keras_activation(a.activation),
         row_losses=task.loss.per_row,
+        loss_gradient=task.loss.gradient,
         score=task.loss.score,
         rule=_rule(task),
         dtype=a.dtype,
