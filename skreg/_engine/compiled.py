@@ -12,7 +12,8 @@ from typing import Any
 import tensorflow as tf
 
 from skreg._engine.epoch_end import end_epoch
-from skreg._engine.program import Program, State, layer_slices
+from skreg._engine.loops import single_threaded, while_loop
+from skreg._engine.program import N_FIGURES, Program, State, layer_slices
 from skreg._engine.steps import run_steps
 
 # Compiled functions that are kept; the least recently used goes first.
@@ -35,16 +36,20 @@ def compiled_function(program: Program, *arguments: Any) -> Callable[..., Any]:
     key = (replace(program, layers=layers), *tf.nest.flatten(specs))
     with _functions_lock:
         if key not in _functions:
-            _functions[key] = tf.function(
-                partial(_run_segments, program),
-                input_signature=specs,
-                jit_compile=program.xla,
-                autograph=False,
-            )
+            _functions[key] = _compile(program, specs)
         _functions.move_to_end(key)
         while len(_functions) > MAX_FUNCTIONS:
             _functions.popitem(last=False)
         return _functions[key]
+
+
+def _compile(program: Program, specs: Any) -> Callable[..., Any]:
+    function = partial(_run_segments, program)
+    if not program.xla:
+        return single_threaded(function, specs)
+    return tf.function(
+        function, input_signature=specs, jit_compile=True, autograph=False
+    )
 
 
 def _run_segments(
@@ -54,24 +59,43 @@ def _run_segments(
 
     Returns the state and, for every segment, the figures (n_segments, K, columns).
     """
-    figures = tf.TensorArray(program.dtype, tf.shape(plan["bounds"])[0])
-    slices = layer_slices(program, inputs)
+    # Not a tf.TensorArray, which can be no variable of a functional loop.
+    figures_shape = tf.stack([tf.shape(state.step)[0], N_FIGURES])
+    figures = tf.raw_ops.TensorListReserve(
+        element_shape=figures_shape,
+        num_elements=tf.shape(plan["bounds"])[0],
+        element_dtype=program.dtype,
+    )
 
-    def one_segment(
-        i: tf.Tensor, state: State, figures: tf.TensorArray
-    ) -> tuple[tf.Tensor, State, tf.TensorArray]:
+    def one_segment(variables: Any, constants: Any) -> Any:
+        i, state, figures = variables
+        slices, inputs, plan = constants
         bounds = tf.gather(plan["bounds"], i)
         first, last, ends, epoch = tf.unstack(bounds, num=4)
         ran = state.active
         state, sums = run_steps(program, slices, inputs, plan, state, first, last)
         state, checks = end_epoch(program, slices, inputs, state, ends > 0, epoch)
         columns = tf.stack([tf.cast(ran, program.dtype), *sums, *checks], axis=-1)
-        return i + 1, state, figures.write(i, columns)
+        figures = tf.raw_ops.TensorListSetItem(
+            input_handle=figures, index=i, item=columns
+        )
+        return i + 1, state, figures
 
-    def any_left(i: tf.Tensor, state: State, figures: tf.TensorArray) -> tf.Tensor:
+    def any_left(variables: Any, constants: Any) -> tf.Tensor:
+        i, state, _ = variables
+        _, _, plan = constants
         return (i < plan["n_segments"]) & tf.reduce_any(state.active)
 
-    _, state, figures = tf.while_loop(
-        any_left, one_segment, (tf.constant(0), state, figures)
+    _, state, figures = while_loop(
+        any_left,
+        one_segment,
+        (tf.constant(0), state, figures),
+        (layer_slices(program, inputs), inputs, plan),
+        xla=program.xla,
     )
-    return state, figures.stack()
+    figures = tf.raw_ops.TensorListStack(
+        input_handle=figures,
+        element_shape=figures_shape,
+        element_dtype=program.dtype,
+    )
+    return state, figures

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from skreg._engine.gather import validation_rows
 from skreg._engine.layers import forward
+from skreg._engine.loops import while_loop
 from skreg._engine.program import (
     Kept,
     LayerSlice,
@@ -54,17 +55,23 @@ def _validate(
     plan = inputs["validation"]
     kernels = cut_kernels(program, slices, state.params)
     no_sums = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
+    n_batches = tf.where(ends, tf.shape(plan["rows"])[0], 0)
 
-    def one_batch(c: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def one_batch(variables: Any, constants: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        c, sums = variables
+        slices, inputs, kernels, _ = constants
         X, targets, weight, score_weight = validation_rows(program, slices, inputs, c)
         logits = forward(program.activation, kernels, X).logits
         losses = weight * program.row_losses(targets, logits)
         scores = program.score(targets, logits, score_weight)
         return c + 1, sums + tf.reduce_sum(tf.stack([losses, scores], -1), axis=-2)
 
-    n_batches = tf.where(ends, tf.shape(plan["rows"])[0], 0)
-    _, sums = tf.while_loop(
-        lambda c, _: c < n_batches, one_batch, (tf.constant(0), no_sums)
+    _, sums = while_loop(
+        lambda variables, constants: variables[0] < constants[-1],
+        one_batch,
+        (tf.constant(0), no_sums),
+        (slices, inputs, kernels, n_batches),
+        xla=program.xla,
     )
     n_rows = tf.cast(tf.reduce_sum(plan["counts"], axis=0), program.dtype)
     return tf.unstack(sums / n_rows[:, tf.newaxis], num=2, axis=1)

@@ -39,7 +39,8 @@ import tensorflow as tf
 from skreg._engine.update_rules import UpdateRule
 
 # Columns of what is reported about a network after a segment of steps.
-RAN, ROWS, DATA_LOSS, PENALTY, FINITE, VAL_LOSS, VAL_SCORE = range(7)
+N_FIGURES = 7
+RAN, ROWS, DATA_LOSS, PENALTY, FINITE, VAL_LOSS, VAL_SCORE = range(N_FIGURES)
 
 
 @dataclass(frozen=True)

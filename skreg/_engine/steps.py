@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from skreg._engine.gather import training_rows
 from skreg._engine.layers import backward, forward, make_dropouts
+from skreg._engine.loops import while_loop
 from skreg._engine.penalties import L1L2
 from skreg._engine.program import LayerSlice, Program, State, cut_kernels
 
@@ -27,51 +28,43 @@ def run_steps(
     Returns the state, and the sums (K,) over the steps of the number of rows, and of
     data loss and penalty times that.
     """
-    update = partial(_update, program, inputs["hyper"])
-    unbatched = program.unbatched
-
-    def one_step(
-        t: tf.Tensor, pending: tf.Tensor, state: State, sums: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, State, tf.Tensor]:
-        if program.xla:  # what the last step left, see `_update`
-            state = update(state, pending)
-        X, targets, weight = training_rows(program, slices, inputs, plan, t)
-        kernels = cut_kernels(program, slices, state.params)
-        passed = forward(
-            program.activation,
-            kernels,
-            X,
-            _dropouts(program, slices, inputs, plan, t),
-        )
-        row_losses = program.row_losses(targets, passed.logits)
-        loss_gradient = program.loss_gradient(targets, passed.logits)
-        gradients = backward(
-            kernels, passed, tf.expand_dims(weight, -1) * loss_gradient
-        )
-        penalty, gradients = _add_penalty(
-            program, inputs, state.params, kernels, gradients
-        )
-        n_rows = tf.gather(plan["n_rows"], t)
-        moving = state.active & (n_rows > 0)
-        state = _accumulate(program, inputs["hyper"], state, gradients, moving)
-        if not program.xla:
-            state = update(state, moving)
-        data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=unbatched)
-        terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
-        sums = _where(program, moving, sums + terms, sums)
-        return t + 1, moving, state, sums
-
     no_pending = tf.zeros_like(state.active)
     no_sums = tf.zeros((3, tf.shape(state.step)[0]), program.dtype)
-    _, pending, state, sums = tf.while_loop(
-        lambda t, *_: t < last,
-        one_step,
+    _, pending, state, sums = while_loop(
+        lambda variables, constants: variables[0] < constants[-1],
+        partial(_one_step, program),
         (first, no_pending, state, no_sums),
-        parallel_iterations=1,  # each needs what the last one made
+        (slices, inputs, plan, last),
+        xla=program.xla,
     )
     if program.xla:
-        state = update(state, pending)
+        state = _update(program, inputs["hyper"], state, pending)
     return state, tf.unstack(sums, num=3)
+
+
+def _one_step(program: Program, variables: Any, constants: Any) -> Any:
+    t, pending, state, sums = variables
+    slices, inputs, plan, _ = constants
+    hyper = inputs["hyper"]
+    if program.xla:  # what the last step left, see `_update`
+        state = _update(program, hyper, state, pending)
+    X, targets, weight = training_rows(program, slices, inputs, plan, t)
+    kernels = cut_kernels(program, slices, state.params)
+    dropouts = _dropouts(program, slices, inputs, plan, t)
+    passed = forward(program.activation, kernels, X, dropouts)
+    row_losses = program.row_losses(targets, passed.logits)
+    loss_gradient = program.loss_gradient(targets, passed.logits)
+    gradients = backward(kernels, passed, tf.expand_dims(weight, -1) * loss_gradient)
+    penalty, gradients = _add_penalty(program, inputs, state.params, kernels, gradients)
+    n_rows = tf.gather(plan["n_rows"], t)
+    moving = state.active & (n_rows > 0)
+    state = _accumulate(program, hyper, state, gradients, moving)
+    if not program.xla:
+        state = _update(program, hyper, state, moving)
+    data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=program.unbatched)
+    terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
+    sums = _where(program, moving, sums + terms, sums)
+    return t + 1, moving, state, sums
 
 
 def _dropouts(
