@@ -3,8 +3,9 @@
 Both are in a Pipeline after a StandardScaler, with the same folds, on scikit-learn's
 data sets and on subsets of a few hundred rows. Prints mean scores (accuracy; R2 on
 diabetes), their difference, and skreg's time as a multiple of scikit-learn's, including
-compilation but not the import of TensorFlow, whose seconds come first. `--set epochs=50 l2=1e-3` changes parameters of skreg's estimators;
-`--quick` only tests that the script runs.
+compilation but not the import of TensorFlow, whose seconds come first. With `--set
+epochs=50 l2=1e-3`, skreg's estimators have other parameters; `--quick` only tests that
+the script runs.
 """
 
 import argparse

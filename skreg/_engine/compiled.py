@@ -45,10 +45,10 @@ def compiled_function(program: Program, *arguments: Any) -> Callable[..., Any]:
 
 def _compile(program: Program, specs: Any) -> Callable[..., Any]:
     function = partial(_run_segments, program)
-    if not program.xla:
+    if program.single_threaded:
         return single_threaded(function, specs)
     return tf.function(
-        function, input_signature=specs, jit_compile=True, autograph=False
+        function, input_signature=specs, jit_compile=program.xla, autograph=False
     )
 
 

@@ -91,7 +91,12 @@ def train(
         program, data.X, batch_size, n_steps, epochs, len(networks), data.targets
     )
     unbatched = len(networks) == 1 and not calling.xla
-    program = replace(program, xla=calling.xla, unbatched=unbatched)
+    program = replace(
+        program,
+        xla=calling.xla,
+        unbatched=unbatched,
+        single_threaded=calling.single_threaded,
+    )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
     inputs = fixed_inputs(networks, data, program)

@@ -1,9 +1,9 @@
-"""Loops of the compiled function, and how it is run without XLA.
+"""Loops of the compiled function, and how it is run where networks are small.
 
 A step is a hundred small operations. TensorFlow's usual executor passes them from
-thread to thread, which takes longer than most of them; its single-threaded executor
-runs one after the other in the thread that calls (a large product still uses all
-cores). It knows functional loops only, which `tf.while_loop` does not make.
+thread to thread, which takes longer than most of them where a network is small; its
+single-threaded executor runs one after the other in the thread that calls. It knows
+functional loops only, which `tf.while_loop` does not make.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from skreg._engine.program import Program
 # all shapes. So it pays where there are many steps. The rule looks at one network
 # alone, so that K of them compute what one computes.
 XLA_STEPS = 500
+# Without XLA, as many parameters are quicker updated by one thread than by two.
+SINGLE_THREADED_PARAMS = 1 << 16
 # A call should last a second at most, so that an interrupt is noticed. The estimate:
 # a fixed cost per step, and a rate that two cores reach in float64; without XLA, the
 # update of a parameter takes as long as that many operations.
@@ -35,6 +37,7 @@ class Calling(NamedTuple):
     """
 
     xla: bool
+    single_threaded: bool
     n_steps: int
     n_slots: int
 
@@ -75,4 +78,5 @@ def plan_calls(
     most = max(1, most)
     n_steps = min(most, total)
     n_slots = padded_size(n_steps, min(MIN_PADDED_STEPS, most)) if xla else n_steps
-    return Calling(xla, n_steps, n_slots)
+    small = n_networks * program.n_params <= SINGLE_THREADED_PARAMS
+    return Calling(xla, small and not xla, n_steps, n_slots)

@@ -72,6 +72,8 @@ class Program:
         optimizer had accumulated by then: for a training that goes on from there.
     xla, unbatched : bool
         The variant, see above.
+    single_threaded : bool
+        Whether a single thread runs it, see `skreg._engine.loops`.
     """
 
     layers: tuple[tuple[int, int], ...]
@@ -86,6 +88,7 @@ class Program:
     keeps_slots: bool = False
     xla: bool = False
     unbatched: bool = False
+    single_threaded: bool = False
 
     @property
     def n_params(self) -> int:
