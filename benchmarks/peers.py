@@ -43,6 +43,7 @@ STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
 def timed(action):
     """Time an action with empty caches; return seconds and its result."""
     compiled._functions.clear()
+    compiled._xla_programs.clear()
     gc.collect()
     start = time.perf_counter()
     result = action()

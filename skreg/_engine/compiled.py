@@ -16,11 +16,31 @@ from skreg._engine.loops import single_threaded, while_loop
 from skreg._engine.program import N_FIGURES, Program, State, layer_slices
 from skreg._engine.steps import run_steps
 
-# Compiled functions that are kept; the least recently used goes first.
+# Functions without XLA that are kept; the least recently used goes first.
 MAX_FUNCTIONS = 64
+# Programs that XLA compiles in a process. TensorFlow never frees one, which takes 10 MB
+# or more. So their functions are all kept: for a new one XLA would compile again.
+MAX_XLA_PROGRAMS = 32
 
-_functions: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
-_functions_lock = threading.Lock()
+_functions: OrderedDict[tuple[Any, ...], Callable[..., Any]] = OrderedDict()
+_xla_programs: set[Hashable] = set()
+_lock = threading.Lock()
+
+
+def reserve_xla_program(
+    program: Program, batch_size: int, n_slots: int, inputs: dict[str, Any]
+) -> bool:
+    """Whether XLA may compile for arrays of such sizes, or has done so before.
+
+    Beside those of `inputs`, which all calls share, `batch_size` and `n_slots` give
+    the sizes of a plan.
+    """
+    sizes = (tuple(array.shape) for array in tf.nest.flatten(inputs))
+    compiled_for = (program, batch_size, n_slots, *sizes)
+    with _lock:
+        if len(_xla_programs) < MAX_XLA_PROGRAMS:
+            _xla_programs.add(compiled_for)
+        return compiled_for in _xla_programs
 
 
 def compiled_function(program: Program, *arguments: Any) -> Callable[..., Any]:
@@ -34,12 +54,13 @@ def compiled_function(program: Program, *arguments: Any) -> Callable[..., Any]:
     # Without XLA the sizes of the layers are tensors, and only their number matters.
     layers: Any = program.layers if program.xla else len(program.layers)
     key = (replace(program, layers=layers), *tf.nest.flatten(specs))
-    with _functions_lock:
+    with _lock:
         if key not in _functions:
             _functions[key] = _compile(program, specs)
         _functions.move_to_end(key)
-        while len(_functions) > MAX_FUNCTIONS:
-            _functions.popitem(last=False)
+        plain = [kept for kept in _functions if not kept[0].xla]
+        for oldest in plain[:-MAX_FUNCTIONS]:
+            del _functions[oldest]
         return _functions[key]
 
 

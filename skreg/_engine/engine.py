@@ -14,10 +14,10 @@ from typing import Any
 import tensorflow as tf
 
 from skreg._engine.batches import calls, dropout_noise, training_batches
-from skreg._engine.compiled import compiled_function
+from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
 from skreg._engine.inputs import fixed_inputs, initial_state
-from skreg._engine.planning import plan_calls
+from skreg._engine.planning import SINGLE_THREADED_PARAMS, Calling, plan_calls, xla_pays
 from skreg._engine.program import Program, State
 from skreg._engine.stacked import Data, Networks
 
@@ -87,19 +87,11 @@ def train(
         Empty after a dry run.
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
-    calling = plan_calls(
-        program, data.X, batch_size, n_steps, epochs, len(networks), data.targets
-    )
-    unbatched = len(networks) == 1 and not calling.xla
-    program = replace(
-        program,
-        xla=calling.xla,
-        unbatched=unbatched,
-        single_threaded=calling.single_threaded,
+    program, calling, inputs = _choose_variant(
+        program, networks, data, batch_size, n_steps, epochs
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
-    inputs = fixed_inputs(networks, data, program)
     state = initial_state(networks, program, active=not dry_run)
     history = History(len(networks), data.validation is not None)
     interrupted = False
@@ -112,7 +104,7 @@ def train(
                 batch_size,
                 n_steps,
                 calling.n_slots,
-                unbatched=unbatched,
+                unbatched=program.unbatched,
             )
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
@@ -137,6 +129,34 @@ def train(
             raise
         interrupted = True
     return [] if dry_run else _results(program, *snapshot, history, interrupted)
+
+
+def _choose_variant(
+    program: Program,
+    networks: Networks,
+    data: Data,
+    batch_size: int,
+    n_steps: int,
+    epochs: int,
+) -> tuple[Program, Calling, dict[str, Any]]:
+    """The program's variant, how it is called, and what all calls share."""
+
+    def choose(xla: bool) -> tuple[Program, Calling, dict[str, Any]]:
+        n = len(networks)
+        chosen = replace(
+            program,
+            xla=xla,
+            unbatched=n == 1 and not xla,
+            single_threaded=not xla and n * program.n_params <= SINGLE_THREADED_PARAMS,
+        )
+        calling = plan_calls(chosen, data, batch_size, n_steps, epochs, n)
+        return chosen, calling, fixed_inputs(networks, data, chosen)
+
+    if xla_pays(data, n_steps * epochs):
+        chosen, calling, inputs = choose(xla=True)
+        if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs):
+            return chosen, calling, inputs
+    return choose(xla=False)
 
 
 def _results(

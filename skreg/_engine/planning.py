@@ -8,6 +8,7 @@ from scipy import sparse
 
 from skreg._engine.batches import padded_size
 from skreg._engine.program import Program
+from skreg._engine.stacked import Data
 
 # XLA saves some 80 microseconds per step, or a third of a long one, and takes half a
 # second longer to compile, anew for every set of shapes; without it one function serves
@@ -36,37 +37,34 @@ class Calling(NamedTuple):
     `n_steps` is what a call takes at most, `n_slots` to how many its arrays are padded.
     """
 
-    xla: bool
-    single_threaded: bool
     n_steps: int
     n_slots: int
 
 
+def xla_pays(data: Data, n_steps: int) -> bool:
+    """Whether XLA is worth its compiling, for so many steps."""
+    return n_steps >= XLA_STEPS and not _sparse_arrays(data)
+
+
 def plan_calls(
     program: Program,
-    X: Any,
+    data: Data,
     batch_size: int,
     steps_per_epoch: int,
     epochs: int,
     n_networks: int,
-    targets: Any = None,
 ) -> Calling:
-    """Decide how to call the compiled function for such a training.
-
-    `X` and `targets` matter for what they take where they are sparse.
-    """
+    """Decide how to call the compiled function for such a training."""
+    X: Any = data.X
     largest, *others = (n_in * n_out for n_in, n_out in program.layers)
     if sparse.issparse(X):
         largest *= X.nnz / X.shape[0] / X.shape[1]
     row_bytes = sum(
         rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
-        for rows in (X, targets)
-        if sparse.issparse(rows)
+        for rows in _sparse_arrays(data)
     )
     flops = 6 * batch_size * (largest + sum(others))
-    total = steps_per_epoch * epochs
-    xla = total >= XLA_STEPS and not row_bytes
-    if not xla:
+    if not program.xla:
         flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
     most = min(MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
@@ -76,7 +74,11 @@ def plan_calls(
     if step_bytes:
         most = min(most, int(CALL_BYTES // step_bytes))
     most = max(1, most)
-    n_steps = min(most, total)
-    n_slots = padded_size(n_steps, min(MIN_PADDED_STEPS, most)) if xla else n_steps
-    small = n_networks * program.n_params <= SINGLE_THREADED_PARAMS
-    return Calling(xla, small and not xla, n_steps, n_slots)
+    n_steps = n_slots = min(most, steps_per_epoch * epochs)
+    if program.xla:
+        n_slots = padded_size(n_steps, min(MIN_PADDED_STEPS, most))
+    return Calling(n_steps, n_slots)
+
+
+def _sparse_arrays(data: Data) -> list[Any]:
+    return [rows for rows in (data.X, data.targets) if sparse.issparse(rows)]

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, ndtr, softmax
 
+from skreg._training.forking import check_tensorflow_runs
+
 
 def _elu(z):
     # For z < 0, exp(z) - 1 is the larger of the two; for z > 0 it is that of 0.
@@ -149,6 +151,7 @@ def activate(name: str, z: np.ndarray) -> np.ndarray:
     """
     if name in NUMPY_ACTIVATIONS:
         return NUMPY_ACTIVATIONS[name](z)
+    check_tensorflow_runs()
     activation = keras_activation(name)
     import keras
 

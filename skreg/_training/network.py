@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
 from skreg._prediction.activations import keras_activation
+from skreg._training.forking import check_tensorflow_runs
 from skreg._training.task import (
     DROPOUT,
     INITIAL_WEIGHTS,
@@ -42,6 +43,7 @@ def build_network(
     keras.Sequential
         Not compiled.
     """
+    check_tensorflow_runs()
     wrapper = KerasRegressor(
         model=_stack_layers,
         loss="mse",  # not used: one of our engines trains the network

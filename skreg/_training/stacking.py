@@ -17,6 +17,7 @@ from skreg._engine.program import Program
 from skreg._engine.stacked import Data, Networks
 from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
+from skreg._training.forking import check_tensorflow_runs
 from skreg._training.initialization import initial_weights
 from skreg._training.task import (
     DROPOUT,
@@ -127,6 +128,7 @@ def compile_ahead(task: Task, n_rows: int) -> None:
 
 
 def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
+    check_tensorflow_runs()
     task = tasks[0]
     a = task.architecture
     program = Program(
