@@ -44,8 +44,9 @@ def test_sparse_labels_are_trained_as_by_xla(mlp, tagged):
 def test_validation_labels_may_be_of_either_kind(mlp, tagged, engine, monkeypatch):
     X, Y = tagged
     X, Y, X_val, Y_val = X[:80], Y[:80], X[80:], Y[80:]
-    for module in (batches, validating):  # in several batches
-        monkeypatch.setattr(module, "VALIDATION_BATCH", 16)
+    # In several batches.
+    monkeypatch.setattr(batches, "MAX_VALIDATION_BATCH", 16)
+    monkeypatch.setattr(validating, "VALIDATION_BATCH", 16)
     weight = np.random.default_rng(0).uniform(0.5, 2, len(X_val))
     fits = [
         mlp(engine=engine).fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,15 @@ from scipy import sparse
 
 from skreg._engine.stacked import Data
 
+if TYPE_CHECKING:
+    from skreg._engine.program import Program
+
 Segment: TypeAlias = tuple[int, int, int]  # epoch, first step, last step
 
-# Validation rows pushed through the networks at once: bounds the memory.
-VALIDATION_BATCH = 1024
+# Validation rows pushed through the networks at once, and what they take in the widest
+# layer: both bound the memory.
+MAX_VALIDATION_BATCH = 1024
+VALIDATION_BYTES = 1 << 26
 
 
 def calls(epochs: int, n_steps: int, per_call: int) -> Iterator[list[Segment]]:
@@ -116,17 +121,39 @@ def training_batches(
         "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
         "n_segments": np.int32(len(segments)),
     }
-    return {**plan, **_sparse_parts(data, all_rows)}
+    if sparse.issparse(data.X):
+        plan["entries"] = entries(data.X, all_rows, block_diagonal=True)
+    if sparse.issparse(data.targets):
+        plan["target_entries"] = entries(data.targets, all_rows)
+    return plan
 
 
 def validation_batches(
-    data: Data, validation: list[NDArray[np.integer]], xla: bool
+    data: Data, validation: list[NDArray[np.integer]], program: Program
 ) -> dict[str, Any]:
-    """Row numbers (C, K, V) and how many count (C, K); of what is sparse, entries."""
+    """The batches to validate on.
+
+    Parameters
+    ----------
+    data : Data
+    validation : list of K ndarray of int
+        That of the data.
+    program : Program
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``rows`` (C, K, V), and ``counts`` (C, K), how many of a batch do not pad it.
+        Of what is sparse, ``entries`` and ``target_entries``, only once for networks
+        that share their rows, which make a set: ``sets`` (K,) says which.
+    """
     most = max(map(len, validation))
-    batch_size = min(VALIDATION_BATCH, padded_size(most, 1) if xla else most)
+    batch_size = min(
+        _validation_batch(data, program, len(validation)),
+        padded_size(most, 1) if program.xla else most,
+    )
     chunks = math.ceil(most / batch_size)
-    if xla:
+    if program.xla:
         chunks = padded_size(chunks, 1)
     batches = [in_batches(rows, chunks, batch_size) for rows in validation]
     rows = np.stack([b[0] for b in batches], 1)
@@ -134,20 +161,31 @@ def validation_batches(
         "rows": rows,
         "counts": np.stack([b[1] for b in batches], 1),
     }
-    return {**plan, **_sparse_parts(data, rows)}
+    _, first, sets = np.unique(
+        list(map(id, validation)), return_index=True, return_inverse=True
+    )
+    of_sets = rows[:, first]
+    if sparse.issparse(data.X):  # a matrix for each set of each batch
+        plan["entries"] = entries(data.X, of_sets.reshape(-1, 1, batch_size))
+        plan["sets"] = sets.astype(np.int32)
+    if sparse.issparse(data.targets):  # one for each batch
+        plan["target_entries"] = entries(data.targets, of_sets)
+        plan["sets"] = sets.astype(np.int32)
+    return plan
 
 
-def _sparse_parts(data: Data, rows: NDArray[np.integer]) -> dict[str, Any]:
-    parts = {}
-    if sparse.issparse(data.X):
-        parts["entries"] = entries(data.X, rows, block_diagonal=True)
-    if sparse.issparse(data.targets):
-        parts["target_entries"] = entries(data.targets, rows, block_diagonal=False)
-    return parts
+def _validation_batch(data: Data, program: Program, n_networks: int) -> int:
+    """Rows to validate on at once: a power of two, as XLA's arrays are padded."""
+    widths = [n_out for _, n_out in program.layers]
+    if not sparse.issparse(data.X):
+        widths.append(data.X.shape[1])
+    row_bytes = n_networks * max(widths) * data.weight.itemsize
+    fitting = max(1, VALIDATION_BYTES // row_bytes)
+    return min(MAX_VALIDATION_BATCH, 1 << (fitting.bit_length() - 1))
 
 
 def entries(
-    X: Any, rows: NDArray[np.integer], *, block_diagonal: bool
+    X: Any, rows: NDArray[np.integer], *, block_diagonal: bool = False
 ) -> dict[str, NDArray[Any]]:
     """The entries of sparse rows, batch after batch.
 

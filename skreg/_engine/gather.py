@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from skreg._engine.loops import while_loop
 from skreg._engine.program import LayerSlice, Program
 
 
@@ -35,7 +36,7 @@ def validation_rows(
 ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
     """X, targets, weights and score weights (K, B, n) of a batch to validate on.
 
-    The weights are 0 where a row pads the batch.
+    The weights are 0 where a row pads the batch. X may also be `SharedRows`.
     """
     plan = inputs["validation"]
     rows, counts = tf.gather(plan["rows"], t), tf.gather(plan["counts"], t)
@@ -56,37 +57,90 @@ def _gather(
     rows: tf.Tensor,
 ) -> tuple[Any, tf.Tensor]:
     if "target_entries" in plan:
-        shape = tf.concat([tf.shape(rows), [slices[-1].n_out]], axis=0)
-        targets = _dense_rows(plan["target_entries"], t, shape)
+        targets = _dense_rows(plan, t, rows, slices[-1].n_out)
     else:
         targets = tf.gather(inputs["targets"], rows)
     if "entries" in plan:
-        n_networks = 1 if rows.shape.rank == 1 else tf.shape(rows)[0]
-        n_columns = n_networks * slices[0].n_in
-        return _sparse_rows(plan["entries"], t, tf.size(rows), n_columns), targets
+        return _sparse_rows(plan, t, rows, slices[0].n_in), targets
     return tf.gather(inputs["X"], rows), targets
 
 
+class SharedRows(NamedTuple):
+    """Sparse matrices (B, n_in), one per network, of which several may be the same."""
+
+    entries: dict[str, tf.Tensor]
+    steps: tf.Tensor  # (K,), of the entries: where each network's are
+    shape: tf.Tensor
+
+    def times(self, weights: tf.Tensor) -> tf.Tensor:
+        """Products (K, B, n_out) with weights (K, n_in, n_out)."""
+        n_networks = tf.size(self.steps)
+        shape = tf.stack([tf.cast(self.shape[0], tf.int32), tf.shape(weights)[2]])
+        products = tf.raw_ops.TensorListReserve(
+            element_shape=shape, num_elements=n_networks, element_dtype=weights.dtype
+        )
+        _, products = while_loop(
+            lambda variables, constants: variables[0] < tf.size(constants[0].steps),
+            _product_of_network,
+            (tf.constant(0), products),
+            (self, weights),
+            xla=False,  # which sparse rows do not use
+        )
+        return tf.raw_ops.TensorListStack(
+            input_handle=products, element_shape=shape, element_dtype=weights.dtype
+        )
+
+
+def _product_of_network(variables: Any, constants: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    k, products = variables
+    rows, weights = constants
+    entries = _entries_of_step(rows.entries, rows.steps[k])
+    matrix = tf.SparseTensor(*entries, rows.shape)
+    product = tf.sparse.sparse_dense_matmul(matrix, weights[k])
+    products = tf.raw_ops.TensorListSetItem(
+        input_handle=products, index=k, item=product
+    )
+    return k + 1, products
+
+
 def _sparse_rows(
-    entries: dict[str, tf.Tensor], t: tf.Tensor, n_rows: Any, n_columns: Any
-) -> tf.SparseTensor:
-    """The matrix of a step, see `skreg._engine.batches.entries`."""
-    shape = tf.cast(tf.stack([n_rows, n_columns]), tf.int64)
-    return tf.SparseTensor(*_entries_of_step(entries, t), shape)
+    plan: dict[str, Any], t: tf.Tensor, rows: tf.Tensor, n_in: Any
+) -> tf.SparseTensor | SharedRows:
+    """X of a step: one matrix for all networks, or several that they share."""
+    if rows.shape.rank == 1:
+        shape = tf.stack([tf.size(rows), n_in])
+    elif "sets" in plan:
+        steps = t * _n_sets(plan) + plan["sets"]
+        shape = tf.stack([tf.shape(rows)[1], n_in])
+        return SharedRows(plan["entries"], steps, tf.cast(shape, tf.int64))
+    else:
+        shape = tf.stack([tf.size(rows), tf.shape(rows)[0] * n_in])
+    entries = _entries_of_step(plan["entries"], t)
+    return tf.SparseTensor(*entries, tf.cast(shape, tf.int64))
 
 
 def _dense_rows(
-    entries: dict[str, tf.Tensor], t: tf.Tensor, shape: tf.Tensor
+    plan: dict[str, Any], t: tf.Tensor, rows: tf.Tensor, n_outputs: Any
 ) -> tf.Tensor:
-    """The same of one matrix below the other, with zeros, as (K, B, n)."""
-    at, values = _entries_of_step(entries, t)
-    n_rows = tf.reduce_prod(shape[:-1])
-    matrix_shape = tf.cast(tf.stack([n_rows, shape[-1]]), at.dtype)
-    return tf.reshape(tf.scatter_nd(at, values, matrix_shape), shape)
+    """Sparse targets of a step, with their zeros, as (K, B, n)."""
+    shares = rows.shape.rank == 2 and "sets" in plan
+    n_rows = _n_sets(plan) * tf.shape(rows)[1] if shares else tf.size(rows)
+    at, values = _entries_of_step(plan["target_entries"], t)
+    shape = tf.cast(tf.stack([n_rows, n_outputs]), at.dtype)
+    dense = tf.scatter_nd(at, values, shape)
+    if shares:
+        of_sets = tf.reshape(dense, (-1, tf.shape(rows)[1], n_outputs))
+        return tf.gather(of_sets, plan["sets"])
+    return tf.reshape(dense, tf.concat([tf.shape(rows), [n_outputs]], axis=0))
+
+
+def _n_sets(plan: dict[str, Any]) -> tf.Tensor:
+    return tf.reduce_max(plan["sets"]) + 1
 
 
 def _entries_of_step(
     entries: dict[str, tf.Tensor], t: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
+    """See `skreg._engine.batches.entries`."""
     start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
     return entries["at"][start:stop], entries["values"][start:stop]

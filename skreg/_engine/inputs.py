@@ -40,7 +40,7 @@ def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, 
         for name in ("X", "targets", "weights"):
             inputs[name] = pad_rows(inputs[name], n_rows)
     if data.validation is not None:
-        inputs["validation"] = validation_batches(data, data.validation, program.xla)
+        inputs["validation"] = validation_batches(data, data.validation, program)
     return tf.nest.map_structure(tf.convert_to_tensor, inputs)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
+from skreg._engine.gather import SharedRows
 from skreg._engine.program import SeparateBias
 
 Kernel: TypeAlias = tf.Tensor | SeparateBias
@@ -28,6 +29,8 @@ def _layer_output(inputs: Any, kernel: Kernel) -> tf.Tensor:
     """Of shape (K, B, n_out), before the activation."""
     if not isinstance(kernel, SeparateBias):
         return inputs @ kernel
+    if isinstance(inputs, SharedRows):
+        return inputs.times(kernel.weights) + kernel.biases
     if isinstance(inputs, tf.SparseTensor):
         return _sparse_product(inputs, kernel.weights) + kernel.biases
     return inputs @ kernel.weights + kernel.biases

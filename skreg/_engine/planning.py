@@ -27,7 +27,8 @@ CALL_SECONDS = 0.7
 MAX_STEPS_PER_CALL = 8192
 # Steps to which XLA's arrays are padded at least: see `padded_size`.
 MIN_PADDED_STEPS = 1024
-# Bytes that a call may take along of dropout noise, and of sparse rows and targets.
+# Bytes that a call may take along: of row numbers, weights and dropout noise, and of
+# the entries of sparse rows and targets.
 CALL_BYTES = 1 << 26
 
 
@@ -59,20 +60,19 @@ def plan_calls(
     largest, *others = (n_in * n_out for n_in, n_out in program.layers)
     if sparse.issparse(X):
         largest *= X.nnz / X.shape[0] / X.shape[1]
-    row_bytes = sum(
-        rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
-        for rows in _sparse_arrays(data)
-    )
+    row_bytes = 4 + data.weight.itemsize
+    for rows in _sparse_arrays(data):
+        row_bytes += rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
     flops = 6 * batch_size * (largest + sum(others))
     if not program.xla:
         flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
-    most = min(MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds))
     step_bytes = n_networks * batch_size * row_bytes
     if program.dropout:
         step_bytes += 4 * batch_size * program.n_hidden_units
-    if step_bytes:
-        most = min(most, int(CALL_BYTES // step_bytes))
+    most = min(
+        MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds), int(CALL_BYTES / step_bytes)
+    )
     most = max(1, most)
     n_steps = n_slots = min(most, steps_per_epoch * epochs)
     if program.xla:

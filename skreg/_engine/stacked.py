@@ -71,7 +71,8 @@ class Data:
         ``order(epoch)``, the epoch counted from 0, gives a list of K integer arrays:
         the rows that each network visits, in that order.
     validation : list of K ndarray of int, or None
-        The rows that each network is validated on.
+        The rows that each network is validated on. Networks of the same rows share
+        the array, or else sparse rows are copied for each.
     """
 
     X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix

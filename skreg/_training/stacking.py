@@ -204,11 +204,10 @@ def _data(tasks: list[Task]) -> Data:
 
     validation: list[NDArray[Any]] | None = None
     if tasks[0].validation is not None:
-        validation = [
-            first_row[id(t.validation)] + np.arange(len(t.validation))
-            for t in tasks
-            if t.validation is not None
-        ]
+        numbers = {
+            id(rows): first_row[id(rows)] + np.arange(len(rows)) for rows in blocks
+        }
+        validation = [numbers[id(t.validation)] for t in tasks]
     return Data(
         _stack_blocks([rows.X for rows in blocks]),
         _stack_blocks([rows.targets for rows in blocks]),
