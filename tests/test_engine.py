@@ -159,6 +159,9 @@ def an_empty_program(layers):
         rule=None,
         dtype="float64",
         dropout=True,
+        l1=False,
+        group_l1=False,
+        averaging=False,
         early_stopping=False,
     )
 

@@ -18,7 +18,7 @@ from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
 from skreg._engine.inputs import fixed_inputs, initial_state
 from skreg._engine.planning import SINGLE_THREADED_PARAMS, Calling, plan_calls, xla_pays
-from skreg._engine.program import Program, State
+from skreg._engine.program import Kept, Program, State, carried_of, weights_of
 from skreg._engine.stacked import Data, Networks
 
 
@@ -163,11 +163,15 @@ def _results(
     program: Program, state: State, n_epochs: int, history: History, interrupted: bool
 ) -> list[Result]:
     """Weights out of the state, one `Result` per network."""
-    left = state.kept if program.early_stopping else state
-    params, wait = left.params.numpy(), left.wait.numpy()
+    if program.early_stopping:
+        left = state.kept
+    else:
+        carried = carried_of(program, state)
+        left = Kept(weights_of(program, state), carried, state.step, state.wait)
+    params, wait = left.weights.numpy(), left.wait.numpy()
     arrays = None
     if program.keeps_slots or not program.early_stopping:
-        named = zip(program.rule.slots, left.slots, strict=True)
+        named = zip(program.carried, left.carried, strict=True)
         arrays = {"step": left.step, **dict(named)}
     results = []
     for k in range(len(params)):

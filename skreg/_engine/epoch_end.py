@@ -14,8 +14,10 @@ from skreg._engine.program import (
     LayerSlice,
     Program,
     State,
+    carried_of,
     cut_kernels,
     sum_params,
+    weights_of,
 )
 
 
@@ -53,7 +55,7 @@ def _validate(
 ) -> list[tf.Tensor]:
     """Mean loss and score of each network over its validation rows."""
     plan = inputs["validation"]
-    kernels = cut_kernels(program, slices, state.params)
+    kernels = cut_kernels(program, slices, weights_of(program, state))
     no_sums = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
     n_batches = tf.where(ends, tf.shape(plan["rows"])[0], 0)
 
@@ -96,8 +98,8 @@ def _consider_stopping(
         which = better if old.shape.rank == 1 else better[:, tf.newaxis]
         return tf.where(which, new, old)
 
-    slots = state.slots if program.keeps_slots else ()
-    now = Kept(state.params, slots, state.step, wait)
+    carried = carried_of(program, state) if program.keeps_slots else ()
+    now = Kept(weights_of(program, state), carried, state.step, wait)
     return state._replace(
         active=state.active & ~(counts & (wait >= inputs["patience"])),
         wait=tf.where(counts, wait, state.wait),

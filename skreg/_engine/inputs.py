@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
-from skreg._engine.program import Kept, Program, State
+from skreg._engine.program import Kept, Program, State, carried_of
 from skreg._engine.stacked import Data, Networks
 
 # Bytes of X to which XLA's arrays are padded at least: see `padded_size`. Large arrays
@@ -25,13 +25,18 @@ def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, 
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "weights": np.column_stack([data.weight, data.score_weight]),
-        "strengths": _strengths(networks, program),
+        "l2": _l2(networks, program),
         "ones": np.ones((program.n_params, 1), dtype),
         **dropout_inputs(networks.dropout, program),
         "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
+        "ema_momentum": networks.ema_momentum.astype(dtype)[:, np.newaxis],
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
     }
+    if program.l1:
+        inputs["l1"] = _of_params(networks.l1, program)
+    if program.group_l1:
+        inputs["group_l1"] = networks.group_l1.astype(dtype)[:, np.newaxis, np.newaxis]
     for name, rows in {"X": data.X, "targets": data.targets}.items():
         if not sparse.issparse(rows):  # otherwise a call brings the entries of its rows
             inputs[name] = rows
@@ -56,33 +61,29 @@ def dropout_inputs(rates: NDArray[Any], program: Program) -> dict[str, NDArray[A
     return {"least_kept": least_kept, "kept_share": (1 - rates).astype(program.dtype)}
 
 
-def _strengths(networks: Networks, program: Program) -> list[Any]:
+def _l2(networks: Networks, program: Program) -> Any:
     """Strengths as those of the parameters, of which biases have 0.
 
-    With XLA a list of pairs (l1, l2), one per layer, each (K, n_in + 1, 1); without it
-    one pair of arrays (K, P).
+    With XLA a list of arrays, one per layer, each (K, n_in + 1, 1), as a strength for
+    each parameter would be another array of their size to read; without it (K, P).
     """
+    if not program.xla:
+        return _of_params(networks.l2, program)
     layers = []
-    for i, (n_in, _) in enumerate(program.layers):
-        pair = []
-        for strength in (networks.l1[:, i], networks.l2[:, i]):
-            of_rows = np.zeros((len(networks), n_in + 1, 1), program.dtype)
-            of_rows[:, :-1] = strength[:, np.newaxis, np.newaxis]
-            pair.append(of_rows)
-        layers.append(pair)
-    if program.xla:
-        return layers
-    widths = [n_out for _, n_out in program.layers]
-    return [
-        np.concatenate(
-            [
-                np.repeat(pair[which][..., 0], width, axis=1)
-                for pair, width in zip(layers, widths, strict=True)
-            ],
-            axis=1,
-        )
-        for which in (0, 1)
-    ]
+    for strength, (n_in, _) in zip(networks.l2.T, program.layers, strict=True):
+        of_rows = np.zeros((len(networks), n_in + 1, 1), program.dtype)
+        of_rows[:, :-1] = strength[:, np.newaxis, np.newaxis]
+        layers.append(of_rows)
+    return layers
+
+
+def _of_params(strengths: NDArray[Any], program: Program) -> NDArray[Any]:
+    """Strengths (K, n_layers) of the parameters (K, P)."""
+    parts = []
+    for strength, (n_in, n_out) in zip(strengths.T, program.layers, strict=True):
+        parts.append(np.repeat(strength[:, np.newaxis], n_in * n_out, axis=1))
+        parts.append(np.zeros((len(strengths), n_out)))
+    return np.concatenate(parts, axis=1).astype(program.dtype)
 
 
 def initial_state(networks: Networks, program: Program, active: bool) -> State:
@@ -91,7 +92,7 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     parts = []
     for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
         parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
-    params = tf.constant(np.concatenate(parts, axis=1))
+    weights = params = tf.constant(np.concatenate(parts, axis=1))
     arrays = networks.optimizer_arrays
     if arrays is None:
         step = tf.zeros(n, program.dtype)
@@ -99,9 +100,12 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     else:
         step = tf.convert_to_tensor(arrays["step"])
         slots = [tf.convert_to_tensor(arrays[name]) for name in program.rule.slots]
+        if program.averaging and "iterate" in arrays:
+            params = tf.convert_to_tensor(arrays["iterate"])
     wait = tf.convert_to_tensor(networks.wait.astype(np.int32))
-    return State(
+    state = State(
         params=params,
+        average=weights if program.averaging else weights[:, :0],
         slots=tuple(slots),
         step=step,
         active=tf.fill([n], active),
@@ -109,9 +113,10 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
         best_loss=tf.convert_to_tensor(networks.best_loss.astype(program.dtype)),
         best_epoch=tf.zeros(n, tf.int32),
         kept=Kept(
-            params=params if program.early_stopping else params[:, :0],
-            slots=tuple(slots) if program.keeps_slots else (),
-            step=step,
-            wait=wait,
+            weights if program.early_stopping else weights[:, :0], (), step, wait
         ),
     )
+    if program.keeps_slots:
+        kept = state.kept._replace(carried=carried_of(program, state))
+        state = state._replace(kept=kept)
+    return state

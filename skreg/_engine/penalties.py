@@ -1,4 +1,23 @@
-"""Penalties on the weights, which training adds to the loss."""
+"""Penalties on the weights, which training adds to the loss.
+
+A smooth penalty has a gradient, which is added to that of the data loss. The others
+have a proximal operator, which is applied after the optimizer's step:
+
+    prox(w) = argmin_u  sum((u - w)**2 / (2 * step_size)) + penalty(u)
+
+with the step size that the optimizer takes in each weight. With plain SGD, whose step
+size is the learning rate, this is ISTA [1]_; with Adam, RMSprop and others the step
+size of a weight is the learning rate divided by the root of its average squared
+gradient [2]_. Whatever the step sizes, ``prox(w - step_size * g) = w`` where 0 is a
+subgradient of data loss and penalty together, and only there: then the optimizer rests.
+
+References
+----------
+.. [1] A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for
+   linear inverse problems", SIAM Journal on Imaging Sciences 2, 2009.
+.. [2] J. Yun, A. C. Lozano and E. Yang, "Adaptive proximal gradient methods for
+   structured neural networks", NeurIPS 2021, arXiv 2007.07828.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +25,95 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+NEWTON_STEPS = 4
 
-class L1L2(NamedTuple):
-    """``l1 * sum(|w|) + l2 * sum(w**2)``, for each of K networks.
+
+class L2(NamedTuple):
+    """``strength * sum(w**2)``, for each of K networks.
 
     Attributes
     ----------
-    l1, l2 : tensor
-        Strengths, of a shape that broadcasts against the weights'.
+    strength : tensor
+        Of a shape that broadcasts against the weights'.
     """
 
-    l1: tf.Tensor
-    l2: tf.Tensor
+    strength: tf.Tensor
 
     def value(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of weights (K, P), or (K, n_in + 1, n_out) with XLA.
-
-        With XLA as one product, since it takes long to compile a sum of so many terms.
-        """
-        slope = self._slope(w)
-        if w.shape.rank == 2:
-            return tf.reduce_sum(w * slope, axis=1)
-        flat = [tf.reshape(x, (tf.shape(x)[0], -1)) for x in (w, slope)]
-        product = flat[0][:, tf.newaxis] @ flat[1][..., tf.newaxis]
-        return product[:, 0, 0]
+        """The penalty (K,) of weights (K, ...)."""
+        return _inner_products(w, self.strength * w)
 
     def gradient(self, w: tf.Tensor) -> tf.Tensor:
-        """A (sub)gradient, of the shape of the weights."""
-        return self._slope(w) + self.l2 * w
+        """Its gradient, of the shape of the weights."""
+        return 2 * self.strength * w
 
-    def _slope(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty of each weight, divided by the weight.
 
-        Value and gradient share it: TensorFlow computes it once for both.
+class L1(NamedTuple):
+    """``strength * sum(|w|)``, for each of K networks; as `L2`."""
+
+    strength: tf.Tensor
+
+    def value(self, w: tf.Tensor) -> tf.Tensor:
+        """The penalty (K,) of weights (K, ...)."""
+        return _inner_products(w, self.strength * tf.sign(w))
+
+    def prox(self, w: tf.Tensor, step_size: tf.Tensor) -> tf.Tensor:
+        """Soft thresholding: zero where ``|w| <= step_size * strength``."""
+        threshold = step_size * self.strength
+        return w - tf.clip_by_value(w, -threshold, threshold)
+
+
+class GroupL1(NamedTuple):
+    """``strength * sum_j ||w_j||`` over the rows of a kernel, for each of K networks.
+
+    Rows of the first kernel belong to the columns of X, of which the network does not
+    use those whose row is zero.
+
+    Attributes
+    ----------
+    strength : tensor of shape (K, 1, 1)
+    """
+
+    strength: tf.Tensor
+
+    def value(self, w: tf.Tensor) -> tf.Tensor:
+        """The penalty (K,) of kernels (K, n_in, n_out)."""
+        norms = tf.norm(w, axis=2, keepdims=True)
+        return tf.reduce_sum(self.strength * norms, axis=(1, 2))
+
+    def prox(self, w: tf.Tensor, step_size: tf.Tensor) -> tf.Tensor:
+        """Rows that are shortened, or zero.
+
+        With s the step sizes of a row and r the norm of the result u, stationarity,
+        ``(u - w) / s + strength * u / r = 0``, gives ``u = w * r / (r + a)`` with ``a =
+        strength * s``. So r solves ``phi(r) = sum((w / (r + a))**2) = 1``, which has a
+        root unless ``phi(0) <= 1``: then u is zero. ``phi**-0.5`` is increasing and
+        concave in r, a power mean of affine functions, and ``||w|| - sum(w**2 a) /
+        ||w||**2`` lies below its root, by its asymptote: from there Newton's steps
+        rise to the root. Where the step sizes are equal it is the root.
         """
-        return self.l1 * tf.sign(w) + self.l2 * w
+        a = self.strength * step_size
+        squares = w * w
+        norm_2 = tf.reduce_sum(squares, axis=2, keepdims=True)
+        sum_a = tf.reduce_sum(squares * a, axis=2, keepdims=True)
+        r = tf.sqrt(norm_2) - tf.math.divide_no_nan(sum_a, norm_2)
+        r = tf.maximum(r, 1e-30)  # where nothing is divided by 0
+        for _ in range(NEWTON_STEPS):
+            inverse = 1 / (r + a)
+            terms = squares * inverse * inverse
+            phi = tf.reduce_sum(terms, axis=2, keepdims=True)
+            slope = tf.reduce_sum(terms * inverse, axis=2, keepdims=True)
+            # Of f = phi**-0.5 - 1, f / f' with f' = phi**-1.5 * slope.
+            r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
+        dual_2 = tf.reduce_sum(tf.square(w / step_size), axis=2, keepdims=True)
+        zero = dual_2 <= tf.square(self.strength)
+        return tf.where(zero, tf.zeros_like(w), w * (r / (r + a)))
+
+
+def _inner_products(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Of shape (K,): as products where XLA is used, which takes long for long sums."""
+    if a.shape.rank == 2:
+        return tf.reduce_sum(a * b, axis=1)
+    flat = [tf.reshape(x, (tf.shape(x)[0], -1)) for x in (a, b)]
+    product = flat[0][:, tf.newaxis] @ flat[1][..., tf.newaxis]
+    return product[:, 0, 0]

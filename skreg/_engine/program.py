@@ -65,8 +65,8 @@ class Program:
     rule : UpdateRule
         Of the optimizer: elementwise, so that no network sees another.
     dtype : str
-    dropout, early_stopping : bool
-        Whether there is any.
+    dropout, l1, group_l1, averaging, early_stopping : bool
+        Whether there is any; `averaging` of the weights.
     keeps_slots : bool
         Whether early stopping keeps, with the weights of the best epoch, what the
         optimizer had accumulated by then: for a training that goes on from there.
@@ -84,11 +84,24 @@ class Program:
     rule: UpdateRule
     dtype: str
     dropout: bool
+    l1: bool
+    group_l1: bool
+    averaging: bool
     early_stopping: bool
     keeps_slots: bool = False
     xla: bool = False
     unbatched: bool = False
     single_threaded: bool = False
+
+    @property
+    def proximal(self) -> bool:
+        """Whether a step ends with the proximal operator of a penalty."""
+        return self.l1 or self.group_l1
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """Names of what a training that goes on takes over, beside the weights."""
+        return (*self.rule.slots, *(("iterate",) if self.averaging else ()))
 
     @property
     def n_params(self) -> int:
@@ -104,8 +117,8 @@ class Program:
 class Kept(NamedTuple):
     """What early stopping keeps of the best epoch; all with the leading axis K."""
 
-    params: tf.Tensor  # (K, P), or (K, 0) without early stopping
-    slots: tuple[tf.Tensor, ...]  # none but where `Program.keeps_slots`
+    weights: tf.Tensor  # (K, P), or (K, 0) without early stopping
+    carried: tuple[tf.Tensor, ...]  # none but where `Program.keeps_slots`
     step: tf.Tensor
     wait: tf.Tensor
 
@@ -114,6 +127,7 @@ class State(NamedTuple):
     """What training changes; all with the leading axis K."""
 
     params: tf.Tensor  # (K, P): kernels and biases, flattened, layer after layer
+    average: tf.Tensor  # of them over the steps, (K, P), or (K, 0) without averaging
     slots: tuple[tf.Tensor, ...]  # of the optimizer, (K, P) each
     step: tf.Tensor  # of the optimizer, (K,)
     active: tf.Tensor
@@ -121,6 +135,16 @@ class State(NamedTuple):
     best_loss: tf.Tensor
     best_epoch: tf.Tensor  # counted from 1; 0 is what training starts from
     kept: Kept
+
+
+def weights_of(program: Program, state: State) -> tf.Tensor:
+    """The weights (K, P) that are validated and kept."""
+    return state.average if program.averaging else state.params
+
+
+def carried_of(program: Program, state: State) -> tuple[tf.Tensor, ...]:
+    """What `Program.carried` names."""
+    return (*state.slots, *((state.params,) if program.averaging else ()))
 
 
 class LayerSlice(NamedTuple):

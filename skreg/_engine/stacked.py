@@ -21,10 +21,14 @@ class Networks:
     biases : list of ndarray of shape (K, n_out)
     l1, l2 : ndarray of shape (K, n_layers)
         Strengths of the penalties.
+    group_l1 : ndarray of shape (K,)
+        Strength of the penalty on the rows of the first kernel.
     dropout : ndarray of shape (K, n_layers - 1)
         Dropout rates.
     hyper : dict of str to ndarray of shape (K,)
         The optimizer's hyperparameters.
+    ema_momentum : ndarray of shape (K,)
+        Of the average of the weights; 0 is none.
     patience : ndarray of shape (K,), int
     tol : ndarray of shape (K,)
         For early stopping.
@@ -35,15 +39,17 @@ class Networks:
         Epochs in a row without progress that a training goes on from.
     optimizer_arrays : dict of str to ndarray or None
         Where a training goes on, what the optimizer had accumulated: ``step`` (K,), and
-        the slots of its rule by name, (K, n_parameters).
+        what `Program.carried` names, (K, n_parameters).
     """
 
     kernels: list[NDArray[Any]]
     biases: list[NDArray[Any]]
     l1: NDArray[Any]
     l2: NDArray[Any]
+    group_l1: NDArray[Any]
     dropout: NDArray[Any]
     hyper: dict[str, NDArray[Any]]
+    ema_momentum: NDArray[Any]
     patience: NDArray[Any]
     tol: NDArray[Any]
     best_loss: NDArray[Any]

@@ -10,8 +10,14 @@ import tensorflow as tf
 from skreg._engine.gather import training_rows
 from skreg._engine.layers import backward, forward, make_dropouts
 from skreg._engine.loops import while_loop
-from skreg._engine.penalties import L1L2
-from skreg._engine.program import LayerSlice, Program, State, cut_kernels
+from skreg._engine.penalties import L1, L2, GroupL1
+from skreg._engine.program import (
+    LayerSlice,
+    Program,
+    State,
+    cut_kernels,
+    sum_params,
+)
 
 
 def run_steps(
@@ -38,16 +44,15 @@ def run_steps(
         xla=program.xla,
     )
     if program.xla:
-        state = _update(program, inputs["hyper"], state, pending)
+        state = _update(program, slices, inputs, state, pending)
     return state, tf.unstack(sums, num=3)
 
 
 def _one_step(program: Program, variables: Any, constants: Any) -> Any:
     t, pending, state, sums = variables
     slices, inputs, plan, _ = constants
-    hyper = inputs["hyper"]
     if program.xla:  # what the last step left, see `_update`
-        state = _update(program, hyper, state, pending)
+        state = _update(program, slices, inputs, state, pending)
     X, targets, weight = training_rows(program, slices, inputs, plan, t)
     kernels = cut_kernels(program, slices, state.params)
     dropouts = _dropouts(program, slices, inputs, plan, t)
@@ -55,12 +60,14 @@ def _one_step(program: Program, variables: Any, constants: Any) -> Any:
     row_losses = program.row_losses(targets, passed.logits)
     loss_gradient = program.loss_gradient(targets, passed.logits)
     gradients = backward(kernels, passed, tf.expand_dims(weight, -1) * loss_gradient)
-    penalty, gradients = _add_penalty(program, inputs, state.params, kernels, gradients)
+    penalty, gradients = _add_penalty(
+        program, slices, inputs, state.params, kernels, gradients
+    )
     n_rows = tf.gather(plan["n_rows"], t)
     moving = state.active & (n_rows > 0)
-    state = _accumulate(program, hyper, state, gradients, moving)
+    state = _accumulate(program, inputs["hyper"], state, gradients, moving)
     if not program.xla:
-        state = _update(program, hyper, state, moving)
+        state = _update(program, slices, inputs, state, moving)
     data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=program.unbatched)
     terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
     sums = _where(program, moving, sums + terms, sums)
@@ -82,26 +89,31 @@ def _dropouts(
 
 def _add_penalty(
     program: Program,
+    slices: list[LayerSlice],
     inputs: dict[str, Any],
     params: tf.Tensor,
-    kernels: list[tf.Tensor],
+    kernels: list[Any],
     gradients: list[tf.Tensor],
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The penalty (K,), and the gradients (K, P) of the loss with it.
+    """The penalty (K,), and the gradients (K, P) of the loss with its smooth part.
 
-    With XLA layer by layer, as a strength for each of all parameters would be another
-    array of their size to read. Without XLA it is the number of operations that counts,
-    and all parameters are taken at once.
+    With XLA L2 is taken layer by layer, which reads less memory. Without XLA it is the
+    number of operations that counts, and all parameters are taken at once.
     """
     if program.xla:
-        penalties = [L1L2(*strengths) for strengths in inputs["strengths"]]
+        penalties = [L2(strength) for strength in inputs["l2"]]
         penalty_grads = [p.gradient(w) for p, w in zip(penalties, kernels, strict=True)]
         total = tf.add_n([p.value(w) for p, w in zip(penalties, kernels, strict=True)])
-        parts = list(map(tf.add, gradients, penalty_grads))
-        return total, _flatten(parts, params)
-    penalty = L1L2(*inputs["strengths"])
-    gradient = _flatten(gradients, params) + penalty.gradient(params)
-    return penalty.value(params), gradient
+        gradient = _flatten(list(map(tf.add, gradients, penalty_grads)), params)
+    else:
+        penalty = L2(inputs["l2"])
+        total = penalty.value(params)
+        gradient = _flatten(gradients, params) + penalty.gradient(params)
+    if program.l1:
+        total += sum_params(inputs["l1"] * tf.abs(params), inputs)
+    if program.group_l1:
+        total += GroupL1(inputs["group_l1"]).value(_first_kernel(slices, params))
+    return total, gradient
 
 
 def _flatten(parts: list[tf.Tensor], params: tf.Tensor) -> tf.Tensor:
@@ -128,7 +140,11 @@ def _accumulate(
 
 
 def _update(
-    program: Program, hyper: dict[str, tf.Tensor], state: State, moving: tf.Tensor
+    program: Program,
+    slices: list[LayerSlice],
+    inputs: dict[str, Any],
+    state: State,
+    moving: tf.Tensor,
 ) -> State:
     """Update the weights of the networks whose slots a step has changed.
 
@@ -136,10 +152,53 @@ def _update(
     only if nothing reads it but what is computed before. Otherwise XLA copied the
     slots, and computed them twice.
     """
-    change = program.rule.update(state.slots, tf.expand_dims(state.step, -1), hyper)
-    moving = tf.expand_dims(moving, -1)
-    params = _where(program, moving, state.params - change, state.params)
-    return state._replace(params=params)
+    rule, hyper = program.rule, inputs["hyper"]
+    moving, step = tf.expand_dims(moving, -1), tf.expand_dims(state.step, -1)
+    params = state.params - rule.update(state.slots, step, hyper)
+    if program.proximal:
+        step_size = rule.step_size(state.slots, step, hyper)
+        params = shrink(slices, inputs, params, step_size)
+    state = state._replace(params=_where(program, moving, params, state.params))
+    if not program.averaging:
+        return state
+    # At first an average of few steps, so that short trainings do not lag behind.
+    momentum = tf.minimum(inputs["ema_momentum"], (1 + step) / (10 + step))
+    average = params + momentum * (state.average - params)
+    if program.proximal:  # an average forgets slowly that a weight was not zero
+        average = tf.where(params == 0, params, average)
+    return state._replace(average=_where(program, moving, average, state.average))
+
+
+def shrink(
+    slices: list[LayerSlice],
+    inputs: dict[str, Any],
+    params: tf.Tensor,
+    step_size: tf.Tensor,
+) -> tf.Tensor:
+    """Apply the proximal operators of the penalties to parameters (K, P).
+
+    First that of L1, then that of the groups: one after the other, in this order, they
+    are the operator of the sum [1]_.
+
+    References
+    ----------
+    .. [1] Y. Yu, "On decomposing the proximal map", NIPS 2013.
+    """
+    if "l1" in inputs:
+        params = L1(inputs["l1"]).prox(params, step_size)
+    if "group_l1" in inputs:
+        kernel = _first_kernel(slices, params)
+        step_sizes = _first_kernel(slices, step_size + tf.zeros_like(params))
+        kernel = GroupL1(inputs["group_l1"]).prox(kernel, step_sizes)
+        n_weights = slices[0].n_in * slices[0].n_out
+        params = tf.concat([_flatten([kernel], params), params[:, n_weights:]], axis=1)
+    return params
+
+
+def _first_kernel(slices: list[LayerSlice], params: tf.Tensor) -> tf.Tensor:
+    """Of shape (K, n_in, n_out), out of parameters (K, P)."""
+    n_in, n_out = slices[0].n_in, slices[0].n_out
+    return tf.reshape(params[:, : n_in * n_out], (-1, n_in, n_out))
 
 
 def _where(

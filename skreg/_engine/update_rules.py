@@ -6,6 +6,11 @@ networks at once: ``accumulate(gradients, slots, hyper)`` gives the new slots, a
 and slots are of shape (K, P), step and the hyperparameters (K, 1). Every operation is
 elementwise, so that no network sees another. `skreg._training.optimizers` says which
 optimizer follows which rule.
+
+``step_size(slots, step, hyper)``, of shape (K, P) or (K, 1), is what a constant
+gradient is multiplied by in a step, momentum included: the step sizes of the proximal
+operators in `skreg._engine.penalties`. With momentum mu the gradients of t steps add up
+to ``(1 - mu**t) / (1 - mu)`` times one.
 """
 
 from collections.abc import Callable
@@ -28,8 +33,9 @@ class UpdateRule:
     name : str
         Where names are the same, so is what the slots mean.
     slots : tuple of str
-        Names of the arrays that it carries from step to step, zero at first.
-    accumulate, update : callable
+        Names of the arrays that it carries from step to step, zero at first; those of
+        Keras, where it has them.
+    accumulate, update, step_size : callable
         See above.
     hyper : callable
         ``hyper(config)`` gives the values of its hyperparameters, by name, out of a
@@ -40,6 +46,7 @@ class UpdateRule:
     slots: tuple[str, ...]
     accumulate: Callable[[tf.Tensor, Slots, Hyper], Slots]
     update: Callable[[Slots, tf.Tensor, Hyper], tf.Tensor]
+    step_size: Callable[[Slots, tf.Tensor, Hyper], tf.Tensor]
     hyper: Callable[[dict[str, Any]], dict[str, float]]
 
 
@@ -85,6 +92,12 @@ def _adam_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return m * rate / (tf.sqrt(v) + hyper["epsilon"])
 
 
+def _adam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+    # The update divided by the average of the gradients, without its bias.
+    rate = hyper["learning_rate"] * tf.sqrt(1 - hyper["float32_beta_2"] ** step)
+    return rate / (tf.sqrt(slots[1]) + hyper["epsilon"])
+
+
 def _sgd_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
     return (g,)
 
@@ -93,12 +106,25 @@ def _sgd_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return slots[0] * hyper["learning_rate"]
 
 
+def _sgd_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+    return hyper["learning_rate"]
+
+
 def _momentum_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
     return (slots[0] * hyper["momentum"] - g * hyper["learning_rate"],)
 
 
 def _momentum_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return -slots[0]
+
+
+def _momentum_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+    return hyper["learning_rate"] * _momentum_gain(step, hyper)
+
+
+def _momentum_gain(step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+    momentum = hyper["momentum"]
+    return (1 - momentum**step) / (1 - momentum)
 
 
 def _nesterov_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
@@ -130,33 +156,57 @@ def _rmsprop_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return slots[1]
 
 
-ADAM = UpdateRule("adam", ("m", "v"), _adam_accumulate, _adam_update, _adam_hyper)
-SGD = UpdateRule("sgd", ("g",), _sgd_accumulate, _sgd_update, _values())
+def _rmsprop_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+    rate = hyper["learning_rate"] * _momentum_gain(step, hyper)
+    return rate / tf.sqrt(slots[0] + hyper["epsilon"])
+
+
+def _centered_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+    v, _, mean = slots
+    rate = hyper["learning_rate"] * _momentum_gain(step, hyper)
+    return rate / tf.sqrt(v - mean * mean + hyper["epsilon"])
+
+
+ADAM = UpdateRule(
+    "adam",
+    ("momentum", "velocity"),
+    _adam_accumulate,
+    _adam_update,
+    _adam_step_size,
+    _adam_hyper,
+)
+SGD = UpdateRule(
+    "sgd", ("gradient",), _sgd_accumulate, _sgd_update, _sgd_step_size, _values()
+)
 MOMENTUM = UpdateRule(
     "momentum",
     ("momentum",),
     _momentum_accumulate,
     _momentum_update,
+    _momentum_step_size,
     _values("momentum"),
 )
 NESTEROV = UpdateRule(
     "nesterov",
-    ("momentum", "g"),
+    ("momentum", "gradient"),
     _nesterov_accumulate,
     _nesterov_update,
+    _momentum_step_size,
     _values("momentum"),
 )
 RMSPROP = UpdateRule(
     "rmsprop",
-    ("v", "momentum"),
+    ("velocity", "momentum"),
     _rmsprop_accumulate,
     _rmsprop_update,
+    _rmsprop_step_size,
     _values("rho", "momentum", "epsilon"),
 )
 RMSPROP_CENTERED = UpdateRule(
     "centered rmsprop",
-    ("v", "momentum", "mean"),
+    ("velocity", "momentum", "average_gradient"),
     _centered_accumulate,
     _rmsprop_update,
+    _centered_step_size,
     _values("rho", "momentum", "epsilon"),
 )

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 # Of what is pickled; to be raised when an older skreg could not read it any more.
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 # Attributes that are pickled as dicts of plain types: a pickle names no private class,
 # so that files can move.
 _PICKLED_AS_DICT = {
@@ -292,6 +292,7 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             regularization=settings.regularization,
             loss=loss,
             optimizer=settings.optimizer,
+            ema_momentum=settings.ema_momentum,
             training=self._for_network(training, loss),
             validation=validation,
             early_stopping=settings.early_stopping,
@@ -405,6 +406,19 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         """The biases, first layer to output."""
         check_is_fitted(self)
         return [*self._biases[:-1], self._output_layer()[1]]
+
+    @property
+    def used_features_(self) -> NDArray[np.bool_]:
+        """Which columns the network uses, of shape (n_features_in_,)."""
+        check_is_fitted(self)
+        return (self._kernels[0] != 0).any(axis=1)
+
+    @property
+    def feature_importances_(self) -> NDArray[np.floating]:
+        """Norm of each column's weights, of sum 1, of shape (n_features_in_,)."""
+        check_is_fitted(self)
+        norms = np.linalg.norm(self._kernels[0], axis=1)
+        return norms / (norms.sum() or 1)
 
     @cached_property
     def model_(self) -> keras.Sequential:

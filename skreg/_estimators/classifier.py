@@ -47,25 +47,40 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     l1 : float or sequence of float, default=0.0
         Strength of the L1 penalty, ``l1 * sum(|w|)`` in the loss [1]_. A number
         holds for every hidden layer's kernel; biases and the output layer are not
-        penalized. A sequence has one strength a hidden layer, and may have one
+        penalized. A sequence has one strength per hidden layer, and optionally one
         more for the output layer. Without hidden layers, a number holds for the
-        output layer. The penalty is followed by its subgradient, which gives small
-        weights, not exact zeros.
+        output layer. Each step ends with the proximal operator of the penalty [2]_,
+        which makes weights exactly zero. An optimizer object for which the compiled
+        engine has no update rule follows the subgradient instead, which only makes
+        weights small.
     l2 : float or sequence of float, default=1e-3
-        Strength of the L2 penalty, ``l2 * sum(w**2)`` in the loss [2]_, as `l1`. It
+        Strength of the L2 penalty, ``l2 * sum(w**2)`` in the loss [3]_, as `l1`. It
         has neither a factor 1/2 nor a division by the number of rows: scikit-learn's
         ``alpha`` is ``2 * l2 * (rows in a batch)``. It equals weight decay under
-        plain SGD only, not under Adam [3]_.
+        plain SGD only, not under Adam [4]_.
+    group_l1 : float, default=0.0
+        Strength of the group lasso over the columns of `X` [5]_, ``group_l1 *
+        sum_j(||w_j||)`` in the loss, where ``w_j`` are the weights of column j in the
+        first kernel. Columns that do not help get weights that are all exactly zero;
+        see `used_features_`. As for `l1`, steps are proximal; an optimizer object
+        without an update rule follows a subgradient.
     dropout : float or sequence of float, default=0.0
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
-        training, those that are kept being scaled by ``1 / (1 - rate)`` [4]_. A
-        sequence has one rate a hidden layer.
+        training, those that are kept being scaled by ``1 / (1 - rate)`` [6]_. A
+        sequence has one rate per hidden layer.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name that `keras.optimizers.get` knows, or an object, which is cloned at
         every fit and never changed.
     learning_rate : float, default=None
         Learning rate of an optimizer given by name; None means Keras' default for
         it. Must be None beside an optimizer object, which has its own.
+    ema_momentum : float, default=None
+        Momentum m, in [0, 1), of the running average of the weights, ``average = m *
+        average + (1 - m) * w`` after every step, that is validated, kept and used for
+        predictions [7]_. At step t it is at most ``(1 + t) / (10 + t)``, so that the
+        average does not lag behind in a short training. Weights that are exactly zero
+        are zero in the average, too. None means no averaging. Must be None beside an
+        optimizer object with ``use_ema=True``, which has an average of its own.
     batch_size : int or "auto", default="auto"
         Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
     epochs : int, default=100
@@ -106,7 +121,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.
     verbose : int, default=0
-        1 shows Keras' progress bar, 2 a line an epoch, 0 nothing.
+        1 shows Keras' progress bar, 2 a line per epoch, 0 nothing.
 
     Attributes
     ----------
@@ -129,8 +144,14 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         The kernels, first layer to output.
     intercepts_ : list of ndarray of shape (n_out,)
         The biases.
+    used_features_ : ndarray of shape (n_features_in_,), bool
+        Whether the network uses a column: whether any of its weights in the first
+        kernel is not zero. With `group_l1` or `l1` some may be unused.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Norm of each column's weights in the first kernel, divided by the sum of all.
+        The columns of `X` should have equal scales.
     history_ : dict of str to list of float
-        One entry an epoch: ``loss``, what is minimised; its parts ``data_loss``, the
+        One entry per epoch: ``loss``, what is minimised; its parts ``data_loss``, the
         mean cross-entropy, and ``penalty``; with validation rows also ``val_loss``,
         without the penalty, and ``val_score``, the accuracy. The training figures
         are running means over the batches of the epoch.
@@ -148,7 +169,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     -----
     Sample weight times class weight is scaled to mean 1 over the training rows; a
     batch's loss is ``sum(weight * cross_entropy) / n_rows_in_batch`` plus the
-    penalty. Initial kernels are Glorot uniform [5]_, biases zero. Early stopping
+    penalty. Initial kernels are Glorot uniform [8]_, biases zero. Early stopping
     watches the loss, where scikit-learn's MLP watches the accuracy.
 
     References
@@ -156,14 +177,21 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
     .. [1] R. Tibshirani, "Regression shrinkage and selection via the lasso",
        Journal of the Royal Statistical Society B 58, 1996,
        :doi:`10.1111/j.2517-6161.1996.tb02080.x`.
-    .. [2] A. Krogh and J. A. Hertz, "A simple weight decay can improve
+    .. [2] J. Yun, A. C. Lozano and E. Yang, "Adaptive proximal gradient methods for
+       structured neural networks", NeurIPS 2021, :arxiv:`2007.07828`.
+    .. [3] A. Krogh and J. A. Hertz, "A simple weight decay can improve
        generalization", NIPS 1991.
-    .. [3] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization",
+    .. [4] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization",
        ICLR 2019, :arxiv:`1711.05101`.
-    .. [4] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and
+    .. [5] M. Yuan and Y. Lin, "Model selection and estimation in regression with
+       grouped variables", Journal of the Royal Statistical Society B 68, 2006,
+       :doi:`10.1111/j.1467-9868.2005.00532.x`.
+    .. [6] N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and
        R. Salakhutdinov, "Dropout: a simple way to prevent neural networks from
        overfitting", Journal of Machine Learning Research 15, 2014.
-    .. [5] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
+    .. [7] B. T. Polyak and A. B. Juditsky, "Acceleration of stochastic approximation
+       by averaging", SIAM Journal on Control and Optimization 30, 1992.
+    .. [8] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep
        feedforward neural networks", AISTATS 2010.
 
     Examples
@@ -188,9 +216,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         activation: str = "relu",
         l1: PerLayer = 0.0,
         l2: PerLayer = 1e-3,
+        group_l1: float = 0.0,
         dropout: PerLayer = 0.0,
         optimizer: Optimizer = "adam",
         learning_rate: float | None = None,
+        ema_momentum: float | None = None,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 100,
         shuffle: bool = True,
@@ -209,9 +239,11 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         self.activation = activation
         self.l1 = l1
         self.l2 = l2
+        self.group_l1 = group_l1
         self.dropout = dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.shuffle = shuffle
@@ -378,8 +410,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
-            One column a class; with two classes one figure a row, positive where the
-            second class is the more probable one.
+            One column per class; with two classes one number per row, positive where
+            the second class is the more probable one.
 
         Raises
         ------

@@ -27,6 +27,7 @@ class Settings:
     activation: str
     regularization: Regularization
     optimizer: OptimizerSpec
+    ema_momentum: float
     batch_size: int | str
     epochs: int
     shuffle: bool
@@ -51,6 +52,7 @@ def resolve(estimator):
         With a message that names the parameter, what it may be and what it was.
     """
     e = estimator
+    optimizer = _optimizer(e.optimizer, e.learning_rate)
     sizes = _sizes(e.hidden_layer_sizes)
     early_stopping = _boolean(e.early_stopping, "early_stopping")
     fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
@@ -61,9 +63,11 @@ def resolve(estimator):
         regularization=Regularization(
             l1=_strengths(e.l1, "l1", len(sizes)),
             l2=_strengths(e.l2, "l2", len(sizes)),
+            group_l1=_real(e.group_l1, "group_l1", 0),
             dropout=_rates(e.dropout, len(sizes)),
         ),
-        optimizer=_optimizer(e.optimizer, e.learning_rate),
+        optimizer=optimizer,
+        ema_momentum=_ema_momentum(e.ema_momentum, optimizer),
         batch_size=_batch_size(e.batch_size),
         epochs=_integer(e.epochs, "epochs", 1),
         shuffle=_boolean(e.shuffle, "shuffle"),
@@ -230,6 +234,18 @@ def _optimizer(value, learning_rate):
     if learning_rate is not None:
         learning_rate = _real(learning_rate, "learning_rate", 0, None, "neither")
     return specify(value, learning_rate)
+
+
+def _ema_momentum(value, optimizer):
+    """The momentum, 0 for None."""
+    if value is None:
+        return 0.0
+    if optimizer.config.get("use_ema"):
+        raise ValueError(
+            "ema_momentum must be None beside an optimizer object with use_ema=True, "
+            f"which averages the weights itself, got {value!r}."
+        )
+    return _real(value, "ema_momentum", 0, 1)
 
 
 def _callbacks(value):

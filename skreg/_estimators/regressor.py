@@ -47,22 +47,33 @@ default="squared_error"
     activation : str, default="relu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
     l1 : float or sequence of float, default=0.0
-        Strength of the L1 penalty, as of `RegularizedMLPClassifier`.
+        Strength of the L1 penalty, as of `RegularizedMLPClassifier`. Without hidden
+        layers, with one output and ``l2=0``, ``l1 / 2`` is the ``alpha`` of
+        `sklearn.linear_model.Lasso` on standardized targets.
     l2 : float or sequence of float, default=1e-3
         Strength of the L2 penalty, as of `RegularizedMLPClassifier`, but for
         scikit-learn's ``alpha``: with "squared_error" and one output, that of
         `sklearn.neural_network.MLPRegressor` is ``l2 * (rows in a batch)``, where its
         targets are standardized. Without hidden layers ``n_samples * n_outputs * l2``
         is the ``alpha`` of `sklearn.linear_model.Ridge`.
+    group_l1 : float, default=0.0
+        Strength of the group lasso over the columns of `X`, as of
+        `RegularizedMLPClassifier`. Without hidden layers ``group_l1 * n_outputs / 2``
+        is the ``alpha`` of `sklearn.linear_model.MultiTaskLasso` on standardized
+        targets.
     dropout : float or sequence of float, default=0.0
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
-        training. A sequence has one rate a hidden layer.
+        training. A sequence has one rate per hidden layer.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name that `keras.optimizers.get` knows, or an object, which is cloned at
         every fit and never changed.
     learning_rate : float, default=None
         Learning rate of an optimizer given by name; None means Keras' default for
         it. Must be None beside an optimizer object, which has its own.
+    ema_momentum : float, default=None
+        Momentum, in [0, 1), of the running average of the weights that is validated,
+        kept and used for predictions, as of `RegularizedMLPClassifier`; None means no
+        averaging.
     batch_size : int or "auto", default="auto"
         Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
     epochs : int, default=100
@@ -98,7 +109,7 @@ default="squared_error"
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.
     verbose : int, default=0
-        1 shows Keras' progress bar, 2 a line an epoch, 0 nothing.
+        1 shows Keras' progress bar, 2 a line per epoch, 0 nothing.
 
     Attributes
     ----------
@@ -119,8 +130,14 @@ default="squared_error"
         The kernels, first layer to output.
     intercepts_ : list of ndarray of shape (n_out,)
         The biases.
+    used_features_ : ndarray of shape (n_features_in_,), bool
+        Whether the network uses a column: whether any of its weights in the first
+        kernel is not zero. With `group_l1` or `l1` some may be unused.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Norm of each column's weights in the first kernel, divided by the sum of all.
+        The columns of `X` should have equal scales.
     history_ : dict of str to list of float
-        One entry an epoch: ``loss``, what is minimised; its parts ``data_loss``, the
+        One entry per epoch: ``loss``, what is minimised; its parts ``data_loss``, the
         mean loss, and ``penalty``; with validation rows also ``val_loss``, without the
         penalty, and ``val_score``, R2. Losses are in the network's units, see `loss`;
         the training figures are running means over the batches of the epoch.
@@ -180,9 +197,11 @@ default="squared_error"
         activation: str = "relu",
         l1: PerLayer = 0.0,
         l2: PerLayer = 1e-3,
+        group_l1: float = 0.0,
         dropout: PerLayer = 0.0,
         optimizer: Optimizer = "adam",
         learning_rate: float | None = None,
+        ema_momentum: float | None = None,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 100,
         shuffle: bool = True,
@@ -201,9 +220,11 @@ default="squared_error"
         self.activation = activation
         self.l1 = l1
         self.l2 = l2
+        self.group_l1 = group_l1
         self.dropout = dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.shuffle = shuffle

@@ -128,7 +128,10 @@ def _stacked(template, task, network):
     )
     settings = resolve(copied)
     return copied, replace(
-        task, regularization=settings.regularization, optimizer=settings.optimizer
+        task,
+        regularization=settings.regularization,
+        optimizer=settings.optimizer,
+        ema_momentum=settings.ema_momentum,
     )
 
 

@@ -19,6 +19,7 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._training.after_step import AfterStep, is_proximal
 from skreg._training.callbacks import UserCallbacks
 from skreg._training.initialization import initial_weights
 from skreg._training.network import (
@@ -55,22 +56,24 @@ def train(task: Task) -> TrainedNetwork:
         run_eagerly=on_tensorflow and n_steps * _fewest_epochs(task) < EAGER_STEPS,
     )
     trainer.optimizer.build(network.trainable_variables)
-    _set_start(task, network, trainer.optimizer)
+    after_step = AfterStep(task, network, trainer.optimizer)
+    _set_start(task, network, trainer.optimizer, after_step)
     callbacks = UserCallbacks(task, network, trainer.optimizer, n_steps)
     callbacks("on_train_begin")
     # Set by `keras.callbacks.BackupAndRestore`, where an earlier process was cut off.
     first = getattr(network, "_initial_epoch", None) or 0
-    recorder = _Recorder(task, network, trainer, first)
+    recorder = _Recorder(task, network, trainer, after_step, first)
     logs: dict[str, float] = {}
     try:
         for epoch in range(first, task.epochs):
             callbacks("on_epoch_begin", epoch)
-            logs = _train_epoch(task, network, trainer, epoch, callbacks)
-            logs = recorder.end_epoch(epoch, logs)
-            callbacks("on_epoch_end", epoch, logs)
+            logs = _train_epoch(task, network, trainer, after_step, epoch, callbacks)
+            with after_step.averaged():
+                logs = recorder.end_epoch(epoch, logs)
+                callbacks("on_epoch_end", epoch, logs)
             if network.stop_training:
                 break
-        trainer.optimizer.finalize_variable_values(network.trainable_variables)
+        after_step.finish()
         callbacks("on_train_end", logs)
     except KeyboardInterrupt:
         if not (task.resumable and recorder.trained.history["loss"]):
@@ -91,16 +94,21 @@ def _fewest_epochs(task: Task) -> int:
 
 
 def _set_start(
-    task: Task, network: keras.Sequential, optimizer: keras.optimizers.Optimizer
+    task: Task,
+    network: keras.Sequential,
+    optimizer: keras.optimizers.Optimizer,
+    after_step: AfterStep,
 ) -> None:
     """Put in the weights to start from, and what another run has left."""
+    iterate = None
     if task.resume is None:
         set_weights(network, *initial_weights(task))
-        return
-    set_weights(network, task.resume.kernels, task.resume.biases)
-    arrays = task.resume.arrays_of(_owner(task))
-    if arrays is not None:
+    else:
+        set_weights(network, task.resume.kernels, task.resume.biases)
+        arrays = task.resume.arrays_of(_owner(task)) or {}
         _restore_state(optimizer, network, arrays)
+        iterate = arrays.get("iterate")
+    after_step.start(iterate)
 
 
 def _owner(task: Task) -> str:
@@ -148,6 +156,7 @@ def _train_epoch(
     task: Task,
     network: keras.Sequential,
     trainer: _Trainer,
+    after_step: AfterStep,
     epoch: int,
     callbacks: UserCallbacks,
 ) -> dict[str, float]:
@@ -166,6 +175,7 @@ def _train_epoch(
             rows.weight[chosen],
             return_dict=True,
         )
+        after_step()
         n_seen += len(chosen)
         for name in sums:
             sums[name] += len(chosen) * float(figures[name])
@@ -190,6 +200,7 @@ class _Trainer(keras.Model):
         super().__init__(dtype=dtype, name="trainer")
         self._stack = network.layers
         self._row_losses = task.loss.per_row
+        self._regularization = task.regularization if is_proximal(task) else None
         self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
         self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
 
@@ -213,10 +224,22 @@ class _Trainer(keras.Model):
         n_rows = ops.shape(y_pred)[0]
         losses = self._row_losses(y, y_pred)
         data_loss = ops.sum(sample_weight * losses) / ops.cast(n_rows, losses.dtype)
-        penalty = ops.cast(sum(self.losses), losses.dtype)
+        penalty = ops.cast(self._penalty_value(), losses.dtype)
         self._data_loss.update_state(data_loss)
         self._penalty.update_state(penalty)
         return data_loss + penalty
+
+    def _penalty_value(self) -> Any:
+        """The penalty; where steps are proximal, L2 alone has a gradient."""
+        r = self._regularization
+        if r is None:
+            return sum(self.losses)
+        layers = [x for x in self._stack if isinstance(x, keras.layers.Dense)]
+        smooth, rest = 0.0, r.group_l1 * ops.sum(ops.norm(layers[0].kernel, axis=1))
+        for layer, l1, l2 in zip(layers, r.l1, r.l2, strict=True):
+            smooth += l2 * ops.sum(ops.square(layer.kernel))
+            rest += l1 * ops.sum(ops.abs(layer.kernel))
+        return smooth + ops.stop_gradient(rest)
 
 
 def _drop_out(layer: keras.layers.Dropout, units: Any) -> Any:
@@ -241,21 +264,32 @@ class _Recorder:
     """
 
     def __init__(
-        self, task: Task, network: keras.Sequential, trainer: _Trainer, first: int
+        self,
+        task: Task,
+        network: keras.Sequential,
+        trainer: _Trainer,
+        after_step: AfterStep,
+        first: int,
     ) -> None:
         self._task = task
+        self._after_step = after_step
         self._network = network
         self._trainer = trainer
         self._wait = task.resume.wait if task.resume else 0
         self._best_loss = math.inf
-        if task.early_stopping is not None and (task.resume or first):
-            self._best_loss = self._validate()["val_loss"]
         history = {
             name: [math.nan] * first for name in ("loss", "data_loss", "penalty")
         }
-        self.trained = TrainedNetwork(
-            *get_weights(network), history, first, self._optimizer_state(), self._wait
-        )
+        with after_step.averaged():
+            if task.early_stopping is not None and (task.resume or first):
+                self._best_loss = self._validate()["val_loss"]
+            self.trained = TrainedNetwork(
+                *get_weights(network),
+                history,
+                first,
+                self._optimizer_state(),
+                self._wait,
+            )
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> dict[str, float]:
         """Take in an epoch; its figures, with those of the validation rows.
@@ -295,6 +329,8 @@ class _Recorder:
         if not self._task.resumable:
             return None
         arrays = _state_arrays(self._trainer.optimizer, self._network)
+        if self._after_step.iterate is not None:
+            arrays["iterate"] = self._after_step.iterate
         return OptimizerState(_owner(self._task), arrays)
 
     def _validate(self) -> dict[str, float]:

@@ -55,11 +55,12 @@ class Regularization:
     """Strengths of the penalties and dropout rates, layer by layer.
 
     ``l1`` and ``l2`` have one entry per kernel, the output layer's last; ``dropout``
-    has one per hidden layer.
+    has one per hidden layer. ``group_l1`` is that of the rows of the first kernel.
     """
 
     l1: tuple[float, ...]
     l2: tuple[float, ...]
+    group_l1: float
     dropout: tuple[float, ...]
 
 
@@ -179,6 +180,7 @@ class ResumePoint:
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
+    ``ema_momentum`` is that of the average of the weights, 0 without one.
     ``constant_outputs`` are numbers of outputs whose training targets are all 0: their
     weights start from 0, so that they are right from the first step and stay so. With
     ``resumable``, the result has what is needed to go on, and an interrupt ends
@@ -191,6 +193,7 @@ class Task:
     regularization: Regularization
     loss: Loss
     optimizer: OptimizerSpec
+    ema_momentum: float
     training: Rows
     validation: Rows | None
     early_stopping: EarlyStopping | None

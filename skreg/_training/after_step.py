@@ -1,0 +1,159 @@
+"""What follows a step of Keras' optimizer: proximal operators, averaged weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from skreg._engine.program import LayerSlice
+from skreg._engine.steps import shrink
+from skreg._training.network import assign_values, values_of
+from skreg._training.task import Task
+
+
+class AfterStep:
+    """Takes the proximal steps, and keeps the average, of a network that Keras trains.
+
+    Parameters
+    ----------
+    task : Task
+    network : keras.Sequential
+    optimizer : keras.optimizers.Optimizer
+        Built for the network's variables.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        network: keras.Sequential,
+        optimizer: keras.optimizers.Optimizer,
+    ) -> None:
+        self._task = task
+        self._weights = network.trainable_variables
+        self._optimizer = optimizer
+        self._proximal = is_proximal(task)
+        self._penalties = _penalties(task) if self._proximal else None
+        self._average: list[NDArray[Any]] | None = None
+        if task.ema_momentum:
+            self._average = values_of(self._weights)
+        self.iterate: NDArray[Any] | None = None  # while the network has the average
+
+    def __call__(self) -> None:
+        """Follow a step."""
+        if self._proximal:
+            self._shrink()
+        if self._average is None:
+            return
+        step = int(self._optimizer.iterations.numpy())
+        momentum = min(self._task.ema_momentum, (1 + step) / (10 + step))
+        for average, w in zip(self._average, values_of(self._weights), strict=True):
+            average[...] = w + momentum * (average - w)
+            if self._proximal:
+                average[w == 0] = 0
+
+    def start(self, iterate: NDArray[Any] | None) -> None:
+        """Take the network's weights for the average, where there is one.
+
+        Training goes on from `iterate`, of shape (1, P), if that is not None.
+        """
+        if self._average is not None:
+            self._average = values_of(self._weights)
+        if iterate is not None and (self._average or self._optimizer.use_ema):
+            assign_values(self._weights, _cut(iterate, self._weights))
+
+    def finish(self) -> None:
+        """Leave the averaged weights in the network."""
+        if self._average is not None:
+            assign_values(self._weights, self._average)
+        self._optimizer.finalize_variable_values(self._weights)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network has the averaged weights within the block, if there are any.
+
+        Where the block changes them, training goes on from what it leaves.
+        """
+        average = self._average
+        if self._optimizer.use_ema:
+            average = values_of(_of_optimizer(self._optimizer, "average"))
+        if average is None:
+            yield
+            return
+        before = values_of(self._weights)
+        self.iterate = _flat(before)
+        assign_values(self._weights, average)
+        yield
+        now = values_of(self._weights)
+        if all(map(np.array_equal, now, average)):
+            assign_values(self._weights, before)
+        elif self._average is not None:
+            self._average = now
+        self.iterate = None
+
+    def _shrink(self) -> None:
+        """The same proximal operators as in the compiled engine, with Keras' slots."""
+        rule, hyper = self._task.optimizer.update_rule, self._task.optimizer.hyper
+        assert rule is not None
+        assert self._penalties is not None
+        dtype = self._task.architecture.dtype
+        values = {name: np.full((1, 1), value, dtype) for name, value in hyper.items()}
+        # Which callbacks may change.
+        values["learning_rate"][...] = self._optimizer.learning_rate.numpy()
+        step = np.full((1, 1), int(self._optimizer.iterations.numpy()), dtype)
+        slots = tuple(
+            tf.constant(_flat(values_of(_of_optimizer(self._optimizer, name))))
+            for name in rule.slots
+        )
+        params = values_of(self._weights)
+        shrunk = shrink(
+            *self._penalties,
+            tf.constant(_flat(params)),
+            rule.step_size(slots, tf.constant(step), values),
+        )
+        assign_values(self._weights, _cut(shrunk.numpy(), self._weights))
+
+
+def is_proximal(task: Task) -> bool:
+    """Whether steps end with a proximal operator, and not with a subgradient of L1."""
+    r = task.regularization
+    return task.optimizer.update_rule is not None and bool(any(r.l1) or r.group_l1)
+
+
+def _penalties(task: Task) -> tuple[list[LayerSlice], dict[str, Any]]:
+    """What `skreg._engine.steps.shrink` takes."""
+    r, dtype = task.regularization, task.architecture.dtype
+    slices, l1 = [], []
+    for strength, (n_in, n_out) in zip(
+        r.l1, task.architecture.kernel_shapes, strict=True
+    ):
+        slices.append(LayerSlice(n_in, n_out, []))
+        l1 += [np.full(n_in * n_out, strength), np.zeros(n_out)]
+    inputs: dict[str, Any] = {"l1": np.concatenate(l1)[np.newaxis].astype(dtype)}
+    if r.group_l1:
+        inputs["group_l1"] = np.full((1, 1, 1), r.group_l1, dtype)
+    return slices, inputs
+
+
+def _of_optimizer(
+    optimizer: keras.optimizers.Optimizer, name: str
+) -> list[keras.Variable]:
+    """The optimizer's variables of that name, one per weight variable."""
+    return [v for v in optimizer.variables if v.path.endswith(f"_{name}")]
+
+
+def _flat(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    if not arrays:  # a slot that only the compiled engine has
+        return np.zeros((1, 0))
+    return np.concatenate([array.ravel() for array in arrays])[np.newaxis]
+
+
+def _cut(flat: NDArray[Any], like: list[keras.Variable]) -> list[NDArray[Any]]:
+    sizes = [int(np.prod(v.shape)) for v in like]
+    parts = np.split(flat[0], np.cumsum(sizes)[:-1])
+    return [p.reshape(v.shape) for p, v in zip(parts, like, strict=True)]
