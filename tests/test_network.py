@@ -16,7 +16,7 @@ def test_building_takes_little_memory_beside_the_weights():
         output_activation="sigmoid",
         dtype="float32",
     )
-    none = Regularization(l1=(0.0, 0.0), l2=(0.0, 0.0), dropout=(0.0,))
+    none = Regularization(l1=(0.0, 0.0), l2=(0.0, 0.0), group_l1=0.0, dropout=(0.0,))
     build_network(architecture, none, seed=0)  # what is imported stays
     tracemalloc.start()
     network = build_network(architecture, none, seed=0)

@@ -123,9 +123,8 @@ def sgd_by_hand(est, X, targets, sample_weight, kernel, bias):
             penalties += len(rows) * (
                 est.l1 * np.abs(kernel).sum() + est.l2 * (kernel**2).sum()
             )
-            kernel = kernel - rate * (
-                X[rows].T @ error + est.l1 * np.sign(kernel) + 2 * est.l2 * kernel
-            )
+            kernel = kernel - rate * (X[rows].T @ error + 2 * est.l2 * kernel)
+            kernel = np.sign(kernel) * np.maximum(np.abs(kernel) - rate * est.l1, 0)
             bias = bias - rate * error.sum()
         history["data_loss"].append(losses / n)
         history["penalty"].append(penalties / n)
@@ -186,10 +185,11 @@ def source_start(mlp, binary_words):
     ("mlp", "l1", "l2", "optimizer"),
     [
         ("auto", 0.0, 0.0, "rmsprop"),
-        ("auto", 0.001, 0.0, "rmsprop"),
         ("auto", 0.0, 0.001, "rmsprop"),
-        ("auto", 0.001, 0.001, "rmsprop"),
-        ("keras", 0.001, 0.001, "rmsprop"),
+        ("keras", 0.0, 0.001, "rmsprop"),
+        # L1 follows Keras' subgradient where there is no proximal step.
+        ("auto", 0.001, 0.0, keras.optimizers.Adadelta(0.1)),
+        ("auto", 0.001, 0.001, keras.optimizers.Adadelta(0.1)),
         ("auto", 0.0, 0.001, "adam"),
         ("keras", 0.0, 0.001, "adam"),
         ("auto", 0.0, 0.001, keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),

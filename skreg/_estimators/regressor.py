@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, Self
 
 import numpy as np
@@ -372,6 +373,13 @@ default="squared_error"
             kernel, bias = units.layer_from(old, self._kernels[-1], self._biases[-1])
             self._kernels = [*self._kernels[:-1], kernel]
             self._biases = [*self._biases[:-1], bias]
+            state = getattr(self, "_optimizer_state", None)
+            if state is not None and "iterate" in state.arrays:
+                iterate = _output_layer_from(
+                    units, old, state.arrays["iterate"], kernel.shape
+                )
+                arrays = {**state.arrays, "iterate": iterate}
+                self._optimizer_state = replace(state, arrays=arrays)
         self._units = units
 
     def _to_network_units(self, targets, dtype):
@@ -390,3 +398,12 @@ default="squared_error"
         for array in layer:  # copies: to change them would change no prediction
             array.setflags(write=False)
         return layer
+
+
+def _output_layer_from(units, old, iterate, shape):
+    """`TargetUnits.layer_from` on flat weights (1, n_params) with such a last kernel."""
+    n_weights = shape[0] * shape[1]
+    start = iterate.shape[1] - n_weights - shape[1]
+    layers, kernel, bias = np.split(iterate, [start, start + n_weights], axis=1)
+    kernel, bias = units.layer_from(old, kernel.reshape(shape), bias[0])
+    return np.hstack([layers, kernel.reshape(1, -1), bias[np.newaxis]])

@@ -70,6 +70,10 @@ def train(task: Task) -> TrainedNetwork:
             logs = _train_epoch(task, network, trainer, after_step, epoch, callbacks)
             with after_step.averaged():
                 logs = recorder.end_epoch(epoch, logs)
+                if task.ema_momentum:
+                    callbacks("on_epoch_end", epoch, logs)
+            # Keras' own average is shown to callbacks by its SwapEMAWeights only.
+            if not task.ema_momentum:
                 callbacks("on_epoch_end", epoch, logs)
             if network.stop_training:
                 break
