@@ -1,0 +1,246 @@
+"""Exact zeros under `l1` and `group_l1`, against scikit-learn's linear models."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.feature_selection import RFE, SelectFromModel
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import scale
+
+from skreg import BatchedGridSearchCV
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam(0.01),
+    "sgd": keras.optimizers.SGD(0.1),
+    "momentum": keras.optimizers.SGD(0.05, momentum=0.8),
+    "nesterov": keras.optimizers.SGD(0.05, momentum=0.8, nesterov=True),
+    "rmsprop": keras.optimizers.RMSprop(0.002),
+    "rmsprop with momentum": keras.optimizers.RMSprop(0.001, momentum=0.5),
+}
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    """Standardized columns and targets, of which some columns do not matter."""
+    X, y = load_diabetes(return_X_y=True)
+    noise = np.random.default_rng(0).normal(size=(len(y), 5))
+    return scale(np.hstack([X, noise])), scale(y)
+
+
+@pytest.fixture(scope="module")
+def classes():
+    X, y = load_breast_cancer(return_X_y=True)
+    return scale(X), y
+
+
+@pytest.fixture(scope="module")
+def linear(mlr):
+    """A linear model, whose steps see all rows."""
+    return partial(mlr, (), l2=0.0, batch_size=1000, epochs=3000, shuffle=False)
+
+
+def assert_same_coef(coef, expected, atol=1e-4):
+    np.testing.assert_allclose(coef, expected, atol=atol)
+    # A coefficient this small may be zero in one and not in the other.
+    clear = (expected == 0) | (np.abs(expected) > 10 * atol)
+    np.testing.assert_array_equal((coef != 0)[clear], (expected != 0)[clear])
+    assert (expected == 0).any()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("l1", [0.1, 0.3])
+def test_a_linear_regressor_with_l1_is_the_lasso(linear, numbers, name, l1):
+    X, y = numbers
+    est = linear(l1=l1, optimizer=OPTIMIZERS[name]).fit(X, y)
+    # We minimise     mean(error**2) +    l1 * sum(|w|),
+    # the lasso   1/2 mean(error**2) + alpha * sum(|w|).
+    expected = Lasso(alpha=l1 / 2, tol=1e-12, max_iter=100_000).fit(X, y).coef_
+    assert_same_coef(est.coefs_[0][:, 0], expected)
+
+
+def test_units_of_the_targets_change_the_mapping_of_strengths(linear, numbers):
+    X, y = numbers
+    est = linear(l1=0.1, optimizer=OPTIMIZERS["adam"]).fit(X, 50 * y + 7)
+    # The network sees y / 50; so w is 50 times larger, and l1 counts as much.
+    reference = Lasso(alpha=50 * 0.1 / 2, tol=1e-12, max_iter=100_000)
+    expected = reference.fit(X, 50 * y + 7).coef_
+    assert_same_coef(est.coefs_[0][:, 0], expected, atol=50e-4)
+
+
+@pytest.mark.parametrize("l1", [0.02, 0.1])
+def test_a_linear_classifier_with_l1_is_l1_logistic_regression(mlp, classes, l1):
+    X, y = classes
+    est = mlp((), l1=l1, l2=0.0, batch_size=1000, epochs=2000, learning_rate=0.02)
+    est.fit(X, y)
+    # Ours is mean(ce) + l1 * sum(|w|), theirs C * sum(ce) + sum(|w|).
+    reference = LogisticRegression(
+        l1_ratio=1, C=1 / (len(y) * l1), solver="saga", tol=1e-10, max_iter=20_000
+    ).fit(X, y)
+    assert_same_coef(est.coefs_[0][:, 0], reference.coef_[0])
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum", "rmsprop"])
+def test_both_penalties_are_the_elastic_net(linear, numbers, name):
+    X, y = numbers
+    l1, l2 = 0.1, 0.2
+    est = linear(l1=l1, optimizer=OPTIMIZERS[name]).set_params(l2=l2).fit(X, y)
+    # Theirs: 1/2 mean(error**2) + alpha * (r * sum(|w|) + (1 - r) / 2 * sum(w**2)).
+    alpha = l1 / 2 + l2
+    reference = ElasticNet(alpha, l1_ratio=l1 / 2 / alpha, tol=1e-12, max_iter=100_000)
+    assert_same_coef(est.coefs_[0][:, 0], reference.fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("strength", [0.05, 0.2])
+def test_several_outputs_with_group_l1_are_the_multi_task_lasso(
+    linear, numbers, name, strength
+):
+    X, y = numbers
+    Y = scale(np.column_stack([y, X[:, 2] - y, np.tanh(X[:, 8] + y)]))
+    est = linear(group_l1=strength, optimizer=OPTIMIZERS[name]).fit(X, Y)
+    # Ours has the mean over the three outputs, theirs half their sum.
+    reference = MultiTaskLasso(3 * strength / 2, tol=1e-12, max_iter=100_000)
+    coef = reference.fit(X, Y).coef_.T
+    assert_same_coef(est.coefs_[0], coef)
+    np.testing.assert_array_equal(est.used_features_, (coef != 0).any(axis=1))
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+def test_a_network_with_a_hidden_layer_meets_the_conditions_of_a_minimum(
+    mlr, numbers, penalty
+):
+    X, y = numbers
+    strength, l2 = 0.02, 0.01
+    est = mlr((6,), activation="tanh", l2=l2, batch_size=1000, shuffle=False)
+    est.set_params(epochs=6000, learning_rate=3e-3, **{penalty: strength}).fit(X, y)
+    (w, v), (b, c) = est.coefs_, est.intercepts_
+    hidden = np.tanh(X @ w + b)
+    error = hidden @ v + c - y[:, np.newaxis]
+    gradient = X.T @ (2 * error @ v.T * (1 - hidden**2)) / len(y)
+    if penalty == "l1":
+        size, pull, towards = np.abs(w), np.abs(gradient), np.sign(w)
+    else:
+        size, pull = np.linalg.norm(w, axis=1), np.linalg.norm(gradient, axis=1)
+        towards = w / np.maximum(size, 1e-300)[:, np.newaxis]
+    assert 0.2 < (size == 0).mean() < 1
+    assert (pull[size == 0] <= strength + 1e-4).all()
+    moved = size > 0
+    np.testing.assert_allclose(
+        gradient[moved], (-strength * towards - 2 * l2 * w)[moved], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"l1": 2**-6},
+        {"l1": [2**-6, 0.0, 2**-7], "group_l1": 2**-5},
+        {"group_l1": 2**-5, "dropout": 0.0, "ema_momentum": 0.9},
+    ],
+    ids=["l1", "both", "group_l1"],
+)
+def test_both_engines_take_the_same_proximal_steps(mlp, cancer, name, params):
+    est = mlp((6, 5), epochs=20, optimizer=OPTIMIZERS[name], **params)
+    compiled = est.fit(*cancer)
+    theirs = mlp(**{**est.get_params(), "engine": "keras"}).fit(*cancer)
+    for ours, by_keras in zip(compiled.coefs_, theirs.coefs_, strict=True):
+        np.testing.assert_allclose(ours, by_keras, atol=1e-6)
+        np.testing.assert_array_equal(ours == 0, by_keras == 0)
+    assert (compiled.coefs_[0] == 0).any()
+    np.testing.assert_allclose(compiled.loss_curve_, theirs.loss_curve_, atol=1e-6)
+
+
+def test_an_optimizer_without_an_update_rule_follows_the_subgradient(mlp, cancer):
+    est = mlp(l1=0.05, epochs=20, optimizer=keras.optimizers.Adadelta(1.0))
+    kernel = est.fit(*cancer).coefs_[0]
+    assert (np.abs(kernel) < 0.01).mean() > 0.5
+    assert (kernel != 0).all()
+
+
+def test_zeros_are_zeros_wherever_weights_are_kept(mlp, cancer):
+    import pickle
+
+    est = mlp((8,), l1=0.05, epochs=20, ema_momentum=0.99).fit(*cancer)
+    zero = est.coefs_[0] == 0
+    assert 0.3 < zero.mean() < 1
+    for kernel in (
+        pickle.loads(pickle.dumps(est)).coefs_[0],
+        est.model_.get_weights()[0],
+    ):
+        np.testing.assert_array_equal(kernel == 0, zero)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_columns_that_do_not_matter_leave_the_network(mlp, precision, as_sparse):
+    from scipy.sparse import csr_array
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 12)).astype(precision)
+    y = X[:, 0] * X[:, 1] > 0
+    rows = csr_array(X) if as_sparse else X
+    est = mlp((16,), group_l1=0.02, epochs=60, learning_rate=0.01).fit(rows, y)
+    np.testing.assert_array_equal(est.used_features_, np.arange(12) < 2)
+    assert est.score(rows, y) > 0.9
+    unused = ~est.used_features_
+    assert (est.feature_importances_[unused] == 0).all()
+    norms = np.linalg.norm(est.coefs_[0], axis=1)
+    np.testing.assert_allclose(est.feature_importances_, norms / norms.sum())
+    changed = X.copy()
+    changed[:, unused] = 7
+    np.testing.assert_array_equal(est.predict_proba(changed), est.predict_proba(X))
+
+
+def test_feature_selection_finds_the_importances(mlp, classes):
+    est = mlp((8,), group_l1=0.05, epochs=30)
+    selector = SelectFromModel(est, threshold=1e-10).fit(*classes)
+    np.testing.assert_array_equal(
+        selector.get_support(), selector.estimator_.used_features_
+    )
+    assert 0 < selector.get_support().sum() < 30
+    assert RFE(est, n_features_to_select=5, step=0.5).fit(*classes).n_features_ == 5
+
+
+def test_no_column_may_be_left(mlp, cancer):
+    est = mlp((8,), group_l1=10.0, epochs=20, learning_rate=0.01).fit(*cancer)
+    assert not est.used_features_.any()
+    np.testing.assert_array_equal(est.feature_importances_, np.zeros(30))
+    assert np.isfinite(est.predict_proba(cancer[0])).all()
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum", "rmsprop"])
+def test_a_batched_search_takes_the_steps_of_networks_alone(mlp, cancer, name):
+    est = mlp((6, 5), epochs=10, optimizer=OPTIMIZERS[name])
+    grid = [
+        {"l1": [0.0, 2**-6], "group_l1": [0.0, 2**-5]},
+        {"l1": [2**-6], "ema_momentum": [None, 0.0, 0.9], "l2": [0.0, 0.01]},
+        {"group_l1": [2**-4], "dropout": [0.5]},
+    ]
+    common = {"scoring": "neg_log_loss", "cv": 2, "refit": False}
+    batched = BatchedGridSearchCV(est, grid, **common).fit(*cancer)
+    alone = GridSearchCV(est, grid, **common).fit(*cancer)
+    np.testing.assert_allclose(
+        batched.cv_results_["mean_test_score"],
+        alone.cv_results_["mean_test_score"],
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "0.1", [0.1], None])
+def test_group_l1_must_be_a_number_that_is_not_negative(mlp, cancer, value):
+    with pytest.raises((TypeError, ValueError), match="group_l1"):
+        mlp(group_l1=value).fit(*cancer)
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_fits_in_parts_go_on_where_they_were(mlp, cancer, engine):
+    params = {"l1": 2**-6, "group_l1": 2**-6, "ema_momentum": 0.9, "engine": engine}
+    whole = mlp(epochs=6, **params).fit(*cancer)
+    parts = mlp(epochs=3, warm_start=True, **params).fit(*cancer).fit(*cancer)
+    for kernel, expected in zip(parts.coefs_, whole.coefs_, strict=True):
+        np.testing.assert_allclose(kernel, expected, atol=1e-12)
