@@ -50,7 +50,7 @@ def test_the_average_is_that_of_the_weights_after_each_step(
         fitted = mlp(**{**est.get_params(), "engine": engine})
         fitted.set_params(ema_momentum=ema_momentum).fit(*cancer)
         for w, average in zip(fitted.model_.get_weights(), expected, strict=True):
-            np.testing.assert_allclose(w, average, atol=1e-9)
+            np.testing.assert_allclose(w, average, atol=1e-7)
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
@@ -89,8 +89,8 @@ def test_chunks_of_other_units_carry_the_average_on(mlr, diabetes, engine):
     far = 100 * y[50:]
     est.set_params(optimizer="sgd", learning_rate=1e-30).partial_fit(X[50:], far)
     np.testing.assert_allclose(est.predict(X), before, rtol=1e-7)
-    est.set_params(optimizer="adam", learning_rate=None)
-    for _ in range(300):
+    est.set_params(optimizer="adam", learning_rate=0.03)
+    for _ in range(40):
         est.partial_fit(X, y)
     assert est.score(X, y) > 0.5
 

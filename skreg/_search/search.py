@@ -29,8 +29,8 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
 
     Gives what `sklearn.model_selection.GridSearchCV` gives for an estimator with an
     integer ``random_state``, in a fraction of the time: networks that differ in
-    ``l1``, ``l2``, ``dropout``, ``learning_rate`` and rows are trained as one batched
-    computation.
+    ``l1``, ``l2``, ``group_l1``, ``dropout``, ``learning_rate``, ``ema_momentum`` and
+    rows are trained as one batched computation.
 
     Parameters
     ----------
