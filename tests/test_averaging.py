@@ -66,7 +66,8 @@ def test_validation_and_early_stopping_judge_the_average(mlp, cancer, engine):
     stopped.set_params(n_iter_no_change=3, epochs=200).fit(X[:80], y[:80], **given)
     assert stopped.n_iter_ < 200
     np.testing.assert_allclose(
-        min(stopped.history_["val_loss"]), log_loss(y[80:], stopped.predict_proba(X[80:]))
+        min(stopped.history_["val_loss"]),
+        log_loss(y[80:], stopped.predict_proba(X[80:])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -93,19 +94,24 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
         parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
     weights = params = tf.constant(np.concatenate(parts, axis=1))
+    n_gradients = math.prod(program.layers[0]) if program.group_l1 else 0
+    mean_gradient = tf.zeros_like(params[:, :n_gradients])
     arrays = networks.optimizer_arrays
-    if arrays is None:
+    if arrays is None or (program.group_l1 and "mean_gradient" not in arrays):
         step = tf.zeros(n, program.dtype)
         slots = [tf.zeros_like(params)] * len(program.rule.slots)
     else:
         step = tf.convert_to_tensor(arrays["step"])
         slots = [tf.convert_to_tensor(arrays[name]) for name in program.rule.slots]
+        if program.group_l1:
+            mean_gradient = tf.convert_to_tensor(arrays["mean_gradient"])
         if program.averaging and "iterate" in arrays:
             params = tf.convert_to_tensor(arrays["iterate"])
     wait = tf.convert_to_tensor(networks.wait.astype(np.int32))
     state = State(
         params=params,
         average=weights if program.averaging else weights[:, :0],
+        mean_gradient=mean_gradient,
         slots=tuple(slots),
         step=step,
         active=tf.fill([n], active),

@@ -105,9 +105,31 @@ class GroupL1(NamedTuple):
             slope = tf.reduce_sum(terms * inverse, axis=2, keepdims=True)
             # Of f = phi**-0.5 - 1, f / f' with f' = phi**-1.5 * slope.
             r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
-        dual_2 = tf.reduce_sum(tf.square(w / step_size), axis=2, keepdims=True)
-        zero = dual_2 <= tf.square(self.strength)
+        zero = self._holds(w / step_size)
         return tf.where(zero, tf.zeros_like(w), w * (r / (r + a)))
+
+    def settle(
+        self,
+        w: tf.Tensor,
+        step_size: tf.Tensor,
+        mean_gradient: tf.Tensor,
+        n_steps: tf.Tensor,
+    ) -> tf.Tensor:
+        """Rows that are zero, or would be after one step of the length of many.
+
+        The gradient of a batch is noisy. After a single step along it the penalty
+        rarely holds a row at zero, even if the mean gradient over all rows of X is
+        weaker than the penalty, and columns of no use come and go. In `n_steps` steps
+        along the mean gradient the noise has averaged out. A row that stays zero under
+        the mean gradient, and no other, is also zero here: the minimum is the same.
+        """
+        many_steps = w / (step_size * n_steps) - mean_gradient
+        return tf.where(self._holds(many_steps), tf.zeros_like(w), w)
+
+    def _holds(self, pull: tf.Tensor) -> tf.Tensor:
+        """Whether the penalty is stronger than what pulls a row (K, n_in, 1)."""
+        norm_2 = tf.reduce_sum(pull * pull, axis=2, keepdims=True)
+        return norm_2 <= tf.square(self.strength)
 
 
 def _inner_products(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -101,7 +101,8 @@ class Program:
     @property
     def carried(self) -> tuple[str, ...]:
         """Names of what a training that goes on takes over, beside the weights."""
-        return (*self.rule.slots, *(("iterate",) if self.averaging else ()))
+        names = {"mean_gradient": self.group_l1, "iterate": self.averaging}
+        return (*self.rule.slots, *(name for name, used in names.items() if used))
 
     @property
     def n_params(self) -> int:
@@ -128,6 +129,7 @@ class State(NamedTuple):
 
     params: tf.Tensor  # (K, P): kernels and biases, flattened, layer after layer
     average: tf.Tensor  # of them over the steps, (K, P), or (K, 0) without averaging
+    mean_gradient: tf.Tensor  # of the first kernel, (K, n), or (K, 0), see `GroupL1`
     slots: tuple[tf.Tensor, ...]  # of the optimizer, (K, P) each
     step: tf.Tensor  # of the optimizer, (K,)
     active: tf.Tensor
@@ -144,7 +146,9 @@ def weights_of(program: Program, state: State) -> tf.Tensor:
 
 def carried_of(program: Program, state: State) -> tuple[tf.Tensor, ...]:
     """What `Program.carried` names."""
-    return (*state.slots, *((state.params,) if program.averaging else ()))
+    values = {"mean_gradient": state.mean_gradient, "iterate": state.params}
+    n_slots = len(state.slots)
+    return (*state.slots, *(values[name] for name in program.carried[n_slots:]))
 
 
 class LayerSlice(NamedTuple):

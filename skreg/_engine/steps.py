@@ -19,6 +19,9 @@ from skreg._engine.program import (
     sum_params,
 )
 
+# Of the average over steps that decides which columns leave the network.
+MEAN_MOMENTUM = 0.999
+
 
 def run_steps(
     program: Program,
@@ -154,11 +157,17 @@ def _update(
     """
     rule, hyper = program.rule, inputs["hyper"]
     moving, step = tf.expand_dims(moving, -1), tf.expand_dims(state.step, -1)
-    params = state.params - rule.update(state.slots, step, hyper)
+    update = rule.update(state.slots, step, hyper)
+    params, mean_gradient = state.params - update, state.mean_gradient
     if program.proximal:
         step_size = rule.step_size(state.slots, step, hyper)
-        params = shrink(slices, inputs, params, step_size)
-    state = state._replace(params=_where(program, moving, params, state.params))
+        params, mean_gradient = shrink(
+            slices, inputs, params, update, step_size, step, mean_gradient
+        )
+    state = state._replace(
+        params=_where(program, moving, params, state.params),
+        mean_gradient=_where(program, moving, mean_gradient, state.mean_gradient),
+    )
     if not program.averaging:
         return state
     # At first an average of few steps, so that short trainings do not lag behind.
@@ -173,12 +182,36 @@ def shrink(
     slices: list[LayerSlice],
     inputs: dict[str, Any],
     params: tf.Tensor,
+    update: tf.Tensor,
     step_size: tf.Tensor,
-) -> tf.Tensor:
+    step: tf.Tensor,
+    mean_gradient: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Apply the proximal operators of the penalties to parameters (K, P).
 
     First that of L1, then that of the groups: one after the other, in this order, they
     are the operator of the sum [1]_.
+
+    Parameters
+    ----------
+    slices : list of LayerSlice
+    inputs : dict of str to tensor
+        With the strengths ``l1`` and ``group_l1``, if there are any.
+    params : tensor of shape (K, P)
+        After the optimizer's step.
+    update : tensor of shape (K, P)
+        What that has subtracted.
+    step_size : tensor of shape (K, P) or (K, 1)
+        Its step sizes.
+    step : tensor of shape (K, 1)
+        Its number, counted from 1.
+    mean_gradient : tensor of shape (K, n)
+        What the last step has returned; 0 before the first.
+
+    Returns
+    -------
+    params, mean_gradient : tensors
+        Of the same shapes.
 
     References
     ----------
@@ -187,12 +220,24 @@ def shrink(
     if "l1" in inputs:
         params = L1(inputs["l1"]).prox(params, step_size)
     if "group_l1" in inputs:
-        kernel = _first_kernel(slices, params)
-        step_sizes = _first_kernel(slices, step_size + tf.zeros_like(params))
-        kernel = GroupL1(inputs["group_l1"]).prox(kernel, step_sizes)
+        penalty = GroupL1(inputs["group_l1"])
         n_weights = slices[0].n_in * slices[0].n_out
+        gradient = tf.math.divide_no_nan(update, step_size)[:, :n_weights]
+        # Over the later half of all steps, or the last 1000 once there are more.
+        momentum = tf.minimum(
+            tf.cast(MEAN_MOMENTUM, step.dtype), (1 + step) / (3 + step)
+        )
+        mean_gradient = gradient + momentum * (mean_gradient - gradient)
+        step_sizes = _first_kernel(slices, step_size + tf.zeros_like(params))
+        kernel = penalty.prox(_first_kernel(slices, params), step_sizes)
+        kernel = penalty.settle(
+            kernel,
+            step_sizes,
+            _first_kernel(slices, mean_gradient),
+            1 / (1 - momentum[..., tf.newaxis]),
+        )
         params = tf.concat([_flatten([kernel], params), params[:, n_weights:]], axis=1)
-    return params
+    return params, mean_gradient
 
 
 def _first_kernel(slices: list[LayerSlice], params: tf.Tensor) -> tf.Tensor:

@@ -401,7 +401,7 @@ default="squared_error"
 
 
 def _output_layer_from(units, old, iterate, shape):
-    """`TargetUnits.layer_from` on flat weights (1, n_params) with such a last kernel."""
+    """`TargetUnits.layer_from` on flat weights (1, n_params); `shape`: last kernel."""
     n_weights = shape[0] * shape[1]
     start = iterate.shape[1] - n_weights - shape[1]
     layers, kernel, bias = np.split(iterate, [start, start + n_weights], axis=1)

@@ -39,15 +39,19 @@ class AfterStep:
         self._optimizer = optimizer
         self._proximal = is_proximal(task)
         self._penalties = _penalties(task) if self._proximal else None
+        self._mean_gradient: NDArray[Any] | None = None
         self._average: list[NDArray[Any]] | None = None
         if task.ema_momentum:
             self._average = values_of(self._weights)
-        self.iterate: NDArray[Any] | None = None  # while the network has the average
+        self._iterate: NDArray[Any] | None = None  # while the network has the average
 
-    def __call__(self) -> None:
-        """Follow a step."""
-        if self._proximal:
-            self._shrink()
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Within the block the optimizer takes a step."""
+        before = _flat(values_of(self._weights)) if self._proximal else None
+        yield
+        if before is not None:
+            self._shrink(before)
         if self._average is None:
             return
         step = int(self._optimizer.iterations.numpy())
@@ -57,15 +61,22 @@ class AfterStep:
             if self._proximal:
                 average[w == 0] = 0
 
-    def start(self, iterate: NDArray[Any] | None) -> None:
+    def start(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take the network's weights for the average, where there is one.
 
-        Training goes on from `iterate`, of shape (1, P), if that is not None.
+        Training goes on from `arrays`, which `arrays` has returned.
         """
         if self._average is not None:
             self._average = values_of(self._weights)
-        if iterate is not None and (self._average or self._optimizer.use_ema):
-            assign_values(self._weights, _cut(iterate, self._weights))
+        if "iterate" in arrays and (self._average or self._optimizer.use_ema):
+            assign_values(self._weights, _cut(arrays["iterate"], self._weights))
+        if "mean_gradient" in arrays:
+            self._mean_gradient = arrays["mean_gradient"]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What changes from step to step, beside weights and optimizer, by name."""
+        named = {"iterate": self._iterate, "mean_gradient": self._mean_gradient}
+        return {name: array for name, array in named.items() if array is not None}
 
     def finish(self) -> None:
         """Leave the averaged weights in the network."""
@@ -86,7 +97,7 @@ class AfterStep:
             yield
             return
         before = values_of(self._weights)
-        self.iterate = _flat(before)
+        self._iterate = _flat(before)
         assign_values(self._weights, average)
         yield
         now = values_of(self._weights)
@@ -94,9 +105,9 @@ class AfterStep:
             assign_values(self._weights, before)
         elif self._average is not None:
             self._average = now
-        self.iterate = None
+        self._iterate = None
 
-    def _shrink(self) -> None:
+    def _shrink(self, before: NDArray[Any]) -> None:
         """The same proximal operators as in the compiled engine, with Keras' slots."""
         rule, hyper = self._task.optimizer.update_rule, self._task.optimizer.hyper
         assert rule is not None
@@ -110,12 +121,19 @@ class AfterStep:
             tf.constant(_flat(values_of(_of_optimizer(self._optimizer, name))))
             for name in rule.slots
         )
-        params = values_of(self._weights)
-        shrunk = shrink(
+        params = _flat(values_of(self._weights))
+        n_in, n_out = self._task.architecture.kernel_shapes[0]
+        if self._mean_gradient is None:
+            self._mean_gradient = np.zeros((1, n_in * n_out), dtype)
+        shrunk, mean_gradient = shrink(
             *self._penalties,
-            tf.constant(_flat(params)),
+            tf.constant(params),
+            tf.constant(before - params),
             rule.step_size(slots, tf.constant(step), values),
+            tf.constant(step),
+            tf.constant(self._mean_gradient),
         )
+        self._mean_gradient = mean_gradient.numpy()
         assign_values(self._weights, _cut(shrunk.numpy(), self._weights))
 
 

@@ -104,15 +104,14 @@ def _set_start(
     after_step: AfterStep,
 ) -> None:
     """Put in the weights to start from, and what another run has left."""
-    iterate = None
+    arrays: dict[str, NDArray[Any]] = {}
     if task.resume is None:
         set_weights(network, *initial_weights(task))
     else:
         set_weights(network, task.resume.kernels, task.resume.biases)
         arrays = task.resume.arrays_of(_owner(task)) or {}
         _restore_state(optimizer, network, arrays)
-        iterate = arrays.get("iterate")
-    after_step.start(iterate)
+    after_step.start(arrays)
 
 
 def _owner(task: Task) -> str:
@@ -173,13 +172,13 @@ def _train_epoch(
         chosen = order[start : start + task.batch_size]
         callbacks("on_train_batch_begin", step)
         trainer.reset_metrics()  # as older versions of Keras do not
-        figures = trainer.train_on_batch(
-            _dense(rows.X[chosen]),
-            _dense(rows.targets[chosen]),
-            rows.weight[chosen],
-            return_dict=True,
-        )
-        after_step()
+        with after_step.step():
+            figures = trainer.train_on_batch(
+                _dense(rows.X[chosen]),
+                _dense(rows.targets[chosen]),
+                rows.weight[chosen],
+                return_dict=True,
+            )
         n_seen += len(chosen)
         for name in sums:
             sums[name] += len(chosen) * float(figures[name])
@@ -333,8 +332,7 @@ class _Recorder:
         if not self._task.resumable:
             return None
         arrays = _state_arrays(self._trainer.optimizer, self._network)
-        if self._after_step.iterate is not None:
-            arrays["iterate"] = self._after_step.iterate
+        arrays |= self._after_step.arrays()
         return OptimizerState(_owner(self._task), arrays)
 
     def _validate(self) -> dict[str, float]:
