@@ -33,6 +33,8 @@ class WeightDisplay(NetworkDisplay):
         Share of each kernel's weights, in [0, 1], that are of at most that magnitude.
     n_weights : list of int
         Number of weights per kernel, the output layer's last.
+    n_zeros : list of int
+        How many of them are exactly zero; the legend states their share.
 
     Attributes
     ----------
@@ -49,13 +51,13 @@ class WeightDisplay(NetworkDisplay):
 
     Notes
     -----
-    The penalties differ in what they do to small weights. L1 has the same gradient
-    at every magnitude, and splits a layer in two: the line rises far to the left, stays
-    flat over magnitudes that few weights have, and rises again at the weights that
-    reduce the data loss by more than they cost. The gradient of L2 is proportional to
+    The penalties differ in what they do to small weights. L1 pulls with the same force
+    at every magnitude, and splits a layer in two: weights that are exactly zero, at
+    whose share the line begins, and weights that reduce the data loss by more than
+    they cost, where it rises. The gradient of L2 is proportional to
     the weight: the whole line moves to the left, and weights that matter to the penalty
     alone decay towards zero. The x axis covers six decades up to the largest weight;
-    a line begins at the share of weights that are smaller, or zero.
+    a line begins at the share of weights that are smaller.
 
     A cumulative distribution needs no choice of bins. In a histogram of the weights,
     both penalties look like a spike at zero; in one of the logarithms of their
@@ -77,17 +79,23 @@ class WeightDisplay(NetworkDisplay):
     ...     mlp = RegularizedMLPClassifier(random_state=0, **penalty).fit(X, y)
     ...     display = WeightDisplay.from_estimator(mlp, ax=ax)
     >>> [line.get_label() for line in display.lines_]
-    ['hidden layer 1 (400)', 'output layer (300)']
+    ['hidden layer 1 (400, 0% zero)', 'output layer (300, 0% zero)']
     """
 
     __module__ = "skreg"
 
     def __init__(
-        self, *, magnitudes: ArrayLike, shares: ArrayLike, n_weights: Sequence[int]
+        self,
+        *,
+        magnitudes: ArrayLike,
+        shares: ArrayLike,
+        n_weights: Sequence[int],
+        n_zeros: Sequence[int],
     ) -> None:
         self.magnitudes = magnitudes
         self.shares = shares
         self.n_weights = n_weights
+        self.n_zeros = n_zeros
 
     @classmethod
     def _from_network(cls, network):
@@ -100,6 +108,7 @@ class WeightDisplay(NetworkDisplay):
             magnitudes=magnitudes,
             shares=np.array(counts) / np.array(n_weights)[:, np.newaxis],
             n_weights=n_weights,
+            n_zeros=[int((kernel == 0).sum()) for kernel in kernels],
         )
 
     def _draw(self) -> None:
@@ -107,13 +116,17 @@ class WeightDisplay(NetworkDisplay):
         names = [f"hidden layer {i}" for i in range(1, n_layers)] + ["output layer"]
         shares, colors = np.asarray(self.shares), sequential_colors(n_layers)
         self.lines_: list[Line2D] = []
-        for i, (name, n_weights) in enumerate(zip(names, self.n_weights, strict=True)):
+        labels = [
+            f"{name} ({n:,}, {zeros / n:.0%} zero)"
+            for name, n, zeros in zip(names, self.n_weights, self.n_zeros, strict=True)
+        ]
+        for i, label in enumerate(labels):
             self.lines_ += self.ax_.plot(
                 self.magnitudes,
                 shares[i],
                 color=colors[i],
                 linestyle=LINESTYLES[i % len(LINESTYLES)],
-                label=f"{name} ({n_weights:,})",
+                label=label,
             )
         self.ax_.set_xscale("log")
         self.ax_.set(

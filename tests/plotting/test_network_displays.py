@@ -188,7 +188,7 @@ def test_shares_of_weights_are_those_of_the_kernels(mlp, cancer, ax, sizes):
     assert ax.get_ylabel() == "share of weights up to that magnitude"
     hidden = [f"hidden layer {i}" for i in range(1, len(sizes) + 1)]
     assert legend_texts(display) == [
-        f"{name} ({kernel.size})"
+        f"{name} ({kernel.size}, {(kernel == 0).mean():.0%} zero)"
         for name, kernel in zip([*hidden, "output layer"], est.coefs_, strict=True)
     ]
     styles = {(line.get_color(), line.get_linestyle()) for line in display.lines_}
@@ -231,7 +231,7 @@ def test_parameters_are_stored_as_given(display):
     "display",
     [
         LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
-        WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1]),
+        WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1], n_zeros=[0]),
         SearchDisplay(x_name="l2", x_values=[1.0], test_scores=[[[0.5]]]),
     ],
     ids=lambda display: type(display).__name__,
