@@ -38,7 +38,7 @@ ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 SEARCHES = [BatchedGridSearchCV, BatchedRandomizedSearchCV]
 DISPLAYS = [
     LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
-    WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1]),
+    WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1], n_zeros=[0]),
     SearchDisplay(x_name="l2", x_values=[1.0], test_scores=[[[0.5]]]),
 ]
 PAGES = sorted(set(DOCS.glob("*.rst")) | set(DOCS.glob("guide/*.rst")))
