@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from skreg._engine.batches import calls, dropout_noise, training_batches
@@ -19,6 +20,7 @@ from skreg._engine.history import History
 from skreg._engine.inputs import fixed_inputs, initial_state
 from skreg._engine.planning import SINGLE_THREADED_PARAMS, Calling, plan_calls, xla_pays
 from skreg._engine.program import Kept, Program, State, carried_of, weights_of
+from skreg._engine.schedules import LearningRates
 from skreg._engine.stacked import Data, Networks
 
 
@@ -93,6 +95,7 @@ def train(
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
     state = initial_state(networks, program, active=not dry_run)
+    rates = _learning_rates(networks, program)
     history = History(len(networks), data.validation is not None)
     interrupted = False
     snapshot = state, 0  # where an epoch has ended: the state, and how many have
@@ -112,6 +115,9 @@ def train(
                 plan["noise"] = dropout_noise(
                     of_noise, shape, noise_seed, calling.n_slots
                 )
+            if rates is not None:
+                moves = plan["n_rows"] > 0
+                plan["rates"] = rates.of_steps(state.step.numpy(), moves)
             plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
             run = compiled_function(program, inputs, plan, state)
             state, figures = run(inputs, plan, state)
@@ -157,6 +163,14 @@ def _choose_variant(
         if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs):
             return chosen, calling, inputs
     return choose(xla=False)
+
+
+def _learning_rates(networks: Networks, program: Program) -> LearningRates | None:
+    """What gives the rates of each call; None where they stay as they are."""
+    if networks.schedules is None:
+        return None
+    momentum = networks.hyper.get("momentum", np.zeros(len(networks)))
+    return LearningRates(networks.schedules, momentum, program.dtype)
 
 
 def _results(

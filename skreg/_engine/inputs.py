@@ -99,7 +99,7 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     arrays = networks.optimizer_arrays
     if arrays is None or (program.group_l1 and "mean_gradient" not in arrays):
         step = tf.zeros(n, program.dtype)
-        slots = [tf.zeros_like(params)] * len(program.rule.slots)
+        slots = [_initial_slot(name, networks, params) for name in program.rule.slots]
     else:
         step = tf.convert_to_tensor(arrays["step"])
         slots = [tf.convert_to_tensor(arrays[name]) for name in program.rule.slots]
@@ -126,3 +126,11 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
         kept = state.kept._replace(carried=carried_of(program, state))
         state = state._replace(kept=kept)
     return state
+
+
+def _initial_slot(name: str, networks: Networks, params: tf.Tensor) -> tf.Tensor:
+    """A slot (K, P) of the optimizer, see `UpdateRule`."""
+    value = networks.hyper.get(f"initial_{name}")
+    if value is None:
+        return tf.zeros_like(params)
+    return tf.ones_like(params) * value.astype(params.dtype.name)[:, np.newaxis]

@@ -67,6 +67,10 @@ class Program:
     dtype : str
     dropout, l1, group_l1, averaging, early_stopping : bool
         Whether there is any; `averaging` of the weights.
+    clipping : {"clipnorm", "clipvalue", "global_clipnorm"} or None
+        How gradients are clipped, by Keras' names.
+    weight_decay, scheduled : bool
+        Whether there is any; `scheduled` are learning rates, that come with a call.
     keeps_slots : bool
         Whether early stopping keeps, with the weights of the best epoch, what the
         optimizer had accumulated by then: for a training that goes on from there.
@@ -88,6 +92,9 @@ class Program:
     group_l1: bool
     averaging: bool
     early_stopping: bool
+    clipping: str | None = None
+    weight_decay: bool = False
+    scheduled: bool = False
     keeps_slots: bool = False
     xla: bool = False
     unbatched: bool = False

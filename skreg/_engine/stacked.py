@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._engine.schedules import Schedule
+
 
 @dataclass(frozen=True)
 class Networks:
@@ -27,6 +29,9 @@ class Networks:
         Dropout rates.
     hyper : dict of str to ndarray of shape (K,)
         The optimizer's hyperparameters.
+    schedules : list of K callable, or None
+        Where learning rates are scheduled, each network's, see
+        `skreg._engine.schedules.LearningRates`.
     ema_momentum : ndarray of shape (K,)
         Of the average of the weights; 0 is none.
     patience : ndarray of shape (K,), int
@@ -49,6 +54,7 @@ class Networks:
     group_l1: NDArray[Any]
     dropout: NDArray[Any]
     hyper: dict[str, NDArray[Any]]
+    schedules: list[Schedule] | None
     ema_momentum: NDArray[Any]
     patience: NDArray[Any]
     tol: NDArray[Any]

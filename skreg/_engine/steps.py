@@ -10,6 +10,7 @@ import tensorflow as tf
 from skreg._engine.gather import training_rows
 from skreg._engine.layers import backward, forward, make_dropouts
 from skreg._engine.loops import while_loop
+from skreg._engine.optimizer_settings import clip, decay, hyper_of_step
 from skreg._engine.penalties import L1, L2, GroupL1
 from skreg._engine.program import (
     LayerSlice,
@@ -18,6 +19,7 @@ from skreg._engine.program import (
     cut_kernels,
     sum_params,
 )
+from skreg._engine.update_rules import Hyper
 
 # Of the average over steps that decides which columns leave the network.
 MEAN_MOMENTUM = 0.999
@@ -47,7 +49,8 @@ def run_steps(
         xla=program.xla,
     )
     if program.xla:
-        state = _update(program, slices, inputs, state, pending)
+        hyper = hyper_of_step(program, inputs, plan, tf.maximum(last - 1, 0))
+        state = _update(program, slices, inputs, hyper, state, pending)
     return state, tf.unstack(sums, num=3)
 
 
@@ -55,7 +58,8 @@ def _one_step(program: Program, variables: Any, constants: Any) -> Any:
     t, pending, state, sums = variables
     slices, inputs, plan, _ = constants
     if program.xla:  # what the last step left, see `_update`
-        state = _update(program, slices, inputs, state, pending)
+        hyper = hyper_of_step(program, inputs, plan, tf.maximum(t - 1, 0))
+        state = _update(program, slices, inputs, hyper, state, pending)
     X, targets, weight = training_rows(program, slices, inputs, plan, t)
     kernels = cut_kernels(program, slices, state.params)
     dropouts = _dropouts(program, slices, inputs, plan, t)
@@ -68,9 +72,11 @@ def _one_step(program: Program, variables: Any, constants: Any) -> Any:
     )
     n_rows = tf.gather(plan["n_rows"], t)
     moving = state.active & (n_rows > 0)
-    state = _accumulate(program, inputs["hyper"], state, gradients, moving)
+    hyper = hyper_of_step(program, inputs, plan, t)
+    gradients = clip(program, slices, hyper, gradients)
+    state = _accumulate(program, hyper, state, gradients, moving)
     if not program.xla:
-        state = _update(program, slices, inputs, state, moving)
+        state = _update(program, slices, inputs, hyper, state, moving)
     data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=program.unbatched)
     terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
     sums = _where(program, moving, sums + terms, sums)
@@ -127,7 +133,7 @@ def _flatten(parts: list[tf.Tensor], params: tf.Tensor) -> tf.Tensor:
 
 def _accumulate(
     program: Program,
-    hyper: dict[str, tf.Tensor],
+    hyper: Hyper,
     state: State,
     gradients: tf.Tensor,
     moving: tf.Tensor,
@@ -146,6 +152,7 @@ def _update(
     program: Program,
     slices: list[LayerSlice],
     inputs: dict[str, Any],
+    hyper: Hyper,
     state: State,
     moving: tf.Tensor,
 ) -> State:
@@ -155,11 +162,14 @@ def _update(
     only if nothing reads it but what is computed before. Otherwise XLA copied the
     slots, and computed them twice.
     """
-    rule, hyper = program.rule, inputs["hyper"]
+    rule = program.rule
     moving, step = tf.expand_dims(moving, -1), tf.expand_dims(state.step, -1)
     update = rule.update(state.slots, step, hyper)
+    if program.weight_decay:
+        update += decay(hyper, state.params)
     params, mean_gradient = state.params - update, state.mean_gradient
     if program.proximal:
+        assert rule.step_size is not None, "see `why_not_compiled`"
         step_size = rule.step_size(state.slots, step, hyper)
         params, mean_gradient = shrink(
             slices, inputs, params, update, step_size, step, mean_gradient

@@ -231,9 +231,21 @@ def _optimizer(value, learning_rate):
             "optimizer must be a name or a keras.optimizers.Optimizer object, "
             f"got {value!r}."
         )
-    if learning_rate is not None:
-        learning_rate = _real(learning_rate, "learning_rate", 0, None, "neither")
-    return specify(value, learning_rate)
+    return specify(value, _learning_rate(learning_rate))
+
+
+def _learning_rate(value):
+    import keras
+
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    if value is None or isinstance(value, schedule):
+        return value
+    if not isinstance(value, Real):
+        raise TypeError(
+            "learning_rate must be None, a number or a keras.optimizers.schedules."
+            f"LearningRateSchedule, got {value!r}."
+        )
+    return _real(value, "learning_rate", 0, None, "neither")
 
 
 def _ema_momentum(value, optimizer):

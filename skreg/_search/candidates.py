@@ -16,7 +16,15 @@ from skreg._search.composite import find_network
 
 # Parameters in which the networks of a group may differ: neither the rows that a
 # network sees nor its random numbers depend on them.
-STACKED = ("l1", "l2", "group_l1", "dropout", "learning_rate", "ema_momentum")
+STACKED = (
+    "l1",
+    "l2",
+    "group_l1",
+    "dropout",
+    "optimizer",
+    "learning_rate",
+    "ema_momentum",
+)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from skreg._engine.program import LayerSlice
+from skreg._engine.schedules import LearningRates
 from skreg._engine.steps import shrink
 from skreg._training.network import assign_values, values_of
+from skreg._training.schedules import schedule_of
 from skreg._training.task import Task
 
 
@@ -40,6 +42,12 @@ class AfterStep:
         self._proximal = is_proximal(task)
         self._penalties = _penalties(task) if self._proximal else None
         self._mean_gradient: NDArray[Any] | None = None
+        self._rates: LearningRates | None = None
+        if self._proximal and task.optimizer.schedule is not None:
+            momentum = np.array([task.optimizer.hyper.get("momentum", 0.0)])
+            self._rates = LearningRates(
+                [schedule_of(task.optimizer)], momentum, task.architecture.dtype
+            )
         self._average: list[NDArray[Any]] | None = None
         if task.ema_momentum:
             self._average = values_of(self._weights)
@@ -111,12 +119,17 @@ class AfterStep:
         """The same proximal operators as in the compiled engine, with Keras' slots."""
         rule, hyper = self._task.optimizer.update_rule, self._task.optimizer.hyper
         assert rule is not None
+        assert rule.step_size is not None
         assert self._penalties is not None
         dtype = self._task.architecture.dtype
         values = {name: np.full((1, 1), value, dtype) for name, value in hyper.items()}
-        # Which callbacks may change.
-        values["learning_rate"][...] = self._optimizer.learning_rate.numpy()
-        step = np.full((1, 1), int(self._optimizer.iterations.numpy()), dtype)
+        n_steps = int(self._optimizer.iterations.numpy())
+        if self._rates is None:  # callbacks may change it
+            values["learning_rate"][...] = self._optimizer.learning_rate.numpy()
+        else:
+            rates = self._rates.of_steps(np.array([n_steps - 1]), np.ones((1, 1), bool))
+            values["learning_rate"], values["rate_sum"] = rates[0]
+        step = np.full((1, 1), n_steps, dtype)
         slots = tuple(
             tf.constant(_flat(values_of(_of_optimizer(self._optimizer, name))))
             for name in rule.slots
@@ -139,8 +152,7 @@ class AfterStep:
 
 def is_proximal(task: Task) -> bool:
     """Whether steps end with a proximal operator, and not with a subgradient of L1."""
-    r = task.regularization
-    return task.optimizer.update_rule is not None and bool(any(r.l1) or r.group_l1)
+    return task.regularization.makes_zeros and task.optimizer.takes_proximal_steps
 
 
 def _penalties(task: Task) -> tuple[list[LayerSlice], dict[str, Any]]:

@@ -10,6 +10,7 @@ settings of the process' memory allocator.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -124,8 +125,13 @@ def _state_arrays(
 ) -> dict[str, NDArray[Any]]:
     """What changes in training beside the weights: slots, counters; dropout's seeds."""
     values = values_of(optimizer.variables)
-    arrays = {v.path: a for v, a in zip(optimizer.variables, values, strict=True)}
+    arrays = dict(zip(map(_name, optimizer.variables), values, strict=True))
     return {**arrays, **_seed_arrays(network)}
+
+
+def _name(variable: keras.Variable) -> str:
+    """The same in every fit, where Keras numbers variables that have no name."""
+    return re.sub(r"_\d+$", "", variable.path)
 
 
 def _seed_arrays(network: keras.Sequential) -> dict[str, NDArray[Any]]:
@@ -145,14 +151,16 @@ def _restore_state(
     dropout where there is another number of layers with it.
     """
     variables = [v for v in optimizer.variables if v.name != "learning_rate"]
+    names = [_name(v) for v in variables]
     if all(
-        v.path in arrays and arrays[v.path].shape == tuple(v.shape) for v in variables
+        name in arrays and arrays[name].shape == tuple(v.shape)
+        for name, v in zip(names, variables, strict=True)
     ):
-        assign_values(variables, [arrays[v.path] for v in variables])
+        assign_values(variables, [arrays[name] for name in names])
     seeds = network.non_trainable_variables
-    stored = [a for name, a in arrays.items() if name.startswith("dropout seed")]
-    if len(seeds) == len(stored):
-        assign_values(seeds, stored)
+    of_seeds = [a for name, a in arrays.items() if name.startswith("dropout seed")]
+    if len(seeds) == len(of_seeds):
+        assign_values(seeds, of_seeds)
 
 
 def _train_epoch(
@@ -203,7 +211,8 @@ class _Trainer(keras.Model):
         super().__init__(dtype=dtype, name="trainer")
         self._stack = network.layers
         self._row_losses = task.loss.per_row
-        self._regularization = task.regularization if is_proximal(task) else None
+        self._regularization = task.regularization
+        self._proximal = is_proximal(task)
         self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
         self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
 
@@ -235,10 +244,15 @@ class _Trainer(keras.Model):
     def _penalty_value(self) -> Any:
         """The penalty; where steps are proximal, L2 alone has a gradient."""
         r = self._regularization
-        if r is None:
-            return sum(self.losses)
         layers = [x for x in self._stack if isinstance(x, keras.layers.Dense)]
-        smooth, rest = 0.0, r.group_l1 * ops.sum(ops.norm(layers[0].kernel, axis=1))
+        rest = 0.0
+        if r.group_l1:
+            squares = ops.sum(ops.square(layers[0].kernel), axis=1)
+            # A root has no derivative at 0.
+            rest = r.group_l1 * ops.sum(ops.sqrt(ops.maximum(squares, 1e-30)))
+        if not self._proximal:
+            return sum(self.losses) + rest
+        smooth = 0.0
         for layer, l1, l2 in zip(layers, r.l1, r.l2, strict=True):
             smooth += l2 * ops.sum(ops.square(layer.kernel))
             rest += l1 * ops.sum(ops.abs(layer.kernel))

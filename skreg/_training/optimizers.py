@@ -6,10 +6,16 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.optimizers.schedules import LearningRateSchedule
 
 from skreg._engine.update_rules import (
+    ADAGRAD,
     ADAM,
+    ADAMAX,
+    AMSGRAD,
+    LION,
     MOMENTUM,
+    NADAM,
     NESTEROV,
     RMSPROP,
     RMSPROP_CENTERED,
@@ -23,8 +29,8 @@ from skreg._training.task import OptimizerSpec
 OPTIMIZER_NAME = "optimizer"
 
 
-def _adam(config: dict[str, Any]) -> UpdateRule | None:
-    return None if config["amsgrad"] else ADAM
+def _adam(config: dict[str, Any]) -> UpdateRule:
+    return AMSGRAD if config["amsgrad"] else ADAM
 
 
 def _sgd(config: dict[str, Any]) -> UpdateRule:
@@ -38,21 +44,24 @@ def _rmsprop(config: dict[str, Any]) -> UpdateRule:
 
 
 # The rule that an optimizer of Keras follows, from its configuration.
-_RULES: dict[type, Callable[[dict[str, Any]], UpdateRule | None]] = {
+_RULES: dict[type, Callable[[dict[str, Any]], UpdateRule]] = {
     keras.optimizers.Adam: _adam,
+    keras.optimizers.AdamW: _adam,
+    keras.optimizers.Nadam: lambda config: NADAM,
+    keras.optimizers.Adamax: lambda config: ADAMAX,
+    keras.optimizers.Adagrad: lambda config: ADAGRAD,
+    keras.optimizers.Lion: lambda config: LION,
     keras.optimizers.SGD: _sgd,
     keras.optimizers.RMSprop: _rmsprop,
 }
-# Settings that every Keras optimizer has, and that the rules do not know.
+# Settings that every Keras optimizer has, and that the compiled engine does not know.
 _UNSUPPORTED_UNLESS = {
-    "weight_decay": None,
-    "clipnorm": None,
-    "global_clipnorm": None,
-    "clipvalue": None,
     "use_ema": False,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
+# Keras uses the first one that is a positive number.
+_CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
 @cache
@@ -72,7 +81,8 @@ def named_optimizer(name: str) -> keras.optimizers.Optimizer:
 
 
 def specify(
-    optimizer: keras.optimizers.Optimizer, learning_rate: float | None
+    optimizer: keras.optimizers.Optimizer,
+    learning_rate: float | LearningRateSchedule | None,
 ) -> OptimizerSpec:
     """An optimizer as data, resolved once for both engines.
 
@@ -80,21 +90,39 @@ def specify(
     ----------
     optimizer : keras.optimizers.Optimizer
         Is not changed.
-    learning_rate : float or None
+    learning_rate : float, LearningRateSchedule or None
         Takes the place of its own.
     """
     config = {**optimizer.get_config(), "name": OPTIMIZER_NAME}
     if learning_rate is not None:
         config["learning_rate"] = learning_rate
+    elif isinstance(config["learning_rate"], dict):
+        config["learning_rate"] = keras.saving.deserialize_keras_object(
+            config["learning_rate"]
+        )
+    rate = config["learning_rate"]
+    schedule = rate if isinstance(rate, LearningRateSchedule) else None
     rule = _update_rule(type(optimizer), config)
-    hyper = {} if rule is None else rule.hyper(config)
-    return OptimizerSpec(type(optimizer), config, rule, hyper)
+    clipping = next((name for name in _CLIPPINGS if (config.get(name) or 0) > 0), None)
+    hyper = {}
+    if rule is not None:
+        known = {**config, "learning_rate": np.nan} if schedule else config
+        hyper = {
+            **rule.hyper(known),
+            # In float32, as in Keras.
+            "weight_decay": float(np.float32(config["weight_decay"] or 0)),
+            "clip": float(config[clipping]) if clipping else np.inf,
+        }
+    return OptimizerSpec(type(optimizer), config, rule, hyper, clipping, schedule)
 
 
 def _update_rule(cls: type, config: dict[str, Any]) -> UpdateRule | None:
+    rate = config["learning_rate"]
     supported = (
         cls in _RULES
-        and np.isscalar(config["learning_rate"])  # else it is a schedule
+        and (
+            np.isscalar(rate) or isinstance(rate, LearningRateSchedule)
+        )  # not any function
         and all(
             config.get(name, off) == off for name, off in _UNSUPPORTED_UNLESS.items()
         )

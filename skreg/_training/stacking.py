@@ -19,6 +19,7 @@ from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.forking import check_tensorflow_runs
 from skreg._training.initialization import initial_weights
+from skreg._training.schedules import schedule_of
 from skreg._training.task import (
     DROPOUT,
     OptimizerState,
@@ -43,6 +44,8 @@ def why_not_compiled(task: Task) -> str | None:
         return "Keras callbacks"
     if task.optimizer.update_rule is None:
         return f"this optimizer or its settings: {task.optimizer.cls.__name__}"
+    if task.regularization.makes_zeros and not task.optimizer.takes_proximal_steps:
+        return f"l1 or group_l1 beside this optimizer: {task.optimizer.cls.__name__}"
     return None
 
 
@@ -55,6 +58,7 @@ def stacking_key(task: Task) -> Hashable:
         task.architecture,
         task.loss,
         task.optimizer.update_rule,
+        task.optimizer.clipping,
         task.batch_size,
         task.epochs,
         task.shuffle,
@@ -143,6 +147,9 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         l1=any(any(t.regularization.l1) for t in tasks),
         group_l1=any(t.regularization.group_l1 for t in tasks),
         averaging=any(t.ema_momentum for t in tasks),
+        clipping=task.optimizer.clipping,
+        weight_decay=any(t.optimizer.hyper["weight_decay"] for t in tasks),
+        scheduled=_scheduled(tasks),
         early_stopping=task.early_stopping is not None,
         keeps_slots=task.early_stopping is not None and any(t.resumable for t in tasks),
     )
@@ -156,6 +163,10 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         first_epoch=task.first_epoch,
         **options,
     )
+
+
+def _scheduled(tasks: list[Task]) -> bool:
+    return any(t.optimizer.schedule is not None for t in tasks)
 
 
 def _networks(tasks: list[Task]) -> Networks:
@@ -177,6 +188,9 @@ def _networks(tasks: list[Task]) -> Networks:
         group_l1=np.array([t.regularization.group_l1 for t in tasks]),
         dropout=np.array([t.regularization.dropout for t in tasks]),
         hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
+        schedules=(
+            [schedule_of(t.optimizer) for t in tasks] if _scheduled(tasks) else None
+        ),
         ema_momentum=np.array([t.ema_momentum for t in tasks]),
         patience=np.array([s.patience if s else 0 for s in stopping]),
         tol=np.array([s.tol if s else 0.0 for s in stopping]),

@@ -63,19 +63,33 @@ class Regularization:
     group_l1: float
     dropout: tuple[float, ...]
 
+    @property
+    def makes_zeros(self) -> bool:
+        """Whether a penalty has a proximal operator and not a gradient."""
+        return any(self.l1) or self.group_l1 > 0
+
 
 @dataclass(frozen=True)
 class OptimizerSpec:
     """A Keras optimizer's class and configuration, and what the engine makes of it.
 
     ``update_rule`` is None where the compiled engine has none for this optimizer;
-    ``hyper`` are the values of the rule's hyperparameters.
+    ``hyper`` are the values of the rule's hyperparameters, with ``weight_decay``, 0
+    without any, and ``clip``, the limit of the clipping whose name is ``clipping``. The
+    ``learning_rate`` among them is NaN where there is a ``schedule``.
     """
 
     cls: type[keras.optimizers.Optimizer]
     config: dict[str, Any]
     update_rule: UpdateRule | None
     hyper: dict[str, float]
+    clipping: str | None
+    schedule: keras.optimizers.schedules.LearningRateSchedule | None
+
+    @property
+    def takes_proximal_steps(self) -> bool:
+        """Whether there is an update rule, and step sizes for proximal operators."""
+        return self.update_rule is not None and self.update_rule.step_size is not None
 
     def build(self) -> keras.optimizers.Optimizer:
         """A new Keras optimizer, whose slots no other run shares."""
