@@ -26,6 +26,8 @@ NUMPY_ACTIVATIONS = {
 # Strengths are powers of 2 where figures are compared closely: Keras' regularizers
 # keep theirs in single precision.
 
+COSINE = keras.optimizers.schedules.CosineDecay(0.01, 8, warmup_target=0.1)
+
 # A step too small to change a weight: what is fitted is what training starts from.
 STANDING_STILL = {"optimizer": "sgd", "learning_rate": 1e-30}
 
@@ -194,7 +196,11 @@ def source_start(mlp, binary_words):
         ("keras", 0.0, 0.001, "adam"),
         ("auto", 0.0, 0.001, keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),
         ("auto", 0.0, 0.001, keras.optimizers.RMSprop(momentum=0.5, centered=True)),
-        # Of these the Keras engine takes care.
+        ("auto", 0.0, 0.001, keras.optimizers.Nadam()),
+        ("auto", 0.0, 0.001, keras.optimizers.Adamax(0.01)),
+        ("auto", 0.0, 0.001, keras.optimizers.Adagrad(0.05)),
+        ("auto", 0.0, 0.001, keras.optimizers.Lion(0.0001)),
+        ("auto", 0.0, 0.001, keras.optimizers.SGD(COSINE, weight_decay=0.1)),
         ("auto", 0.0, 0.001, keras.optimizers.AdamW(weight_decay=0.1)),
         ("auto", 0.0, 0.001, keras.optimizers.Adam(clipnorm=0.1)),
         ("auto", 0.0, 0.001, keras.optimizers.Adam(amsgrad=True, global_clipnorm=0.1)),

@@ -47,7 +47,11 @@ RegularizedMLPClassifier(alpha=1e-3)  # type: ignore[call-arg]
 RegularizedMLPClassifier((8,), "relu")  # type: ignore[call-arg]
 classifier.fit(X)  # type: ignore[call-arg]
 
-regressor = RegularizedMLPRegressor(loss="huber", l2=1e-2)
+regressor = RegularizedMLPRegressor(
+    loss="huber",
+    l2=1e-2,
+    learning_rate=keras.optimizers.schedules.CosineDecay(0.01, 100),
+)
 assert_type(regressor.fit(X, y), RegularizedMLPRegressor)
 assert_type(regressor.predict(X), NDArray[np.floating])
 RegularizedMLPRegressor(loss="hubber")  # type: ignore[arg-type]

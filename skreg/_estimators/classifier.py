@@ -19,6 +19,7 @@ from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.types import (
     Callbacks,
     Engine,
+    LearningRate,
     MatrixLike,
     Optimizer,
     PerLayer,
@@ -70,10 +71,14 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         sequence has one rate per hidden layer.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name that `keras.optimizers.get` knows, or an object, which is cloned at
-        every fit and never changed.
-    learning_rate : float, default=None
-        Learning rate of an optimizer given by name; None means Keras' default for
-        it. Must be None beside an optimizer object, which has its own.
+        every fit and never changed. The compiled engine has SGD, Adam, AdamW, Nadam,
+        Adamax, Adagrad, RMSprop and Lion, with weight decay, clipping and schedules.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, \
+default=None
+        Learning rate of an optimizer given by name, or a schedule, a function of the
+        number of steps (batches) until then, which a resumed training goes on to
+        count; None means Keras' default. Must be None beside an optimizer object, which
+        has its own.
     ema_momentum : float, default=None
         Momentum m, in [0, 1), of the running average of the weights, ``average = m *
         average + (1 - m) * w`` after every step, that is validated, kept and used for
@@ -219,7 +224,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         group_l1: float = 0.0,
         dropout: PerLayer = 0.0,
         optimizer: Optimizer = "adam",
-        learning_rate: float | None = None,
+        learning_rate: LearningRate = None,
         ema_momentum: float | None = None,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 100,

@@ -19,6 +19,7 @@ from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
     Callbacks,
     Engine,
+    LearningRate,
     MatrixLike,
     Optimizer,
     PerLayer,
@@ -67,10 +68,14 @@ default="squared_error"
         training. A sequence has one rate per hidden layer.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name that `keras.optimizers.get` knows, or an object, which is cloned at
-        every fit and never changed.
-    learning_rate : float, default=None
-        Learning rate of an optimizer given by name; None means Keras' default for
-        it. Must be None beside an optimizer object, which has its own.
+        every fit and never changed. The compiled engine has SGD, Adam, AdamW, Nadam,
+        Adamax, Adagrad, RMSprop and Lion, with weight decay, clipping and schedules.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, \
+default=None
+        Learning rate of an optimizer given by name, or a schedule, a function of the
+        number of steps (batches) until then, which a resumed training goes on to
+        count; None means Keras' default. Must be None beside an optimizer object, which
+        has its own.
     ema_momentum : float, default=None
         Momentum, in [0, 1), of the running average of the weights that is validated,
         kept and used for predictions, as of `RegularizedMLPClassifier`; None means no
@@ -201,7 +206,7 @@ default="squared_error"
         group_l1: float = 0.0,
         dropout: PerLayer = 0.0,
         optimizer: Optimizer = "adam",
-        learning_rate: float | None = None,
+        learning_rate: LearningRate = None,
         ema_momentum: float | None = None,
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 100,

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 PerLayer: TypeAlias = float | Sequence[float] | NDArray[np.floating]
 Optimizer: TypeAlias = "str | keras.optimizers.Optimizer"
+LearningRate: TypeAlias = (
+    "float | keras.optimizers.schedules.LearningRateSchedule | None"
+)
 Callbacks: TypeAlias = (
     "keras.callbacks.Callback | list[keras.callbacks.Callback] | None"
 )
