@@ -25,8 +25,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-NEWTON_STEPS = 4
-
 
 class L2(NamedTuple):
     """``strength * sum(w**2)``, for each of K networks.
@@ -90,28 +88,28 @@ class GroupL1(NamedTuple):
         root unless ``phi(0) <= 1``: then u is zero. ``phi**-0.5`` is increasing and
         concave in r, a power mean of affine functions, and ``||w|| - sum(w**2 a) /
         ||w||**2`` lies below its root, by its asymptote: from there Newton's steps
-        rise to the root. Where the step sizes are equal it is the root.
+        rise to the root. Where the step sizes are equal it is the root. A single one
+        is taken: rows are long against a, except for those that are about to be zero.
         """
         a = self.strength * step_size
         squares = w * w
-        norm_2 = tf.reduce_sum(squares, axis=2, keepdims=True)
-        sum_a = tf.reduce_sum(squares * a, axis=2, keepdims=True)
-        r = tf.sqrt(norm_2) - tf.math.divide_no_nan(sum_a, norm_2)
-        r = tf.maximum(r, 1e-30)  # where nothing is divided by 0
-        for _ in range(NEWTON_STEPS):
-            inverse = 1 / (r + a)
-            terms = squares * inverse * inverse
-            phi = tf.reduce_sum(terms, axis=2, keepdims=True)
-            slope = tf.reduce_sum(terms * inverse, axis=2, keepdims=True)
-            # Of f = phi**-0.5 - 1, f / f' with f' = phi**-1.5 * slope.
-            r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
-        zero = self._holds(w / step_size)
-        return tf.where(zero, tf.zeros_like(w), w * (r / (r + a)))
+        norm_2 = _row_sums(squares)
+        r = tf.sqrt(norm_2) - tf.math.divide_no_nan(_row_sums(squares * a), norm_2)
+        r = tf.maximum(
+            r, 1e-30
+        )  # where nothing is divided by 0; phi(0) <= 1 leads below
+        inverse = 1 / (r + a)
+        terms = squares * inverse * inverse
+        phi, slope = _row_sums(terms), _row_sums(terms * inverse)
+        # Of f = phi**-0.5 - 1, f / f' with f' = phi**-1.5 * slope.
+        r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
+        r = tf.maximum(r, 0)
+        return w * tf.math.divide_no_nan(r, r + a)
 
     def settle(
         self,
         w: tf.Tensor,
-        step_size: tf.Tensor,
+        inverse_step_size: tf.Tensor,
         mean_gradient: tf.Tensor,
         n_steps: tf.Tensor,
     ) -> tf.Tensor:
@@ -123,13 +121,16 @@ class GroupL1(NamedTuple):
         along the mean gradient the noise has averaged out. A row that stays zero under
         the mean gradient, and no other, is also zero here: the minimum is the same.
         """
-        many_steps = w / (step_size * n_steps) - mean_gradient
-        return tf.where(self._holds(many_steps), tf.zeros_like(w), w)
+        pull = w * inverse_step_size / n_steps - mean_gradient
+        held = _row_sums(pull * pull) <= tf.square(self.strength)
+        return tf.where(held, tf.zeros_like(w), w)
 
-    def _holds(self, pull: tf.Tensor) -> tf.Tensor:
-        """Whether the penalty is stronger than what pulls a row (K, n_in, 1)."""
-        norm_2 = tf.reduce_sum(pull * pull, axis=2, keepdims=True)
-        return norm_2 <= tf.square(self.strength)
+
+def _row_sums(x: tf.Tensor) -> tf.Tensor:
+    """Sums (K, n_in, 1) of (K, n_in, n_out), as products: XLA takes long for sums."""
+    shape = tf.shape(x)
+    sums = tf.reshape(x, [-1, shape[2]]) @ tf.ones([shape[2], 1], x.dtype)
+    return tf.reshape(sums, [shape[0], shape[1], 1])
 
 
 def _inner_products(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

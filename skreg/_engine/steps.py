@@ -232,17 +232,19 @@ def shrink(
     if "group_l1" in inputs:
         penalty = GroupL1(inputs["group_l1"])
         n_weights = slices[0].n_in * slices[0].n_out
-        gradient = tf.math.divide_no_nan(update, step_size)[:, :n_weights]
+        inverse = tf.math.reciprocal_no_nan(step_size + tf.zeros_like(params))
+        gradient = (update * inverse)[:, :n_weights]
         # Over the later half of all steps, or the last 1000 once there are more.
         momentum = tf.minimum(
             tf.cast(MEAN_MOMENTUM, step.dtype), (1 + step) / (3 + step)
         )
         mean_gradient = gradient + momentum * (mean_gradient - gradient)
-        step_sizes = _first_kernel(slices, step_size + tf.zeros_like(params))
-        kernel = penalty.prox(_first_kernel(slices, params), step_sizes)
         kernel = penalty.settle(
-            kernel,
-            step_sizes,
+            penalty.prox(
+                _first_kernel(slices, params),
+                _first_kernel(slices, step_size + tf.zeros_like(params)),
+            ),
+            _first_kernel(slices, inverse),
             _first_kernel(slices, mean_gradient),
             1 / (1 - momentum[..., tf.newaxis]),
         )

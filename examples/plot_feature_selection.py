@@ -1,0 +1,53 @@
+"""
+Columns that a network does not use
+===================================
+
+``group_l1`` removes whole columns from the network. In Friedman's first problem five of
+twenty columns matter: two through their product, one through its square, two linearly.
+The lasso, a linear model, misses the square. The network finds all five, and its
+``used_features_`` and ``feature_importances_`` say which they are.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_friedman1
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import LassoCV
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
+
+from skreg import BatchedGridSearchCV, RegularizedMLPRegressor
+
+X, y = make_friedman1(1000, n_features=20, noise=1.0, random_state=0)
+X = StandardScaler().fit_transform(X)
+X, y, X_test, y_test = X[:500], y[:500], X[500:], y[500:]
+
+lasso = LassoCV(random_state=0).fit(X, y)
+network = RegularizedMLPRegressor(
+    (64, 64), l2=1e-3, ema_momentum=0.99, epochs=100, random_state=0
+)
+strengths = {"group_l1": [0.0, 0.02, 0.05, 0.1, 0.2]}
+search = BatchedGridSearchCV(network, strengths, cv=3).fit(X, y)
+best = search.best_estimator_
+without = network.fit(X, y)
+for name, model in {"lasso": lasso, "no group_l1": without, "group_l1": best}.items():
+    print(f"{name:12} R2 {r2_score(y_test, model.predict(X_test)):.3f}")
+print("group_l1 keeps the columns", np.flatnonzero(best.used_features_))
+
+# %%
+# `SelectFromModel` works with the lasso and with the network alike.
+for model in (lasso, best):
+    selector = SelectFromModel(model, prefit=True, threshold=1e-10)
+    print(type(model).__name__, np.flatnonzero(selector.get_support()))
+
+# %%
+# The five columns that matter come first.
+columns = np.arange(X.shape[1])
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharex=True, layout="constrained")
+axes[0].bar(columns, abs(lasso.coef_) / abs(lasso.coef_).sum())
+axes[0].set(title="lasso", xlabel="column", ylabel="share of all importances")
+axes[1].bar(columns, best.feature_importances_)
+axes[1].set(title="network with group_l1", xlabel="column")
+for ax in axes:
+    ax.axvspan(-0.5, 4.5, color="0.9", zorder=0)
+plt.show()
