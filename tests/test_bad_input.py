@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
 from skreg import RegularizedMLPClassifier
@@ -105,6 +106,22 @@ DATA = [
     ),
     ({"X_val": ROWS[:, :2], "y_val": LABELS}, "X_val has 2 features, but .* 3 feat"),
     ({"X_val": ROWS, "y_val": LABELS[1:]}, r"inconsistent numbers of.*\[8, 7\]"),
+    (
+        {"X_val": ROWS, "y_val": np.stack([LABELS, LABELS], 1)},
+        r"y_val must have one class per row, as y has, .* of shape \(8, 2\)",
+    ),
+    (
+        {"X_val": ROWS, "y_val": csr_array(np.eye(2)[LABELS])},
+        "y_val must have one class per row, as y has, got a csr_array of shape",
+    ),
+    (
+        {"y": np.eye(2)[LABELS], "X_val": ROWS, "y_val": np.eye(2)[LABELS] / 2 - 0.2},
+        "y_val must be an indicator matrix, as y is, got float64 entries other than 0",
+    ),
+    (
+        {"y": np.eye(2)[LABELS], "X_val": ROWS, "y_val": np.full((8, 2), "a")},
+        "y_val must be an indicator matrix, as y is, got <U1 entries other than 0",
+    ),
     (
         {"X_val": np.where(ROWS > 0.9, np.inf, ROWS), "y_val": LABELS},
         "Input X_val contains infinity",

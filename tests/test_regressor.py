@@ -123,6 +123,13 @@ def test_constant_validation_targets_score_0(mlr, diabetes):
     assert est.validation_scores_ == [0.0, 0.0]
 
 
+def test_validation_targets_may_be_a_column(mlr, diabetes):
+    X, y = diabetes
+    flat = mlr().fit(X, y, X_val=X, y_val=y)
+    column = mlr().fit(X, y, X_val=X, y_val=y[:, np.newaxis])
+    assert column.history_ == flat.history_
+
+
 def test_early_stopping_keeps_the_best_epoch(mlr, diabetes):
     X, y = diabetes
     est = mlr((50,), epochs=100, learning_rate=0.05, early_stopping=True).fit(X, y)

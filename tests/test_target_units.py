@@ -179,9 +179,10 @@ def test_new_units_leave_the_predictions_as_they_were(mlr, diabetes, loss, call)
     np.testing.assert_allclose(est.predict(X), before, rtol=1e-9)
 
 
-def test_a_constant_has_no_unit_to_keep(mlr, diabetes):
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_constant_has_no_unit_to_keep(mlr, diabetes, loss):
     X, y = diabetes
-    est = mlr().partial_fit(X, np.full_like(y, 50.0))
+    est = mlr(loss=loss).partial_fit(X, np.full_like(y, 50.0))
     est.set_params(**STANDING_STILL).partial_fit(X, y)
     np.testing.assert_allclose(est.predict(X), (50 + y.mean()) / 2, rtol=1e-9)
 
@@ -224,13 +225,20 @@ def test_single_rows_are_learned_one_after_the_other(mlr, halves):
     assert est.score(X_test, y_test) > 0.2
 
 
-def test_counts_may_begin_with_zeros(mlr, diabetes):
+@pytest.mark.parametrize("count", [0, 1, 1000])
+def test_counts_may_begin_with_equal_ones(mlr, diabetes, count):
     X, y = diabetes
-    est = mlr(loss="poisson", learning_rate=0.01).partial_fit(X, 0 * y)
+    est = mlr(loss="poisson", learning_rate=0.01)
+    est.partial_fit(X[:40], np.full(40, count))
     assert (est.predict(X) > 0).all()
     for _ in range(30):
         est.partial_fit(X, y)
     assert est.score(X, y) > 0.3
+
+
+def test_a_fit_needs_counts_that_are_not_all_0(mlr, diabetes):
+    X, y = diabetes
+    est = mlr(loss="poisson").fit(X, y)
     with pytest.raises(ValueError, match="y must not be 0 in all rows of an output"):
         est.set_params(warm_start=True).fit(X, 0 * y)
 

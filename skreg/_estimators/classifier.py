@@ -504,11 +504,22 @@ default=None
                     f"{name} must have a column for each of {len(self.classes_)} "
                     f"labels, got shape {y.shape}."
                 )
+            # Of y, `_learn_targets` knows it.
+            if name != "y" and type_of_target(y) != "multilabel-indicator":
+                raise ValueError(
+                    f"{name} must be an indicator matrix, as y is, got {y.dtype} "
+                    "entries other than 0 and 1."
+                )
             labels = y > 0
             if self._csr_targets:
                 return csr_array(labels, dtype=np.int8)
             return (labels.toarray() if issparse(labels) else labels).view(np.int8)
-        y = column_or_1d(y)
+        if issparse(y) or (y.ndim > 1 and y.shape[1:] != (1,)):
+            raise ValueError(
+                f"{name} must have one class per row, as y has, "
+                f"got a {type(y).__name__} of shape {y.shape}."
+            )
+        y = y.ravel()
         unknown = np.setdiff1d(y, self.classes_)
         if unknown.size:
             raise ValueError(

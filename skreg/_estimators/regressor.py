@@ -339,7 +339,7 @@ default=None
         if issparse(y):
             raise TypeError(f"{name} must be dense, got a sparse {type(y).__name__}.")
         if np.ndim(y) == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(y, warn=name == "y")  # as the warning says
         y = np.asarray(y, np.float64).reshape(len(y), -1)  # in `dtype` once scaled
         if y.shape[1] != self._n_outputs:
             raise ValueError(

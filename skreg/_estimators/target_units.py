@@ -126,18 +126,20 @@ class TargetUnits:
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """The output layer that predicts what one for the old units does [1]_.
 
-        Where these were not known, nothing was learned, and the layer stays as it is.
+        Where all targets were equal until now, no more was learned than their unit,
+        and the layer stays as it is: it predicts the mean of what is known now.
 
         References
         ----------
         .. [1] H. van Hasselt, A. Guez, M. Hessel, V. Mnih and D. Silver, "Learning
            values across many orders of magnitude", NIPS 2016, :arxiv:`1602.07714`.
         """
-        ratio = np.where(old.known, old.scale / self.scale, 1)
+        learned = old.deviation > 0
+        ratio = np.where(learned, old.scale / self.scale, 1)
         if self.exponential:
             new = kernel, bias + np.log(ratio)
         else:
-            shift = np.where(old.known, (old.center - self.center) / self.scale, 0)
+            shift = np.where(learned, (old.center - self.center) / self.scale, 0)
             new = kernel * ratio, bias * ratio + shift
         return new[0].astype(kernel.dtype), new[1].astype(bias.dtype)
 
