@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, which it has since version 1.9: a task per epoch of a fit."""
+"""scikit-learn's callbacks, which are new in its version 1.9: a task per epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Without callbacks, there is no method to set them."""
 
-    def with_callbacks(method: Any) -> Any:  # noqa: D103
+    def with_callbacks(method: Any) -> Any:
         return method
 
 

@@ -109,9 +109,7 @@ def train_together(
         The error, not raised, for a network whose weights became non-finite.
     """
     results = _run(tasks, report=report, interruptible=interruptible)
-    return [
-        _trained(task, result) for task, result in zip(tasks, results, strict=True)
-    ]
+    return [_trained(task, result) for task, result in zip(tasks, results, strict=True)]
 
 
 def compile_ahead(task: Task, n_rows: int) -> None:
@@ -125,7 +123,7 @@ def compile_ahead(task: Task, n_rows: int) -> None:
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
     X = np.zeros((n_rows, a.n_features), a.dtype)
     rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
-    _run([replace(task, training=rows)], dry_run=True)
+    _run([replace(task, training=rows, hooks=None)], dry_run=True)
 
 
 def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
@@ -179,7 +177,7 @@ class _Hooks:
     ) -> NDArray[Any]:
         results = cache(results)  # the same for all networks
 
-        def trained(k: int) -> TrainedNetwork:
+        def trained(k: np.integer) -> TrainedNetwork:
             network = _trained(self._tasks[k], results()[k])
             assert isinstance(network, TrainedNetwork), "it did not diverge"
             return network
