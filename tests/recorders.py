@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn.callback import CallbackContext
+from sklearn.pipeline import Pipeline
 
 
 @dataclass
@@ -102,11 +103,12 @@ class Unasking:
         pass
 
 
-def tree(recorder, *, shared_steps=False):
+def tree(recorder, *, shared_steps=False, nested=False):
     """What a recorder was told, in no order, equal for searches that do the same.
 
     With `shared_steps`, the task of a step before the network is equal whether the step
-    tells of it or the Pipeline.
+    tells of it or the Pipeline; with `nested`, the rows that Pipelines tell of do not
+    count.
     """
 
     def node(context):
@@ -125,11 +127,13 @@ def tree(recorder, *, shared_steps=False):
     def count(event):
         path = tuple(map(node, event.path))
         given = {}
-        if not (shared_steps and isinstance(path[-1], int)):
+        of_pipeline = nested and type(event.estimator) is Pipeline
+        if not (of_pipeline or isinstance(path[-1], int)):
             given = dict(event.given)
         fitted = given.pop("fitted", None)
         if hasattr(fitted, "n_iter_"):
             given["epochs"] = fitted.n_iter_
+        if hasattr(fitted, "loss_curve_"):
             given["loss"] = round(fitted.loss_curve_[-1], 6)
         return event.hook, path, pickle.dumps(given)
 
