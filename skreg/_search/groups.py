@@ -12,7 +12,7 @@ from joblib import delayed
 
 from skreg._search.callback_tasks import train_told
 from skreg._search.progress import SearchStopped
-from skreg._training import dispatch
+from skreg._training.dispatch import train
 from skreg._training.stacking import (
     compile_ahead,
     max_group_size,
@@ -85,11 +85,10 @@ def _train_group(g, tasks, size, report):
     """Train one group; its number, the outcomes, and the seconds that each took."""
     start = perf_counter()
     with report:
+        train_group = partial(_train_stacked, size=size, report=report)
         if stacking_key(tasks[0]) is None:
-            train = _train_alone
-        else:
-            train = partial(_train_stacked, size=size, report=report)
-        outcomes = train_told(train, tasks)
+            train_group = _train_alone
+        outcomes = train_told(train_group, tasks)
     return g, outcomes, (perf_counter() - start) / len(tasks)
 
 
@@ -98,7 +97,7 @@ def _train_alone(tasks):
     (task,) = tasks
     try:
         # An interrupt is to end the search, not just the training of this network.
-        return [dispatch.train(replace(task, resumable=False))]
+        return [train(replace(task, resumable=False))]
     except Exception as error:
         return [error]
 
