@@ -38,7 +38,7 @@ def test_a_fit_has_a_task_per_epoch(any_problem, kind):
 
 def test_at_each_epoch_there_is_the_estimator_of_a_shorter_fit(any_problem):
     callback = Recorder()
-    params = {"epochs": 3, "dropout": 0.2, "l2": 0.01}
+    params = {"epochs": 3, "dropout": 0.2, "l1": 0.01, "ema_momentum": 0.9}
     est = any_problem.fit(any_problem.make(**params).set_callbacks(callback))
     assert_same(est, any_problem.fit(any_problem.make(**params)), atol=0)
     for n, fitted in enumerate(callback.fitted(), start=1):
