@@ -138,7 +138,7 @@ class Evaluation:
         return {"estimator": self.search, **self.rows, "metadata": metadata}
 
 
-def fit_told(
+def fit_with_callbacks(
     fit: Callable[[], Any], estimator: BaseEstimator, evaluation: Evaluation | None
 ) -> Any:
     """Call ``fit()``, of a candidate, and tell the callbacks, if there are any.
@@ -189,15 +189,16 @@ class CandidateTasks:
         self._n_begun = self._n_ended = 0
         self._stops = False
         self._error: Exception | None = None
+        self._running: Generator[FitTasks, Any, None] | None = None
 
-    def start(self) -> Task | Exception:
-        """What is to be trained now, or the error of a callback."""
+    def start(self, task: Task) -> Task | Exception:
+        """The task as it is to be trained, or the error of a callback."""
         self._running = self._run()
         self._tasks = self._guarded(partial(next, self._running))
         if self._error is not None:
             return self._error
         watched = self._tasks.task.hooks is not None
-        return replace(self._fit.task, hooks=self if watched else None)
+        return replace(task, hooks=self if watched else None)
 
     def begin_epoch(self, epoch: int) -> None:
         """Called by the engine, see `skreg._training.task.EpochHooks`."""
@@ -216,6 +217,7 @@ class CandidateTasks:
 
     def finish(self, outcome: TrainedNetwork | Exception) -> TrainedNetwork | Exception:
         """The training has ended; its outcome, or else the error of a callback."""
+        assert self._running is not None, "it has started"
         outcome = self._error or outcome
         try:
             self._running.send(outcome)
@@ -227,8 +229,9 @@ class CandidateTasks:
         return outcome
 
     def abandon(self) -> None:
-        """The search has been left."""
-        self._running.close()
+        """The search has been left: callbacks of the candidate are torn down."""
+        if self._running is not None:
+            self._running.close()
 
     def _run(self) -> Generator[FitTasks, TrainedNetwork | Exception, None]:
         evaluation, candidate, fit = self._evaluation, self._candidate, self._fit
@@ -301,7 +304,7 @@ def _pipeline_begun(
         tear_down(pipeline)
 
 
-def train_told(
+def train_with_callbacks(
     train: Callable[[list[Task]], list[TrainedNetwork | Exception]], tasks: list[Task]
 ) -> list[TrainedNetwork | Exception]:
     """Train networks, and tell the callbacks, if there are any.
@@ -313,18 +316,20 @@ def train_told(
     tasks : list of Task
         With `CandidateTasks` as their hooks, or without any.
     """
-    told: list[Any] = [task.hooks for task in tasks]
-    if not any(told):
+    all_hooks: list[Any] = [task.hooks for task in tasks]
+    if not any(all_hooks):
         return train(tasks)
-    started = [hooks.start() for hooks in told]
     try:
+        started = [
+            hooks.start(task) for hooks, task in zip(all_hooks, tasks, strict=True)
+        ]
         ready = [task for task in started if isinstance(task, Task)]
         outcomes = iter(train(ready) if ready else [])
+        return [
+            hooks.finish(next(outcomes) if isinstance(task, Task) else task)
+            for hooks, task in zip(all_hooks, started, strict=True)
+        ]
     except BaseException:
-        for hooks in told:
+        for hooks in all_hooks:
             hooks.abandon()
         raise
-    return [
-        hooks.finish(next(outcomes) if isinstance(task, Task) else task)
-        for hooks, task in zip(told, started, strict=True)
-    ]

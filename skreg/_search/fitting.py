@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
 
-from skreg._search.callback_tasks import fit_told
+from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
@@ -203,7 +203,9 @@ class CandidateFitter:
                     seconds = perf_counter() - start
                     fail = partial(_raise, error)
                     estimator = candidates[c].new_estimator()
-                    prepared = Fit(fit_told(fail, estimator, evaluation), seconds)
+                    prepared = Fit(
+                        fit_with_callbacks(fail, estimator, evaluation), seconds
+                    )
                 yield (c, fold), prepared
 
     def _train(self, candidates, prepared, splits, progress):
@@ -250,5 +252,5 @@ def _fit(key, candidate, X, y, split, fit_params, evaluation):
     start = perf_counter()
     estimator = candidate.new_estimator()
     fit = partial(fit_on_fold, estimator, X, y, split, fit_params)
-    outcome = fit_told(fit, estimator, evaluation)
+    outcome = fit_with_callbacks(fit, estimator, evaluation)
     return key, Fit(outcome, perf_counter() - start)

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from joblib import delayed
 
-from skreg._search.callback_tasks import train_told
+from skreg._search.callback_tasks import train_with_callbacks
 from skreg._search.progress import SearchStopped
 from skreg._training.dispatch import train
 from skreg._training.stacking import (
@@ -88,7 +88,7 @@ def _train_group(g, tasks, size, report):
         train_group = partial(_train_stacked, size=size, report=report)
         if stacking_key(tasks[0]) is None:
             train_group = _train_alone
-        outcomes = train_told(train_group, tasks)
+        outcomes = train_with_callbacks(train_group, tasks)
     return g, outcomes, (perf_counter() - start) / len(tasks)
 
 
