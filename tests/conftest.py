@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,6 +12,11 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+
+# Of scikit-learn's callbacks, which are new in its version 1.9.
+collect_ignore = []
+if find_spec("sklearn.callback") is None:
+    collect_ignore += ["test_sklearn_callbacks.py", "test_search_callbacks.py"]
 
 
 def _rows(load, n_rows):

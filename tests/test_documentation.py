@@ -6,6 +6,7 @@ import inspect
 import operator
 import re
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,8 @@ DISPLAYS = [
     SearchDisplay(x_name="l2", x_values=[1.0], test_scores=[[[0.5]]]),
 ]
 PAGES = sorted(set(DOCS.glob("*.rst")) | set(DOCS.glob("guide/*.rst")))
+if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
+    PAGES.remove(DOCS / "guide" / "callbacks.rst")
 
 
 def public_objects():

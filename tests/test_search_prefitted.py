@@ -24,7 +24,7 @@ class Fitter:
     def split(self, cv):
         return list(cv.split(X))
 
-    def fit_all(self, estimator, settings, splits):
+    def fit_all(self, estimator, settings, splits, search_task):
         fits = []
         for params in settings:
             candidate = clone(estimator).set_params(**params)
@@ -40,7 +40,7 @@ class Fitter:
 def prefitted():
     candidates = PrefittedCandidates(LogisticRegression(max_iter=200), Fitter())
     splits = candidates.split(KFold(2))
-    seconds = candidates.fit([{"C": 1.0}, {"C": -2.0}], splits)
+    seconds = candidates.fit([{"C": 1.0}, {"C": -2.0}], splits, None)
     np.testing.assert_array_equal(seconds, [[0.25, 0.25], [0.5, 0.5]])
     return candidates.provide()
 
@@ -95,11 +95,11 @@ def test_other_parameters_than_the_candidates_are_an_error(prefitted, params):
 )
 def test_a_clone_of_a_parameter_is_that_parameter(value):
     class Failing(Fitter):
-        def fit_all(self, estimator, settings, splits):
+        def fit_all(self, estimator, settings, splits, search_task):
             return [Fit(ValueError("as expected"), 0.0)]
 
     candidates = PrefittedCandidates(Pipeline([("step", None)]), Failing())
-    candidates.fit([{"step": value}], [None])
+    candidates.fit([{"step": value}], [None], None)
     candidate = clone(candidates.provide()).set_params(step=clone(value, safe=False))
     with pytest.raises(ValueError, match="as expected"):
         candidate.fit(X)

@@ -1,7 +1,8 @@
 """Trains K networks of one architecture at once, arrays in, arrays out.
 
 All epochs run inside one compiled function, see `skreg._engine.program`, called again
-only so that no call lasts longer than about a second, and an interrupt is noticed.
+only so that no call lasts longer than about a second, and an interrupt is noticed; or
+once per epoch, where something wants to see the networks after each.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from skreg._engine.batches import calls, dropout_noise, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
@@ -45,6 +48,22 @@ class Result:
     interrupted: bool
 
 
+class EpochHooks(Protocol):
+    """What is called before and after every epoch, counted from 0."""
+
+    def begin(self, epoch: int, active: NDArray[Any]) -> None:
+        """`active`, of shape (K,): which networks are to train."""
+
+    def end(
+        self, epoch: int, ran: NDArray[Any], results: Callable[[], list[Result]]
+    ) -> NDArray[Any]:
+        """Which networks are to stop, as bools of shape (K,).
+
+        `ran`, of that shape: which have trained, and not diverged; `results` gives
+        what `train` would return if all stopped here.
+        """
+
+
 def train(
     program: Program,
     networks: Networks,
@@ -55,6 +74,7 @@ def train(
     *,
     first_epoch: int = 0,
     report: Callable[[int, dict[str, Any]], None] | None = None,
+    hooks: EpochHooks | None = None,
     interruptible: bool = False,
     dry_run: bool = False,
 ) -> list[Result]:
@@ -77,6 +97,9 @@ def train(
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
+    hooks : EpochHooks, default=None
+        Called while the networks are as an epoch finds and leaves them: each epoch
+        then takes a call of the compiled function of its own.
     interruptible : bool, default=False
         Whether a `KeyboardInterrupt` ends the training, with what was learned until
         then, once there is an epoch.
@@ -89,8 +112,9 @@ def train(
         Empty after a dry run.
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
+    together = epochs if hooks is None else 1
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, epochs
+        program, networks, data, batch_size, n_steps, epochs, together
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
@@ -101,6 +125,9 @@ def train(
     snapshot = state, 0  # where an epoch has ended: the state, and how many have
     try:
         for segments in calls(epochs, n_steps, calling.n_steps):
+            epoch, first, _ = segments[0]
+            if hooks is not None and first == 0:
+                hooks.begin(epoch, state.active.numpy())
             plan = training_batches(
                 segments,
                 data,
@@ -126,8 +153,13 @@ def train(
                 snapshot = state, len(history)
             # Last, as an interrupt may well come while this prints.
             if report is not None:
-                for epoch, log in enumerate(logs, start=len(history) - len(logs) + 1):
-                    report(epoch, log)
+                for n, log in enumerate(logs, start=len(history) - len(logs) + 1):
+                    report(n, log)
+            if hooks is not None and logs:
+                results = partial(_results, program, *snapshot, history, False)
+                stop = hooks.end(epoch, history.last_ran, results)
+                if stop.any():
+                    state = state._replace(active=state.active & ~stop)
             if not state.active.numpy().any():
                 break
     except KeyboardInterrupt:
@@ -144,8 +176,12 @@ def _choose_variant(
     batch_size: int,
     n_steps: int,
     epochs: int,
+    together: int,
 ) -> tuple[Program, Calling, dict[str, Any]]:
-    """The program's variant, how it is called, and what all calls share."""
+    """The program's variant, how it is called, and what all calls share.
+
+    A call takes as many epochs as `together` at most.
+    """
 
     def choose(xla: bool) -> tuple[Program, Calling, dict[str, Any]]:
         n = len(networks)
@@ -155,7 +191,7 @@ def _choose_variant(
             unbatched=n == 1 and not xla,
             single_threaded=not xla and n * program.n_params <= SINGLE_THREADED_PARAMS,
         )
-        calling = plan_calls(chosen, data, batch_size, n_steps, epochs, n)
+        calling = plan_calls(chosen, data, batch_size, n_steps, together, n)
         return chosen, calling, fixed_inputs(networks, data, chosen)
 
     if xla_pays(data, n_steps * epochs):

@@ -57,6 +57,11 @@ class History:
         """How many epochs have ended."""
         return len(self._logs)
 
+    @property
+    def last_ran(self) -> NDArray[np.bool_]:
+        """Which networks ran the last epoch, and did not diverge."""
+        return self._ran[-1] & self._finite[-1]
+
     def _end_epoch(self, columns: NDArray[Any]) -> None:
         n_rows = np.maximum(self._sums[:, 0], 1)
         log = {

@@ -103,7 +103,7 @@ class GroupL1(NamedTuple):
         phi, slope = _row_sums(terms), _row_sums(terms * inverse)
         # Of f = phi**-0.5 - 1, f / f' with f' = phi**-1.5 * slope.
         r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
-        r = tf.maximum(r, 0)
+        r = tf.maximum(r, 0)  # below 0 if phi(0) <= 1
         return w * tf.math.divide_no_nan(r, r + a)
 
     def settle(

@@ -25,8 +25,10 @@ FLOPS_PER_SECOND = 4e10
 FLOPS_PER_PARAMETER = 200
 CALL_SECONDS = 0.7
 MAX_STEPS_PER_CALL = 8192
-# Steps to which XLA's arrays are padded at least: see `padded_size`.
+# Steps to which XLA's arrays are padded at least: see `padded_size`. Fewer where each
+# epoch is a call of its own, and all of them pay for the padding.
 MIN_PADDED_STEPS = 1024
+MIN_PADDED_STEPS_PER_EPOCH = 64
 # Bytes that a call may take along: of row numbers, weights and dropout noise, and of
 # the entries of sparse rows and targets.
 CALL_BYTES = 1 << 26
@@ -76,7 +78,8 @@ def plan_calls(
     most = max(1, most)
     n_steps = n_slots = min(most, steps_per_epoch * epochs)
     if program.xla:
-        n_slots = padded_size(n_steps, min(MIN_PADDED_STEPS, most))
+        least = MIN_PADDED_STEPS if epochs > 1 else MIN_PADDED_STEPS_PER_EPOCH
+        n_slots = padded_size(n_steps, min(least, most))
     return Calling(n_steps, n_slots)
 
 

@@ -16,6 +16,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimators.callback_support import (
+    CallbackSupportMixin,
+    FitTasks,
+    with_callbacks,
+)
 from skreg._estimators.parameters import Settings, resolve
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import MatrixLike
@@ -79,7 +84,9 @@ class DocLinkMixin:
     )
 
 
-class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
+class RegularizedMLP(
+    DocLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Base class; the classes below differ in targets, loss and prediction only."""
 
     def fit(
@@ -141,16 +148,31 @@ class RegularizedMLP(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _fit(self, *data: Any, **mode: Any) -> Self:
         """Fit from fresh weights, or go on; see `_prepare_task`."""
-        # Imported here, as it imports TensorFlow: predicting has no need of it.
-        from skreg._training.dispatch import train
-
         with all_or_nothing(self):
-            task = self._prepare_task(*data, **mode)
-            trained = train(task)
-            self._set_fitted_attributes(task, trained)
+            trained = self._train(*data, **mode)
         if trained.interrupted:  # and kept what it had learned
             raise KeyboardInterrupt
         return self
+
+    @with_callbacks
+    def _train(
+        self,
+        X: MatrixLike,
+        y: MatrixLike,
+        sample_weight: ArrayLike | None = None,
+        *validation: Any,
+        **mode: Any,
+    ) -> TrainedNetwork:
+        # Imported here, as it imports TensorFlow: predicting has no need of it.
+        from skreg._training.dispatch import train
+
+        task = self._prepare_task(X, y, sample_weight, *validation, **mode)
+        tasks = FitTasks(self, task, X, y, sample_weight)
+        trained = train(tasks.task)
+        self._set_fitted_attributes(task, trained)
+        if not trained.interrupted:
+            tasks.end()
+        return trained
 
     @abstractmethod
     def _learn_targets(self, y, *, resume, partial, classes):

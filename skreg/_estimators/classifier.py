@@ -121,7 +121,7 @@ default=None
     callbacks : keras.callbacks.Callback or list of them, default=None
         Copied at every fit. Their ``model`` is the network that `model_` would be,
         with its optimizer. Among their logs are ``val_loss``, without the penalty, and
-        ``val_score``.
+        ``val_score``. scikit-learn's callbacks are set by ``set_callbacks``.
     random_state : int, RandomState instance or None, default=None
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.

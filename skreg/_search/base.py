@@ -8,6 +8,7 @@ the refit are scikit-learn's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from numbers import Integral
@@ -25,6 +26,7 @@ from sklearn.utils.parallel import Parallel
 
 from skreg._estimators.base import DocLinkMixin
 from skreg._estimators.types import MatrixLike
+from skreg._search.callback_tasks import SearchTask
 from skreg._search.fitting import CandidateFitter
 from skreg._search.prefitted import FixedSplits, PrefittedCandidates
 from skreg._search.scoring import check_refit, names_matter
@@ -71,14 +73,30 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
         search.estimator = search._prefitted.provide()
         search.verbose = max(0, self.verbose - 1)
-        with parallel_config("sequential"):  # not on the machines that fit the groups
-            super(BatchedSearchMixin, search).fit(X, y, **params)
+        with (
+            self._acting_as(search),
+            parallel_config("sequential"),  # not on the machines that fit the groups
+        ):
+            super().fit(X, y, **params)
         if self.scoring is None:  # then the scorer refers to the estimator
-            search.scorer_ = check_scoring(self.estimator)
-        for name, value in vars(search).items():
-            if name.endswith("_"):
-                setattr(self, name, value)
+            self.scorer_ = check_scoring(self.estimator)
         return self
+
+    @contextmanager
+    def _acting_as(self, search):
+        """Have all attributes of another search, and keep what it learns.
+
+        It is not that one which is fitted, as callbacks are to see this one.
+        """
+        before = vars(self).copy()
+        learned = {}
+        vars(self).update(vars(search))
+        try:
+            yield
+            learned = {n: v for n, v in vars(self).items() if n.endswith("_")}
+        finally:
+            vars(self).clear()
+            vars(self).update(before | learned)
 
     def _fitter(self, X, y, params):
         """What fits the candidates, where joblib is to do it now."""
@@ -111,13 +129,14 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         seconds = []
 
-        def fit_and_evaluate(candidates, cv=None, **options):
+        def fit_and_evaluate(candidates, cv=None, callback_ctx=None, **options):
             candidates = list(candidates)
             splits = self._prefitted.split(cv)
             if (
                 len(splits) == self._prefitted.n_splits
             ):  # otherwise scikit-learn raises an error
-                seconds.extend(self._prefitted.fit(candidates, splits))
+                task = SearchTask(self, callback_ctx)
+                seconds.extend(self._prefitted.fit(candidates, splits, task))
             splitter = FixedSplits(splits)
             results = evaluate_candidates(candidates, cv=splitter, **options)
             results["mean_fit_time"] = np.mean(seconds, axis=1)

@@ -42,12 +42,14 @@ def find_network(estimator):
 def replace_network(estimator, other):
     """A copy of an estimator, not fitted, with something else in the network's place.
 
-    All other parts are those of the original.
+    All other parts are those of the original. Callbacks of what leads to the network
+    are left out: they are not to be told of fits that are shared.
     """
     if _last_part(estimator) is None:
         return other
     name, inner = _last_part(estimator)
     copied = copy(estimator)
+    copied.__dict__.pop("_skl_callbacks", None)
     if type(estimator) is Pipeline:
         copied.steps = [*estimator.steps[:-1], (name, replace_network(inner, other))]
     else:
@@ -71,6 +73,8 @@ def assemble(estimator, fitted, network):
         return network
     name, inner = _last_part(estimator)
     copied = copy(fitted)
+    if hasattr(estimator, "_skl_callbacks"):
+        copied.set_callbacks(*estimator._skl_callbacks)
     if type(estimator) is Pipeline:
         last = assemble(inner, fitted.steps[-1][1], network)
         copied.steps = [*fitted.steps[:-1], (name, last)]

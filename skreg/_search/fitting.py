@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -14,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
 
+from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
@@ -89,7 +91,7 @@ class CandidateFitter:
         """Row numbers of each fold, as a list of (train, test), by `cv` if given."""
         return list((cv or self.cv).split(self.X, self.y, **self.split_params))
 
-    def fit_all(self, estimator, settings, splits):
+    def fit_all(self, estimator, settings, splits, search_task):
         """Fit every candidate on every fold.
 
         Parameters
@@ -98,6 +100,8 @@ class CandidateFitter:
         settings : list of dict
             The candidates: parameters to set.
         splits : list of (train, test)
+        search_task : SearchTask
+            Of which the fits are subtasks.
 
         Returns
         -------
@@ -113,8 +117,12 @@ class CandidateFitter:
         title = f"{len(settings)} candidates x {len(splits)} folds"
         n_epochs = len(splits) * sum(c.n_epochs for c in candidates)
         progress = Progress(self.visible, title, n_epochs)
+        evaluations = search_task.evaluations(
+            estimator, settings, splits, X=self.X, y=self.y, fit_params=self.fit_params
+        )
         done = {}
-        with _closing(self._fits(candidates, splits, progress)) as fits, progress:
+        fits = self._fits(candidates, splits, evaluations, progress)
+        with _closing(fits), progress:
             for (c, fold), fit in fits:
                 if isinstance(fit.outcome, Exception):
                     fit.outcome.add_note(f"Candidate: {settings[c]}")
@@ -123,7 +131,7 @@ class CandidateFitter:
                 done[c, fold] = fit
         return [done[key] for key in sorted(done)]
 
-    def _fits(self, candidates, splits, progress):
+    def _fits(self, candidates, splits, evaluations, progress):
         """Fits by the numbers of candidate and fold, as they are made."""
         shared = by_steps(candidates)
         seed = common_seed(candidates)
@@ -133,14 +141,14 @@ class CandidateFitter:
             self._check_refit_early(candidates, shared[0][:1], splits[:1], seed)
         if self.raise_errors:
             yield from self._early_errors(candidates, shared, splits[:1], seed)
-        yield from self._fit_whole(candidates, splits, progress)
+        yield from self._fit_whole(candidates, splits, evaluations, progress)
         for numbers in shared:
-            prepared = self._prepare(candidates, numbers, splits, seed)
+            prepared = self._prepare(candidates, numbers, splits, seed, evaluations)
             yield from self._train(candidates, prepared, splits, progress)
 
     def _check_refit_early(self, candidates, numbers, splits, seed):
         """Check `refit` by the scores of networks that are not trained yet."""
-        for (_, fold), prepared in self._prepare(candidates, numbers, splits, seed):
+        for (_, fold), prepared in self._prepare(candidates, numbers, splits, seed, {}):
             if isinstance(prepared, PendingFit):
                 _, test = splits[fold]
                 rows = _safe_indexing(self.X, test), _safe_indexing(self.y, test)
@@ -154,14 +162,17 @@ class CandidateFitter:
         if len(shared) == 1 and len(shared[0]) == len(candidates):
             return
         for numbers in shared:
-            for key, prepared in self._prepare(candidates, numbers, splits, seed):
+            for key, prepared in self._prepare(candidates, numbers, splits, seed, {}):
                 if isinstance(prepared, Fit):
                     yield key, prepared
 
-    def _fit_whole(self, candidates, splits, progress):
+    def _fit_whole(self, candidates, splits, evaluations, progress):
         """Fit the candidates that do not end in a network."""
         jobs = [
-            delayed(_fit)((c, fold), whole, self.X, self.y, split, self.fit_params)
+            delayed(_fit)(
+                *((c, fold), whole, self.X, self.y, split, self.fit_params),
+                evaluations.get((c, fold)),
+            )
             for c, whole in enumerate(candidates)
             if whole.network is None
             for fold, split in enumerate(splits)
@@ -171,7 +182,7 @@ class CandidateFitter:
             progress.advance(candidates[key[0]].n_epochs)
             yield key, fit
 
-    def _prepare(self, candidates, numbers, splits, seed):
+    def _prepare(self, candidates, numbers, splits, seed, evaluations):
         """Fit the steps before the network, which these candidates have in common.
 
         Yields
@@ -185,10 +196,16 @@ class CandidateFitter:
             rows = Fold(self.X, self.y, split, self.fit_params, seed)
             for c in numbers:
                 start = perf_counter()
+                evaluation = evaluations.get((c, fold))
                 try:
-                    prepared = rows.prepare(candidates[c])
+                    prepared = rows.prepare(candidates[c], evaluation)
                 except Exception as error:
-                    prepared = Fit(error, perf_counter() - start)
+                    seconds = perf_counter() - start
+                    fail = partial(_raise, error)
+                    estimator = candidates[c].new_estimator()
+                    prepared = Fit(
+                        fit_with_callbacks(fail, estimator, evaluation), seconds
+                    )
                 yield (c, fold), prepared
 
     def _train(self, candidates, prepared, splits, progress):
@@ -226,11 +243,14 @@ def _closing(fits):
             fits.close()
 
 
-def _fit(key, candidate, X, y, split, fit_params):
+def _raise(error):
+    raise error
+
+
+def _fit(key, candidate, X, y, split, fit_params, evaluation):
     """Fit a candidate as a whole on a fold."""
     start = perf_counter()
-    try:
-        outcome = fit_on_fold(candidate.new_estimator(), X, y, split, fit_params)
-    except Exception as error:
-        outcome = error
+    estimator = candidate.new_estimator()
+    fit = partial(fit_on_fold, estimator, X, y, split, fit_params)
+    outcome = fit_with_callbacks(fit, estimator, evaluation)
     return key, Fit(outcome, perf_counter() - start)

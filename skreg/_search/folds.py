@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_method_params
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import resolve
+from skreg._search.callback_tasks import CandidateTasks, Evaluation, NetworkFit
 from skreg._search.candidates import STACKED, Candidate
 from skreg._search.composite import assemble, fitted_network, replace_network
 from skreg._training.initialization import initial_weights
@@ -94,8 +95,13 @@ class Fold:
         self._steps = None
         self._templates = {}
 
-    def prepare(self, candidate: Candidate) -> PendingFit:
-        """Fit the steps before the network, and validate what it is trained on."""
+    def prepare(
+        self, candidate: Candidate, evaluation: Evaluation | None = None
+    ) -> PendingFit:
+        """Fit the steps before the network, and validate what it is trained on.
+
+        With an evaluation, its callbacks will be told of the network's training.
+        """
         from skreg._training.dispatch import check_engine  # imports TensorFlow
 
         estimator, network = candidate.estimator, candidate.network
@@ -103,12 +109,17 @@ class Fold:
             recorder = FitArgsRecorder(network)
             steps = replace_network(candidate.new_estimator(), recorder)
             self._steps = fit_on_fold(steps, *self._fold)
+        recorder = fitted_network(estimator, self._steps)
         if candidate.network_key not in self._templates:
-            recorder = fitted_network(estimator, self._steps)
             self._templates[candidate.network_key] = self._template(network, recorder)
         template, task = self._templates[candidate.network_key]
         network, task = _stacked(template, task, network)
         check_engine(task)
+        if evaluation is not None:
+            weights = recorder.params_.get("sample_weight")
+            fit = NetworkFit(network, task, recorder.X_, recorder.y_, weights)
+            up_to_network = assemble(estimator, self._steps, network)
+            task = replace(task, hooks=CandidateTasks(evaluation, up_to_network, fit))
         return PendingFit(estimator, self._steps, network, task)
 
     def _template(self, network, recorder):

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from math import ceil
 from threading import Thread
 from time import perf_counter
 
 from joblib import delayed
 
+from skreg._search.callback_tasks import train_with_callbacks
 from skreg._search.progress import SearchStopped
 from skreg._training.dispatch import train
 from skreg._training.stacking import (
@@ -83,19 +85,21 @@ def _train_group(g, tasks, size, report):
     """Train one group; its number, the outcomes, and the seconds that each took."""
     start = perf_counter()
     with report:
+        train_group = partial(_train_stacked, size=size, report=report)
         if stacking_key(tasks[0]) is None:
-            outcomes = [_train_alone(task) for task in tasks]
-        else:
-            outcomes = _train_stacked(tasks, size, report)
+            train_group = _train_alone
+        outcomes = train_with_callbacks(train_group, tasks)
     return g, outcomes, (perf_counter() - start) / len(tasks)
 
 
-def _train_alone(task):
+def _train_alone(tasks):
+    """Train a group of one."""
+    (task,) = tasks
     try:
         # An interrupt is to end the search, not just the training of this network.
-        return train(replace(task, resumable=False))
+        return [train(replace(task, resumable=False))]
     except Exception as error:
-        return error
+        return [error]
 
 
 def _train_stacked(tasks, size, report):
@@ -105,7 +109,7 @@ def _train_stacked(tasks, size, report):
     if it is one network that fails, the others are not to share its error.
     """
     try:
-        padding = [tasks[0]] * (size - len(tasks))
+        padding = [replace(tasks[0], hooks=None)] * (size - len(tasks))
         return train_together(tasks + padding, report)[: len(tasks)]
     except SearchStopped:
         raise

@@ -38,7 +38,7 @@ class PrefittedCandidates:
         """Row numbers of each fold, as a list of (train, test), by `cv` if given."""
         return self._fitter.split(cv)
 
-    def fit(self, settings, splits):
+    def fit(self, settings, splits, search_task):
         """Fit candidates on all folds.
 
         Parameters
@@ -46,13 +46,15 @@ class PrefittedCandidates:
         settings : list of dict
             The candidates: parameters to set.
         splits : list of (train, test)
+        search_task : SearchTask
+            Of which the fits are subtasks.
 
         Returns
         -------
         ndarray of shape (n_candidates, n_folds)
             The seconds that each fit took.
         """
-        fits = self._fitter.fit_all(self._estimator, settings, splits)
+        fits = self._fitter.fit_all(self._estimator, settings, splits, search_task)
         each = [params for params in settings for _ in splits]
         self._fits.extend(zip(each, (fit.outcome for fit in fits), strict=True))
         seconds = np.array([fit.seconds for fit in fits])

@@ -111,7 +111,7 @@ class GroupReport:
 
 def _make_bar(title, n_epochs):
     """A progress bar of rich, not yet started."""
-    from rich.console import Console  # only where a bar is wanted
+    from rich import get_console  # only where a bar is wanted
     from rich.progress import (
         BarColumn,
         Progress,
@@ -120,7 +120,8 @@ def _make_bar(title, n_epochs):
         TimeRemainingColumn,
     )
 
-    console = Console()
+    # The one that scikit-learn's `ProgressBar` draws on: both can be shown together.
+    console = get_console()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -67,6 +67,8 @@ def train(task: Task) -> TrainedNetwork:
     logs: dict[str, float] = {}
     try:
         for epoch in range(first, task.epochs):
+            if task.hooks is not None:
+                task.hooks.begin_epoch(epoch)
             callbacks("on_epoch_begin", epoch)
             logs = _train_epoch(task, network, trainer, after_step, epoch, callbacks)
             with after_step.averaged():
@@ -76,6 +78,10 @@ def train(task: Task) -> TrainedNetwork:
             # Keras' own average is shown to callbacks by its SwapEMAWeights only.
             if not task.ema_momentum:
                 callbacks("on_epoch_end", epoch, logs)
+            if task.hooks is not None and task.hooks.end_epoch(
+                epoch, lambda: recorder.trained
+            ):
+                network.stop_training = True
             if network.stop_training:
                 break
         after_step.finish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import keras
@@ -113,8 +113,7 @@ def train_together(
         The error, not raised, for a network whose weights became non-finite.
     """
     results = _run(tasks, report=report, interruptible=interruptible)
-    owner = _rule(tasks[0]).name
-    return [_trained(result, owner) for result in results]
+    return [_trained(task, result) for task, result in zip(tasks, results, strict=True)]
 
 
 def compile_ahead(task: Task, n_rows: int) -> None:
@@ -128,7 +127,7 @@ def compile_ahead(task: Task, n_rows: int) -> None:
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
     X = np.zeros((n_rows, a.n_features), a.dtype)
     rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
-    _run([replace(task, training=rows)], dry_run=True)
+    _run([replace(task, training=rows, hooks=None)], dry_run=True)
 
 
 def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
@@ -161,12 +160,44 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         task.epochs,
         derived_seed(task.seed, DROPOUT),
         first_epoch=task.first_epoch,
+        hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
         **options,
     )
 
 
 def _scheduled(tasks: list[Task]) -> bool:
     return any(t.optimizer.schedule is not None for t in tasks)
+
+
+class _Hooks:
+    """The hooks of each task, for the engine."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        self._tasks = tasks
+
+    def begin(self, epoch: int, active: NDArray[Any]) -> None:
+        for k in np.flatnonzero(active):
+            if (hooks := self._tasks[k].hooks) is not None:
+                hooks.begin_epoch(epoch)
+
+    def end(
+        self,
+        epoch: int,
+        ran: NDArray[Any],
+        results: Callable[[], list[engine.Result]],
+    ) -> NDArray[Any]:
+        results = cache(results)  # the same for all networks
+
+        def trained(k: np.integer) -> TrainedNetwork:
+            network = _trained(self._tasks[k], results()[k])
+            assert isinstance(network, TrainedNetwork), "it did not diverge"
+            return network
+
+        stop = np.zeros(len(self._tasks), bool)
+        for k in np.flatnonzero(ran):
+            if (hooks := self._tasks[k].hooks) is not None:
+                stop[k] = hooks.end_epoch(epoch, partial(trained, k))
+        return stop
 
 
 def _networks(tasks: list[Task]) -> Networks:
@@ -245,7 +276,7 @@ def _stack_blocks(blocks: list[Any]) -> Any:
     return np.concatenate(blocks)
 
 
-def _trained(result: engine.Result, owner: str) -> TrainedNetwork | ValueError:
+def _trained(task: Task, result: engine.Result) -> TrainedNetwork | ValueError:
     if result.failed_epoch:
         return non_finite_error(result.failed_epoch)
     arrays = result.optimizer_arrays
@@ -254,7 +285,7 @@ def _trained(result: engine.Result, owner: str) -> TrainedNetwork | ValueError:
         result.biases,
         result.history,
         result.best_epoch,
-        None if arrays is None else OptimizerState(owner, arrays),
+        None if arrays is None else OptimizerState(_rule(task).name, arrays),
         result.wait,
         result.interrupted,
     )

@@ -8,8 +8,9 @@ Nothing here needs TensorFlow or Keras.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,6 +191,16 @@ class ResumePoint:
         return None if state is None or state.owner != owner else state.arrays
 
 
+class EpochHooks(Protocol):
+    """What an engine calls before and after every epoch of a run, counted from 0."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """The epoch begins."""
+
+    def end_epoch(self, epoch: int, trained: Callable[[], TrainedNetwork]) -> bool:
+        """Whether the run is to stop here; `trained` gives what it would leave then."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
@@ -199,8 +210,8 @@ class Task:
     weights start from 0, so that they are right from the first step and stay so. With
     ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
-    ``output_scale`` matters to callbacks only, which see a network in the user's units;
-    None where those are the network's.
+    ``output_scale`` matters to `callbacks` only, Keras', which see a network in the
+    user's units; None where those are the network's.
     """
 
     architecture: Architecture
@@ -222,6 +233,7 @@ class Task:
     resume: ResumePoint | None = None
     resumable: bool = False
     output_scale: OutputScale | None = None
+    hooks: EpochHooks | None = None
 
     @property
     def first_epoch(self) -> int:

@@ -1,0 +1,140 @@
+"""Callbacks for scikit-learn's estimators that record what they are told."""
+
+import pickle
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.callback import CallbackContext
+from sklearn.pipeline import Pipeline
+
+
+@dataclass
+class Event:
+    hook: str
+    estimator: Any
+    context: CallbackContext
+    given: dict[str, Any]
+
+    @property
+    def path(self):
+        """The contexts from the root to this one."""
+        path = [self.context]
+        while path[0].parent is not None:
+            path.insert(0, path[0].parent)
+        return path
+
+    def __str__(self):
+        return " ".join([self.hook, *(f"{c.task_name}#{c.task_id}" for c in self.path)])
+
+
+class Recorder:
+    """Records every event; is not handed on from a search to its candidates.
+
+    Parameters
+    ----------
+    act : callable, default=None
+        ``act(event)`` is called with each, and may raise, or return what the hook does.
+    """
+
+    def __init__(self, act=None):
+        self.act = act
+        self.events = []
+
+    def _record(self, hook, estimator, context, **given):
+        event = Event(hook, estimator, context, given)
+        self.events.append(event)
+        return None if self.act is None else self.act(event)
+
+    def setup(self, estimator, context):
+        self._record("setup", estimator, context)
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+        self._record("begin", estimator, context, X=X, y=y, metadata=metadata)
+
+    def on_fit_task_end(
+        self,
+        estimator,
+        context,
+        *,
+        X=None,
+        y=None,
+        metadata=None,
+        fitted_estimator=None,
+    ):
+        given = {"X": X, "y": y, "metadata": metadata, "fitted": fitted_estimator}
+        return self._record("end", estimator, context, **given)
+
+    def teardown(self, estimator, context):
+        self._record("teardown", estimator, context)
+
+    def lines(self):
+        """Every event as a line of text, in their order."""
+        return list(map(str, self.events))
+
+    def fitted(self):
+        """What was fitted by the end of each epoch."""
+        return [
+            event.given["fitted"]
+            for event in self.events
+            if event.hook == "end" and event.context.task_name == "epoch"
+        ]
+
+
+class Propagated(Recorder):
+    """Is handed on, to any depth."""
+
+    max_propagation_depth = None
+
+
+class Unasking:
+    """Asks for nothing but the events."""
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+
+def tree(recorder, *, shared_steps=False, nested=False):
+    """What a recorder was told, in no order, equal for searches that do the same.
+
+    With `shared_steps`, the task of a step before the network is equal whether the step
+    tells of it or the Pipeline; with `nested`, the rows that Pipelines tell of do not
+    count.
+    """
+
+    def node(context):
+        step = context.source_task_name or context.task_name
+        if shared_steps and step.startswith("fit-transform-"):
+            return context.task_id
+        return (
+            context.task_id,
+            context.task_name,
+            context.estimator_name.replace("Batched", ""),
+            context.source_task_name,
+            context.max_subtasks,
+            context.sequential_subtasks,
+        )
+
+    def count(event):
+        path = tuple(map(node, event.path))
+        given = {}
+        of_pipeline = nested and type(event.estimator) is Pipeline
+        if not (of_pipeline or isinstance(path[-1], int)):
+            given = dict(event.given)
+        fitted = given.pop("fitted", None)
+        if hasattr(fitted, "n_iter_"):
+            given["epochs"] = fitted.n_iter_
+        if hasattr(fitted, "loss_curve_"):
+            given["loss"] = round(fitted.loss_curve_[-1], 6)
+        return event.hook, path, pickle.dumps(given)
+
+    return Counter(map(count, recorder.events))
