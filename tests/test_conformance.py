@@ -13,7 +13,7 @@ VARIANTS = [
     for estimator in [
         RegularizedMLPClassifier((20,), l1=1e-4, l2=1e-3, dropout=0.2),
         RegularizedMLPClassifier((20, 10), l1=[1e-4, 0.0], l2=[0.0, 1e-3, 1e-4]),
-        RegularizedMLPClassifier(()),
+        RegularizedMLPClassifier((20,), group_l1=1e-3, ema_momentum=0.9),
         RegularizedMLPClassifier((20,), early_stopping=True),
         RegularizedMLPClassifier((20,), class_weight="balanced"),
         RegularizedMLPRegressor((20, 10), loss="huber", l1=1e-4, dropout=0.2),
@@ -44,9 +44,10 @@ def test_variant_conforms(estimator, check):
     check(estimator)
 
 
+@pytest.mark.parametrize("sizes", [(100,), ()], ids=["default", "linear"])
 @pytest.mark.parametrize("cls", [RegularizedMLPClassifier, RegularizedMLPRegressor])
-def test_nothing_fails_and_nothing_but_the_array_api_is_skipped(cls):
-    results = check_estimator(cls(), on_skip=None, on_fail=None)
+def test_nothing_fails_and_nothing_but_the_array_api_is_skipped(cls, sizes):
+    results = check_estimator(cls(sizes), on_skip=None, on_fail=None)
     passed = [r["check_name"] for r in results if r["status"] == "passed"]
     others = {r["check_name"] for r in results if r["status"] != "passed"}
     assert len(passed) > 50

@@ -77,8 +77,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
 default=None
         Learning rate of an optimizer given by name, or a schedule, a function of the
         number of steps (batches) until then, which a resumed training goes on to
-        count; None means Keras' default. Must be None beside an optimizer object, which
-        has its own.
+        count; None means Keras' default, and ten times that without hidden layers. Must
+        be None beside an optimizer object, which has its own.
     ema_momentum : float, default=None
         Momentum m, in [0, 1), of the running average of the weights, ``average = m *
         average + (1 - m) * w`` after every step, that is validated, kept and used for

@@ -17,6 +17,9 @@ from skreg._training.forking import check_tensorflow_runs
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
 
 ENGINES = ("auto", "compiled", "keras")
+# By which the learning rate of a linear model is larger. Its loss is convex, and at
+# Keras' own rates 100 epochs are far too few.
+LINEAR_FACTOR = 10
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,8 @@ def resolve(estimator):
         With a message that names the parameter, what it may be and what it was.
     """
     e = estimator
-    optimizer = _optimizer(e.optimizer, e.learning_rate)
     sizes = _sizes(e.hidden_layer_sizes)
+    optimizer = _optimizer(e.optimizer, e.learning_rate, linear=not sizes)
     early_stopping = _boolean(e.early_stopping, "early_stopping")
     fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
     stopping = EarlyStopping(_patience(e.n_iter_no_change), _real(e.tol, "tol", 0))
@@ -207,7 +210,7 @@ def _is_activation(name):
         return False
 
 
-def _optimizer(value, learning_rate):
+def _optimizer(value, learning_rate, linear):
     import keras
 
     from skreg._training.optimizers import named_optimizer, specify
@@ -226,6 +229,8 @@ def _optimizer(value, learning_rate):
                 "optimizer must be a name that keras.optimizers.get knows, such as "
                 f"'adam' or 'sgd', got {value!r}."
             ) from None
+        if learning_rate is None and linear:
+            learning_rate = LINEAR_FACTOR * value.get_config()["learning_rate"]
     else:
         raise TypeError(
             "optimizer must be a name or a keras.optimizers.Optimizer object, "

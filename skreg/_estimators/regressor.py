@@ -74,8 +74,8 @@ default="squared_error"
 default=None
         Learning rate of an optimizer given by name, or a schedule, a function of the
         number of steps (batches) until then, which a resumed training goes on to
-        count; None means Keras' default. Must be None beside an optimizer object, which
-        has its own.
+        count; None means Keras' default, and ten times that without hidden layers. Must
+        be None beside an optimizer object, which has its own.
     ema_momentum : float, default=None
         Momentum, in [0, 1), of the running average of the weights that is validated,
         kept and used for predictions, as of `RegularizedMLPClassifier`; None means no
