@@ -79,49 +79,40 @@ class GroupL1(NamedTuple):
         norms = tf.norm(w, axis=2, keepdims=True)
         return tf.reduce_sum(self.strength * norms, axis=(1, 2))
 
-    def prox(self, w: tf.Tensor, step_size: tf.Tensor) -> tf.Tensor:
-        """Rows that are shortened, or zero.
+    def prox(self, w: tf.Tensor, step_size: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+        """Shortened rows, which were `before` until the optimizer's step; or zero.
 
         With s the step sizes of a row and r the norm of the result u, stationarity,
         ``(u - w) / s + strength * u / r = 0``, gives ``u = w * r / (r + a)`` with ``a =
         strength * s``. So r solves ``phi(r) = sum((w / (r + a))**2) = 1``, which has a
-        root unless ``phi(0) <= 1``: then u is zero. ``phi**-0.5`` is increasing and
-        concave in r, a power mean of affine functions, and ``||w|| - sum(w**2 a) /
-        ||w||**2`` lies below its root, by its asymptote: from there Newton's steps
-        rise to the root. Where the step sizes are equal it is the root. A single one
-        is taken: rows are long against a, except for those that are about to be zero.
+        root unless ``phi(0) <= 1``: then u is zero. The root is that of ``phi**-0.5 -
+        1``, too, which is increasing, concave, and a line where all step sizes are
+        equal: one Newton step from the norm before comes close to it, and stays at it
+        where training rests.
         """
         a = self.strength * step_size
-        squares = w * w
-        norm_2 = _row_sums(squares)
-        r = tf.sqrt(norm_2) - tf.math.divide_no_nan(_row_sums(squares * a), norm_2)
-        r = tf.maximum(
-            r, 1e-30
-        )  # where nothing is divided by 0; phi(0) <= 1 leads below
+        r = tf.maximum(tf.sqrt(_row_sums(before * before)), 1e-30)
         inverse = 1 / (r + a)
-        terms = squares * inverse * inverse
+        terms = tf.square(w * inverse)
         phi, slope = _row_sums(terms), _row_sums(terms * inverse)
-        # Of f = phi**-0.5 - 1, f / f' with f' = phi**-1.5 * slope.
         r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
         r = tf.maximum(r, 0)  # below 0 if phi(0) <= 1
         return w * tf.math.divide_no_nan(r, r + a)
 
-    def settle(
-        self,
-        w: tf.Tensor,
-        inverse_step_size: tf.Tensor,
-        mean_gradient: tf.Tensor,
-        n_steps: tf.Tensor,
+    def hold(
+        self, w: tf.Tensor, rate: tf.Tensor, mean_gradient: tf.Tensor
     ) -> tf.Tensor:
-        """Rows that are zero, or would be after one step of the length of many.
+        """Rows that the penalty holds at zero are zero, the others as they were.
 
-        The gradient of a batch is noisy. After a single step along it the penalty
-        rarely holds a row at zero, even if the mean gradient over all rows of X is
-        weaker than the penalty, and columns of no use come and go. In `n_steps` steps
-        along the mean gradient the noise has averaged out. A row that stays zero under
-        the mean gradient, and no other, is also zero here: the minimum is the same.
+        A row u of the minimum is zero if, and only if, the data pull it with less than
+        the penalty: ``||gradient|| <= strength``. The gradient of a batch is noisy. By
+        single steps along it columns of no use come and go, even if the mean over all
+        rows of X is weaker than the penalty. So what counts is a step along the mean
+        gradient, of the length of as many steps as that is the mean of: the proximal
+        operator makes w zero if ``||w * rate - gradient|| <= strength``, with `rate`
+        the inverse of the length.
         """
-        pull = w * inverse_step_size / n_steps - mean_gradient
+        pull = w * rate - mean_gradient
         held = _row_sums(pull * pull) <= tf.square(self.strength)
         return tf.where(held, tf.zeros_like(w), w)
 

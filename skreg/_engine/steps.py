@@ -172,7 +172,7 @@ def _update(
         assert rule.step_size is not None, "see `why_not_compiled`"
         step_size = rule.step_size(state.slots, step, hyper)
         params, mean_gradient = shrink(
-            slices, inputs, params, update, step_size, step, mean_gradient
+            slices, inputs, state.params, params, step_size, step, mean_gradient
         )
     state = state._replace(
         params=_where(program, moving, params, state.params),
@@ -191,8 +191,8 @@ def _update(
 def shrink(
     slices: list[LayerSlice],
     inputs: dict[str, Any],
+    before: tf.Tensor,
     params: tf.Tensor,
-    update: tf.Tensor,
     step_size: tf.Tensor,
     step: tf.Tensor,
     mean_gradient: tf.Tensor,
@@ -207,10 +207,8 @@ def shrink(
     slices : list of LayerSlice
     inputs : dict of str to tensor
         With the strengths ``l1`` and ``group_l1``, if there are any.
-    params : tensor of shape (K, P)
-        After the optimizer's step.
-    update : tensor of shape (K, P)
-        What that has subtracted.
+    before, params : tensors of shape (K, P)
+        Before and after the optimizer's step.
     step_size : tensor of shape (K, P) or (K, 1)
         Its step sizes.
     step : tensor of shape (K, 1)
@@ -227,27 +225,32 @@ def shrink(
     ----------
     .. [1] Y. Yu, "On decomposing the proximal map", NIPS 2013.
     """
+    rate = None
+    if "group_l1" in inputs:
+        n_weights = slices[0].n_in * slices[0].n_out
+        rate = tf.math.reciprocal_no_nan(step_size + tf.zeros_like(params))
+        gradient = ((before - params) * rate)[:, :n_weights]
+        # Over the later half of all steps, or the last 1000 once there are more.
+        momentum = (1 + step) / (3 + step)
+        momentum = tf.minimum(momentum, tf.cast(MEAN_MOMENTUM, step.dtype))
+        mean_gradient = gradient + momentum * (mean_gradient - gradient)
+        rate *= 1 - momentum
     if "l1" in inputs:
         params = L1(inputs["l1"]).prox(params, step_size)
     if "group_l1" in inputs:
         penalty = GroupL1(inputs["group_l1"])
-        n_weights = slices[0].n_in * slices[0].n_out
-        inverse = tf.math.reciprocal_no_nan(step_size + tf.zeros_like(params))
-        gradient = (update * inverse)[:, :n_weights]
-        # Over the later half of all steps, or the last 1000 once there are more.
-        momentum = tf.minimum(
-            tf.cast(MEAN_MOMENTUM, step.dtype), (1 + step) / (3 + step)
+        kernel, step_size, before, rate, gradient = (
+            _first_kernel(slices, array)
+            for array in (
+                params,
+                step_size + tf.zeros_like(params),
+                before,
+                rate,
+                mean_gradient,
+            )
         )
-        mean_gradient = gradient + momentum * (mean_gradient - gradient)
-        kernel = penalty.settle(
-            penalty.prox(
-                _first_kernel(slices, params),
-                _first_kernel(slices, step_size + tf.zeros_like(params)),
-            ),
-            _first_kernel(slices, inverse),
-            _first_kernel(slices, mean_gradient),
-            1 / (1 - momentum[..., tf.newaxis]),
-        )
+        kernel = penalty.prox(kernel, step_size, before)
+        kernel = penalty.hold(kernel, rate, gradient)
         params = tf.concat([_flatten([kernel], params), params[:, n_weights:]], axis=1)
     return params, mean_gradient
 

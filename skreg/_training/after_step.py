@@ -140,8 +140,8 @@ class AfterStep:
             self._mean_gradient = np.zeros((1, n_in * n_out), dtype)
         shrunk, mean_gradient = shrink(
             *self._penalties,
+            tf.constant(before),
             tf.constant(params),
-            tf.constant(before - params),
             rule.step_size(slots, tf.constant(step), values),
             tf.constant(step),
             tf.constant(self._mean_gradient),
