@@ -119,7 +119,7 @@ def train(
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
     state = initial_state(networks, program, active=not dry_run)
-    rates = _learning_rates(networks, program)
+    rates = _scheduled_rates(networks, program)
     history = History(len(networks), data.validation is not None)
     interrupted = False
     snapshot = state, 0  # where an epoch has ended: the state, and how many have
@@ -201,8 +201,8 @@ def _choose_variant(
     return choose(xla=False)
 
 
-def _learning_rates(networks: Networks, program: Program) -> LearningRates | None:
-    """What gives the rates of each call; None where they stay as they are."""
+def _scheduled_rates(networks: Networks, program: Program) -> LearningRates | None:
+    """What gives the learning rates of each call; None where they do not change."""
     if networks.schedules is None:
         return None
     momentum = networks.hyper.get("momentum", np.zeros(len(networks)))

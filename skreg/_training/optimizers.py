@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import cache
+from math import inf, nan
+from numbers import Real
 from typing import Any
 
 import keras
@@ -93,38 +95,34 @@ def specify(
     learning_rate : float, LearningRateSchedule or None
         Takes the place of its own.
     """
-    config = {**optimizer.get_config(), "name": OPTIMIZER_NAME}
+    cls, config = type(optimizer), {**optimizer.get_config(), "name": OPTIMIZER_NAME}
     if learning_rate is not None:
         config["learning_rate"] = learning_rate
-    elif isinstance(config["learning_rate"], dict):
+    elif isinstance(config["learning_rate"], dict):  # not a number, but serialized
         config["learning_rate"] = keras.saving.deserialize_keras_object(
             config["learning_rate"]
         )
     rate = config["learning_rate"]
     schedule = rate if isinstance(rate, LearningRateSchedule) else None
-    rule = _update_rule(type(optimizer), config)
     clipping = next((name for name in _CLIPPINGS if (config.get(name) or 0) > 0), None)
-    hyper = {}
-    if rule is not None:
-        known = {**config, "learning_rate": np.nan} if schedule else config
-        hyper = {
-            **rule.hyper(known),
-            # In float32, as in Keras.
-            "weight_decay": float(np.float32(config["weight_decay"] or 0)),
-            "clip": float(config[clipping]) if clipping else np.inf,
-        }
-    return OptimizerSpec(type(optimizer), config, rule, hyper, clipping, schedule)
+    if not _is_supported(cls, config):
+        return OptimizerSpec(cls, config, None, {}, clipping, schedule)
+    rule = _RULES[cls](config)
+    hyper = {
+        **rule.hyper(config if schedule is None else {**config, "learning_rate": nan}),
+        # In float32, as in Keras.
+        "weight_decay": float(np.float32(config["weight_decay"] or 0)),
+        "clip": float(config[clipping]) if clipping else inf,
+    }
+    return OptimizerSpec(cls, config, rule, hyper, clipping, schedule)
 
 
-def _update_rule(cls: type, config: dict[str, Any]) -> UpdateRule | None:
+def _is_supported(cls: type, config: dict[str, Any]) -> bool:
     rate = config["learning_rate"]
-    supported = (
+    return (
         cls in _RULES
-        and (
-            np.isscalar(rate) or isinstance(rate, LearningRateSchedule)
-        )  # not any function
+        and isinstance(rate, Real | LearningRateSchedule)  # Keras takes any function
         and all(
             config.get(name, off) == off for name, off in _UNSUPPORTED_UNLESS.items()
         )
     )
-    return _RULES[cls](config) if supported else None

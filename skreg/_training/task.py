@@ -66,7 +66,7 @@ class Regularization:
 
     @property
     def makes_zeros(self) -> bool:
-        """Whether a penalty has a proximal operator and not a gradient."""
+        """Whether there is a penalty that has a proximal operator, and no gradient."""
         return any(self.l1) or self.group_l1 > 0
 
 
