@@ -17,6 +17,7 @@ from sklearn.utils.parallel import delayed
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
+from skreg._search.rungs import LastRung
 from skreg._search.workers import Workers
 from skreg._training.task import TrainedNetwork
 
@@ -65,6 +66,8 @@ class CandidateFitter:
         trained yet, and may raise; see `skreg._search.scoring`.
     visible : bool
         Whether to show progress.
+    last_rung : LastRung or None
+        What a halving search goes on from.
     """
 
     X: Any
@@ -79,6 +82,7 @@ class CandidateFitter:
     raise_errors: bool
     check_refit: Callable[[BaseEstimator, Any, Any], None] | None
     visible: bool
+    last_rung: LastRung | None = None
 
     @property
     def n_splits(self):
@@ -110,6 +114,8 @@ class CandidateFitter:
             If the estimator has no such parameter; before anything is fitted.
         """
         candidates = [make_candidate(estimator, params) for params in settings]
+        if self.last_rung is not None:
+            self.last_rung.start_rung(candidates)
         title = f"{len(settings)} candidates x {len(splits)} folds"
         n_epochs = len(splits) * sum(c.n_epochs for c in candidates)
         progress = Progress(self.visible, title, n_epochs)
@@ -187,6 +193,8 @@ class CandidateFitter:
                 start = perf_counter()
                 try:
                     prepared = rows.prepare(candidates[c])
+                    if self.last_rung is not None:
+                        prepared = self.last_rung.resume(candidates[c], fold, prepared)
                 except Exception as error:
                     prepared = Fit(error, perf_counter() - start)
                 yield (c, fold), prepared
@@ -197,21 +205,29 @@ class CandidateFitter:
         # imports this file, has no need of.
         from skreg._search.groups import compile_for_refit, train_in_groups
 
-        pending = {}
+        pending, tasks = {}, {}
         for key, fit in prepared:
-            if isinstance(fit, PendingFit):
-                pending[key] = fit
-            else:
+            if isinstance(fit, Fit):
                 progress.advance(candidates[key[0]].n_epochs)
                 yield key, fit
-        tasks = {key: fit.task for key, fit in pending.items()}
+                continue
+            progress.advance(fit.n_done)
+            task = fit.remaining
+            if task.epochs:
+                pending[key], tasks[key] = fit, task
+            else:
+                yield key, Fit(fit.fitted(fit.earlier), 0.0)
         if self.refit:
             compile_for_refit(tasks, splits)
         for key, outcome, seconds in train_in_groups(
             tasks, self.workers, self.group_size, progress
         ):
             if isinstance(outcome, TrainedNetwork):
-                outcome = pending[key].fitted(outcome)
+                fit, outcome = pending[key], pending[key].whole(outcome)
+                if self.last_rung is not None:
+                    c, fold = key
+                    self.last_rung.keep(candidates[c], fold, fit, outcome)
+                outcome = fit.fitted(outcome)
             yield key, Fit(outcome, seconds)
 
 

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import replace
 from math import ceil
 from threading import Thread
 from time import perf_counter
@@ -92,10 +91,12 @@ def _train_group(g, tasks, size, report):
 
 def _train_alone(task):
     try:
-        # An interrupt is to end the search, not just the training of this network.
-        return train(replace(task, resumable=False))
+        trained = train(task)
     except Exception as error:
         return error
+    if trained.interrupted:  # which is to end the search, not this training alone
+        raise KeyboardInterrupt
+    return trained
 
 
 def _train_stacked(tasks, size, report):

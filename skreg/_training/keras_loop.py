@@ -305,7 +305,7 @@ class _Recorder:
         task, network = self._task, self._network
         kernels, biases = get_weights(network)
         if not all(np.isfinite(w).all() for w in kernels + biases):
-            raise non_finite_error(epoch + 1)
+            raise non_finite_error(task.first_epoch + epoch + 1)
         if task.validation is not None:
             logs = {**logs, **self._validate()}
         past = self.trained.history

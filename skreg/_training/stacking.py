@@ -22,6 +22,7 @@ from skreg._training.initialization import initial_weights
 from skreg._training.task import (
     DROPOUT,
     OptimizerState,
+    ResumePoint,
     Rows,
     Task,
     TrainedNetwork,
@@ -48,8 +49,7 @@ def why_not_compiled(task: Task) -> str | None:
 
 def stacking_key(task: Task) -> Hashable:
     """What networks that train together have in common; None if it must train alone."""
-    alone = task.engine == "keras" or task.resume is not None
-    if alone or why_not_compiled(task) is not None:
+    if task.engine == "keras" or why_not_compiled(task) is not None:
         return None
     return (
         task.architecture,
@@ -64,7 +64,15 @@ def stacking_key(task: Task) -> Hashable:
         task.early_stopping is None,
         sparse.issparse(task.training.X),
         sparse.issparse(task.training.targets),
+        task.first_epoch,
+        bool(_accumulated(task)),
     )
+
+
+def _accumulated(task: Task) -> dict[str, NDArray[Any]]:
+    """What the optimizer has accumulated where the task resumes, if it can use it."""
+    resume = task.resume
+    return {} if resume is None else resume.arrays_of(_rule(task).name) or {}
 
 
 def _rule(task: Task) -> UpdateRule:
@@ -109,8 +117,7 @@ def train_together(
         The error, not raised, for a network whose weights became non-finite.
     """
     results = _run(tasks, report=report, interruptible=interruptible)
-    owner = _rule(tasks[0]).name
-    return [_trained(result, owner) for result in results]
+    return [_trained(t, result) for t, result in zip(tasks, results, strict=True)]
 
 
 def compile_ahead(task: Task, n_rows: int) -> None:
@@ -159,19 +166,15 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
 
 
 def _networks(tasks: list[Task]) -> Networks:
-    """Stack what is each network's own; all start from the same weights."""
-    task, n = tasks[0], len(tasks)
-    optimizer_arrays = None
-    if task.resume is None:
-        kernels, biases = initial_weights(task)
-    else:  # which trains alone
-        kernels, biases = task.resume.kernels, task.resume.biases
-        optimizer_arrays = task.resume.arrays_of(_rule(task).name)
+    """Stack what is each network's own."""
+    starts = _starting_weights(tasks)
     stopping = [t.early_stopping for t in tasks]
     hyper = [t.optimizer.hyper for t in tasks]
     return Networks(
-        kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in kernels],
-        biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in biases],
+        kernels=[
+            np.stack(layer) for layer in zip(*(k for k, _ in starts), strict=True)
+        ],
+        biases=[np.stack(layer) for layer in zip(*(b for _, b in starts), strict=True)],
         l1=np.array([t.regularization.l1 for t in tasks]),
         l2=np.array([t.regularization.l2 for t in tasks]),
         group_l1=np.array([t.regularization.group_l1 for t in tasks]),
@@ -182,8 +185,43 @@ def _networks(tasks: list[Task]) -> Networks:
         tol=np.array([s.tol if s else 0.0 for s in stopping]),
         best_loss=np.array([loss_to_beat(t) for t in tasks]),
         wait=np.array([t.resume.wait if t.resume else 0 for t in tasks]),
-        optimizer_arrays=optimizer_arrays,
+        optimizer_arrays=_optimizer_arrays(tasks),
     )
+
+
+def _starting_weights(
+    tasks: list[Task],
+) -> list[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
+    """Kernels and biases of each; fresh ones are the same for all."""
+    starts = [t.resume for t in tasks if t.resume is not None]
+    if not starts:
+        return [initial_weights(tasks[0])] * len(tasks)
+    return [(start.kernels, start.biases) for start in starts]
+
+
+def _optimizer_arrays(tasks: list[Task]) -> dict[str, NDArray[Any]] | None:
+    """What the optimizers have accumulated where the tasks resume, if they do."""
+    starts = [t.resume for t in tasks if t.resume is not None and _accumulated(t)]
+    if not starts:
+        return None
+    accumulated = [_accumulated(t) for t in tasks]
+    names = {name for arrays in accumulated for name in arrays}
+    return {
+        name: np.concatenate(
+            [
+                # What was trained without an average has moved the weights themselves.
+                arrays[name] if name in arrays else _flat_weights(start)
+                for start, arrays in zip(starts, accumulated, strict=True)
+            ]
+        )
+        for name in names
+    }
+
+
+def _flat_weights(start: ResumePoint) -> NDArray[Any]:
+    """As the engine has them, of shape (1, n_parameters)."""
+    pairs = zip(start.kernels, start.biases, strict=True)
+    return np.concatenate([w.ravel() for pair in pairs for w in pair])[np.newaxis]
 
 
 def _data(tasks: list[Task]) -> Data:
@@ -231,16 +269,16 @@ def _stack_blocks(blocks: list[Any]) -> Any:
     return np.concatenate(blocks)
 
 
-def _trained(result: engine.Result, owner: str) -> TrainedNetwork | ValueError:
+def _trained(task: Task, result: engine.Result) -> TrainedNetwork | ValueError:
     if result.failed_epoch:
-        return non_finite_error(result.failed_epoch)
+        return non_finite_error(task.first_epoch + result.failed_epoch)
     arrays = result.optimizer_arrays
     return TrainedNetwork(
         result.kernels,
         result.biases,
         result.history,
         result.best_epoch,
-        None if arrays is None else OptimizerState(owner, arrays),
+        None if arrays is None else OptimizerState(_rule(task).name, arrays),
         result.wait,
         result.interrupted,
     )

@@ -8,9 +8,11 @@ Nothing here needs TensorFlow or Keras.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -140,6 +142,11 @@ class Rows:
     def __len__(self) -> int:
         return self.X.shape[0]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for rows that train equally."""
+        return str(joblib.hash((self.X, self.targets, self.weight)))
+
     def take(self, rows: NDArray[Any]) -> Rows:
         """The rows of these numbers, or where a mask is True."""
         return Rows(
@@ -222,6 +229,18 @@ class Task:
         stream = np.random.default_rng([self.seed, SHUFFLE, self.first_epoch + epoch])
         return stream.permutation(n_rows)
 
+    def after(self, earlier: TrainedNetwork) -> Task:
+        """What is left to train where `earlier` has run the first epochs of it."""
+        n_run = len(earlier.history["loss"])
+        start = ResumePoint(
+            earlier.kernels,
+            earlier.biases,
+            earlier.optimizer_state,
+            epochs=n_run,
+            wait=earlier.wait,
+        )
+        return replace(self, resume=start, epochs=self.epochs - n_run)
+
 
 @dataclass(frozen=True)
 class TrainedNetwork:
@@ -240,9 +259,21 @@ class TrainedNetwork:
     wait: int = 0
     interrupted: bool = False
 
+    def after(self, earlier: TrainedNetwork) -> TrainedNetwork:
+        """Both runs as one, where this one resumed from `earlier`."""
+        n_run = len(earlier.history["loss"])
+        history = {
+            name: earlier.history[name] + figures
+            for name, figures in self.history.items()
+        }
+        return replace(self, history=history, best_epoch=n_run + self.best_epoch)
+
 
 def non_finite_error(epoch: int) -> ValueError:
-    """The error for weights that are no longer numbers; the epoch counts from 1."""
+    """The error for weights that are no longer numbers.
+
+    The epoch counts from 1, and from the first of all runs.
+    """
     return ValueError(
         f"The network's weights became non-finite (NaN or infinity) in epoch {epoch}. "
         "Scale the features, for instance with StandardScaler in a Pipeline, or lower "

@@ -1,0 +1,62 @@
+"""Networks that survive a rung of a halving search go on training in the next one."""
+
+from dataclasses import replace
+
+from skreg._search.candidates import params_key
+
+
+class LastRung:
+    """What the networks of a halving search have learned so far.
+
+    A network goes on where all that its training depends on, but the number of epochs,
+    is what it was. Its random numbers depend on the seed and the epoch alone, so that
+    it learns what it would learn from the start. It starts again where early stopping
+    or callbacks look at how long it is to train, and where its rows are others, such as
+    those of a transformer that draws random numbers without a seed.
+
+    Parameters
+    ----------
+    resource : str
+        Full name of the parameter that grows from rung to rung.
+    """
+
+    def __init__(self, resource):
+        self._resource = resource
+        self._trained = {}
+
+    def start_rung(self, candidates):
+        """Forget the networks of those that are no longer among the candidates."""
+        survivors = set(map(self._key, candidates))
+        self._trained = {
+            (key, fold): kept
+            for (key, fold), kept in self._trained.items()
+            if key in survivors
+        }
+
+    def resume(self, candidate, fold, pending):
+        """Where this was trained before, a `PendingFit` that goes on from there."""
+        task = pending.task
+        if task.early_stopping is not None or task.callbacks:
+            return pending
+        key = self._key(candidate), fold
+        earlier = None
+        if key in self._trained:
+            signature, trained = self._trained[key]
+            earlier = trained if signature == _signature(task) else None
+        return replace(pending, earlier=earlier, resumable=True)
+
+    def keep(self, candidate, fold, pending, trained):
+        """Keep a network, with its whole training, for the next rung."""
+        if pending.resumable:
+            signature = _signature(pending.task)
+            self._trained[self._key(candidate), fold] = signature, trained
+
+    def _key(self, candidate):
+        others = {k: v for k, v in candidate.params.items() if k != self._resource}
+        return params_key(others)
+
+
+def _signature(task):
+    """Equal for trainings that differ in nothing but the number of their epochs."""
+    of_rows = {"training": None, "validation": None, "output_scale": None}
+    return replace(task, epochs=0, **of_rows), task.training.fingerprint
