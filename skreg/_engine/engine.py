@@ -7,6 +7,7 @@ only so that no call lasts longer than about a second, and an interrupt is notic
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,13 @@ from skreg._engine.batches import calls, dropout_noise, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
 from skreg._engine.inputs import fixed_inputs, initial_state
-from skreg._engine.planning import SINGLE_THREADED_PARAMS, Calling, plan_calls, xla_pays
+from skreg._engine.planning import (
+    SINGLE_THREADED_PARAMS,
+    Calling,
+    Pace,
+    plan_calls,
+    xla_pays,
+)
 from skreg._engine.program import Kept, Program, State, carried_of, weights_of
 from skreg._engine.stacked import Data, Networks
 
@@ -52,8 +59,11 @@ def train(
     noise_seed: int,
     *,
     first_epoch: int = 0,
+    longest: int | None = None,
     report: Callable[[int, dict[str, Any]], None] | None = None,
+    check: Callable[[], None] | None = None,
     interruptible: bool = False,
+    stop_at_failure: bool = False,
     dry_run: bool = False,
 ) -> list[Result]:
     """Train K networks.
@@ -72,12 +82,19 @@ def train(
         compared with the rate of each.
     first_epoch : int, default=0
         Epochs that were run before, and used up their share of the noise.
+    longest : int, default=None
+        Epochs of the longest training that is to share the compiled program; None means
+        that there is none but this one.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
+    check : callable, default=None
+        Called without arguments about once a second. What it raises ends the training.
     interruptible : bool, default=False
         Whether a `KeyboardInterrupt` ends the training, with what was learned until
         then, once there is an epoch.
+    stop_at_failure : bool, default=False
+        Whether weights that become non-finite end the training of all networks.
     dry_run : bool, default=False
         Compile only, so that the next call on arrays of such sizes starts at once.
 
@@ -88,40 +105,47 @@ def train(
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, epochs
+        program, networks, data, batch_size, n_steps, longest or epochs
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
     state = initial_state(networks, program, active=not dry_run)
     history = History(len(networks), data.validation is not None)
     interrupted = False
+    pace = Pace(calling)
     snapshot = state, 0  # where an epoch has ended: the state, and how many have
     try:
-        for segments in calls(epochs, n_steps, calling.n_steps):
+        for segments in calls(epochs, n_steps, lambda: pace.n_steps):
+            if check is not None:
+                check()
+            n_taken = sum(last - first for _, first, last in segments)
+            n_slots = calling.n_slots if program.xla else n_taken
             plan = training_batches(
                 segments,
                 data,
                 batch_size,
                 n_steps,
-                calling.n_slots,
+                n_slots,
                 unbatched=program.unbatched,
             )
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
                 of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                plan["noise"] = dropout_noise(
-                    of_noise, shape, noise_seed, calling.n_slots
-                )
+                plan["noise"] = dropout_noise(of_noise, shape, noise_seed, n_slots)
             plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
             run = compiled_function(program, inputs, plan, state)
+            start = time.perf_counter()
             state, figures = run(inputs, plan, state)
             logs = history.extend(segments, figures.numpy(), n_steps)
+            pace.timed(n_taken, time.perf_counter() - start)
             if segments[-1][-1] == n_steps:
                 snapshot = state, len(history)
             # Last, as an interrupt may well come while this prints.
             if report is not None:
                 for epoch, log in enumerate(logs, start=len(history) - len(logs) + 1):
                     report(epoch, log)
+            if stop_at_failure and history.has_failures:
+                break
             if not state.active.numpy().any():
                 break
     except KeyboardInterrupt:
@@ -152,7 +176,7 @@ def _choose_variant(
         calling = plan_calls(chosen, data, batch_size, n_steps, epochs, n)
         return chosen, calling, fixed_inputs(networks, data, chosen)
 
-    if xla_pays(data, n_steps * epochs):
+    if xla_pays(data.X, data.targets, n_steps * epochs):
         chosen, calling, inputs = choose(xla=True)
         if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs):
             return chosen, calling, inputs

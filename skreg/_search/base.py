@@ -108,7 +108,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
 
     def _last_rung(self):
         """What a halving search goes on from; None for other searches."""
-        return None
+        return
 
     def _route(self, params):
         """The parameters of ``fit`` that the estimator and the splitter get."""

@@ -204,7 +204,15 @@ class CandidateFitter:
         # Imports TensorFlow, which a process that loads a search and predicts, and so
         # imports this file, has no need of.
         from skreg._search.groups import compile_for_refit, train_in_groups
+        from skreg._search.sizes import GroupSizes
 
+        n_workers, n_folds = self.workers.n_workers, len(splits)
+        if self.last_rung is None:
+            sizes = GroupSizes(n_workers, self.group_size)
+        else:
+            sizes = self.last_rung.sizes(
+                n_workers, self.group_size, n_folds, self.refit
+            )
         pending, tasks = {}, {}
         for key, fit in prepared:
             if isinstance(fit, Fit):
@@ -217,10 +225,11 @@ class CandidateFitter:
                 pending[key], tasks[key] = fit, task
             else:
                 yield key, Fit(fit.fitted(fit.earlier), 0.0)
+        tasks = sizes.scoped(tasks)
         if self.refit:
             compile_for_refit(tasks, splits)
         for key, outcome, seconds in train_in_groups(
-            tasks, self.workers, self.group_size, progress
+            tasks, self.workers, sizes, progress, self.raise_errors
         ):
             if isinstance(outcome, TrainedNetwork):
                 fit, outcome = pending[key], pending[key].whole(outcome)

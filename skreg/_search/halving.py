@@ -43,7 +43,7 @@ class BatchedHalvingMixin(BatchedSearchMixin):
 
     def _last_rung(self):
         if self.resource == _epochs_name(self.estimator):
-            return LastRung(self.resource)
+            return LastRung(self.resource, self.factor, self.max_resources)
         return None
 
 

@@ -18,11 +18,27 @@ class LastRung:
     ----------
     resource : str
         Full name of the parameter that grows from rung to rung.
+    factor : float
+        By how much.
+    max_epochs : int
+        To how much at most.
     """
 
-    def __init__(self, resource):
+    def __init__(self, resource, factor, max_epochs):
         self._resource = resource
+        self._factor = factor
+        self._max_epochs = max_epochs
         self._trained = {}
+        self._sizes = None
+
+    def sizes(self, n_workers, group_size, n_folds, refit):
+        """The `RungSizes` of all rungs."""
+        from skreg._search.sizes import RungSizes  # imports TensorFlow
+
+        if self._sizes is None:
+            limits = self._factor, self._max_epochs
+            self._sizes = RungSizes(n_workers, group_size, *limits, n_folds, refit)
+        return self._sizes
 
     def start_rung(self, candidates):
         """Forget the networks of those that are no longer among the candidates."""

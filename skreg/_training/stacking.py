@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import itertools
+import math
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
+from skreg._engine.planning import xla_pays, xla_step_seconds
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data, Networks
 from skreg._engine.update_rules import UpdateRule
@@ -22,6 +25,7 @@ from skreg._training.initialization import initial_weights
 from skreg._training.task import (
     DROPOUT,
     OptimizerState,
+    ProgramScope,
     ResumePoint,
     Rows,
     Task,
@@ -31,6 +35,8 @@ from skreg._training.task import (
 )
 from skreg._training.validating import loss_to_beat
 
+# What a program has code for only where a network of its group needs it.
+OPTIONAL_TERMS = ("dropout", "l1", "group_l1", "averaging")
 # Bounds of a group of networks: see `max_group_size`.
 GROUP_BYTES = 1 << 22
 MAX_GROUP_SIZE = 16
@@ -81,6 +87,16 @@ def _rule(task: Task) -> UpdateRule:
     return rule
 
 
+def used_terms(tasks: Iterable[Task]) -> frozenset[str]:
+    """Those of `OPTIONAL_TERMS` that some of the networks need."""
+    used: set[str] = set()
+    for task in tasks:
+        r = task.regularization
+        needs = any(r.dropout), any(r.l1), bool(r.group_l1), bool(task.ema_momentum)
+        used.update(itertools.compress(OPTIONAL_TERMS, needs))
+    return frozenset(used)
+
+
 def max_group_size(task: Task) -> int:
     """How many such networks are best trained together.
 
@@ -95,10 +111,30 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
+def uses_xla(task: Task) -> bool:
+    """Whether XLA compiles for such a task, anew for each size of its group."""
+    rows = task.training
+    epochs = task.scope.epochs if task.scope else task.epochs
+    return xla_pays(rows.X, rows.targets, _steps_per_epoch(task) * epochs)
+
+
+def xla_seconds(task: Task, epochs: int, n_networks: int) -> float:
+    """About how long so many such networks train together with XLA, once compiled."""
+    layers = task.architecture.kernel_shapes
+    step = xla_step_seconds(layers, task.batch_size, n_networks)
+    return epochs * _steps_per_epoch(task) * step
+
+
+def _steps_per_epoch(task: Task) -> int:
+    return math.ceil(len(task.training) / task.batch_size)
+
+
 def train_together(
     tasks: list[Task],
     report: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+    check: Callable[[], None] | None = None,
     interruptible: bool = False,
+    stop_at_failure: bool = False,
 ) -> list[TrainedNetwork | ValueError]:
     """Train networks that differ in rows and regularization in one computation.
 
@@ -108,15 +144,25 @@ def train_together(
         Of equal `stacking_key`, or a single one.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, see `skreg._engine.engine.train`.
+    check : callable, default=None
+        Called without arguments about once a second. What it raises ends the training.
     interruptible : bool, default=False
         Whether an interrupt leaves what was learned until then.
+    stop_at_failure : bool, default=False
+        Whether weights that become non-finite end the training of all networks.
 
     Returns
     -------
     list of TrainedNetwork or ValueError
         The error, not raised, for a network whose weights became non-finite.
     """
-    results = _run(tasks, report=report, interruptible=interruptible)
+    results = _run(
+        tasks,
+        report=report,
+        check=check,
+        interruptible=interruptible,
+        stop_at_failure=stop_at_failure,
+    )
     return [_trained(t, result) for t, result in zip(tasks, results, strict=True)]
 
 
@@ -138,6 +184,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     check_tensorflow_runs()
     task = tasks[0]
     a = task.architecture
+    scope = task.scope or ProgramScope(used_terms(tasks), task.epochs)
     program = Program(
         layers=tuple(a.kernel_shapes),
         activation=keras_activation(a.activation),
@@ -146,10 +193,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         score=task.loss.score,
         rule=_rule(task),
         dtype=a.dtype,
-        dropout=any(any(t.regularization.dropout) for t in tasks),
-        l1=any(any(t.regularization.l1) for t in tasks),
-        group_l1=any(t.regularization.group_l1 for t in tasks),
-        averaging=any(t.ema_momentum for t in tasks),
+        **{name: name in scope.terms for name in OPTIONAL_TERMS},
         early_stopping=task.early_stopping is not None,
         keeps_slots=task.early_stopping is not None and any(t.resumable for t in tasks),
     )
@@ -161,6 +205,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         task.epochs,
         derived_seed(task.seed, DROPOUT),
         first_epoch=task.first_epoch,
+        longest=scope.epochs,
         **options,
     )
 

@@ -184,6 +184,18 @@ class ResumePoint:
 
 
 @dataclass(frozen=True)
+class ProgramScope:
+    """What a compiled program serves beside one task, so that it is compiled once.
+
+    ``terms`` names what it has code for, see `skreg._training.stacking.OPTIONAL_TERMS`;
+    ``epochs`` are those of the longest training.
+    """
+
+    terms: frozenset[str]
+    epochs: int
+
+
+@dataclass(frozen=True)
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
@@ -193,7 +205,8 @@ class Task:
     ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
     ``output_scale`` matters to callbacks only, which see a network in the user's units;
-    None where those are the network's.
+    None where those are the network's. ``scope`` is None where a program serves only
+    the tasks that are trained together.
     """
 
     architecture: Architecture
@@ -215,6 +228,7 @@ class Task:
     resume: ResumePoint | None = None
     resumable: bool = False
     output_scale: OutputScale | None = None
+    scope: ProgramScope | None = None
 
     @property
     def first_epoch(self) -> int:
