@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from scipy import sparse
 
 from skreg._engine.batches import padded_size
@@ -29,10 +30,11 @@ FLOPS_PER_PARAMETER = 200
 CALL_SECONDS = 0.7
 UNTIMED_CALL_SECONDS = 0.2
 MAX_STEPS_PER_CALL = 8192
-# About what compiling a program takes; and what training a group takes beside its steps,
-# in Python, one group at a time.
+# To choose between sizes of a group: what compiling a program takes; what a group takes
+# beside its steps, in Python, one group at a time; bytes that one core multiplies.
 XLA_COMPILE_SECONDS = 1.0
-GROUP_SECONDS = 0.01
+GROUP_SECONDS = 0.005
+CORE_BYTES_PER_SECOND = 1.6e11
 # Steps to which XLA's arrays are padded, whatever the number of epochs: so all
 # trainings of such networks share a program.
 XLA_STEPS_PER_CALL = 1024
@@ -78,12 +80,17 @@ def xla_pays(X: Any, targets: Any, n_steps: int) -> bool:
     return n_steps >= XLA_STEPS and not (sparse.issparse(X) or sparse.issparse(targets))
 
 
-def xla_step_seconds(
-    layers: Sequence[tuple[int, int]], batch_size: int, n_networks: int
+def xla_seconds(
+    layers: Sequence[tuple[int, int]],
+    dtype: str,
+    batch_size: int,
+    n_steps: int,
+    n_networks: int,
 ) -> float:
-    """About how long a step takes for dense rows."""
+    """About how long one core trains so many networks together, once compiled."""
     flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
-    return STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
+    rate = CORE_BYTES_PER_SECOND / np.dtype(dtype).itemsize
+    return n_steps * (STEP_SECONDS + n_networks * flops / rate)
 
 
 def plan_calls(
@@ -95,7 +102,14 @@ def plan_calls(
     n_networks: int,
 ) -> Calling:
     """Decide how to call the compiled function for such a training."""
-    seconds = _step_seconds(program, data.X, batch_size, n_networks)
+    X: Any = data.X
+    largest, *others = (n_in * n_out for n_in, n_out in program.layers)
+    if sparse.issparse(X):
+        largest *= X.nnz / X.shape[0] / X.shape[1]
+    flops = 6 * batch_size * (largest + sum(others))
+    if not program.xla:
+        flops += FLOPS_PER_PARAMETER * program.n_params
+    seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
     row_bytes = 4 + data.weight.itemsize
     for rows in _sparse_arrays(data):
         row_bytes += rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
@@ -112,17 +126,6 @@ def plan_calls(
         n_slots = min(most, steps_per_epoch * epochs)
     n_steps = max(1, int(UNTIMED_CALL_SECONDS / seconds))
     return Calling(min(n_steps, n_slots), n_slots)
-
-
-def _step_seconds(program: Program, X: Any, batch_size: int, n_networks: int) -> float:
-    if program.xla:
-        return xla_step_seconds(program.layers, batch_size, n_networks)
-    largest, *others = (n_in * n_out for n_in, n_out in program.layers)
-    if sparse.issparse(X):
-        largest *= X.nnz / X.shape[0] / X.shape[1]
-    flops = 6 * batch_size * (largest + sum(others))
-    flops += FLOPS_PER_PARAMETER * program.n_params
-    return STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
 
 
 def _sparse_arrays(data: Data) -> list[Any]:

@@ -114,8 +114,6 @@ class CandidateFitter:
             If the estimator has no such parameter; before anything is fitted.
         """
         candidates = [make_candidate(estimator, params) for params in settings]
-        if self.last_rung is not None:
-            self.last_rung.start_rung(candidates)
         title = f"{len(settings)} candidates x {len(splits)} folds"
         n_epochs = len(splits) * sum(c.n_epochs for c in candidates)
         progress = Progress(self.visible, title, n_epochs)
@@ -132,7 +130,10 @@ class CandidateFitter:
     def _fits(self, candidates, splits, progress):
         """Fits by the numbers of candidate and fold, as they are made."""
         shared = by_steps(candidates)
-        seed = common_seed(candidates)
+        if self.last_rung is None:
+            seed = common_seed(candidates)
+        else:
+            seed = self.last_rung.start_rung(candidates)
         if shared:
             self.workers.check_can_train()
         if shared and self.check_refit is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from skreg._search.candidates import params_key
+from skreg._search.candidates import common_seed, params_key
 
 
 class LastRung:
@@ -29,7 +29,7 @@ class LastRung:
         self._factor = factor
         self._max_epochs = max_epochs
         self._trained = {}
-        self._sizes = None
+        self._sizes = self._seed = None
 
     def sizes(self, n_workers, group_size, n_folds, refit):
         """The `RungSizes` of all rungs."""
@@ -41,13 +41,22 @@ class LastRung:
         return self._sizes
 
     def start_rung(self, candidates):
-        """Forget the networks of those that are no longer among the candidates."""
+        """Forget the networks of those that are no longer among the candidates.
+
+        Returns
+        -------
+        seed : int or None
+            What replaces a ``random_state`` of None; the same in all rungs.
+        """
         survivors = set(map(self._key, candidates))
         self._trained = {
             (key, fold): kept
             for (key, fold), kept in self._trained.items()
             if key in survivors
         }
+        if self._seed is None:
+            self._seed = common_seed(candidates)
+        return self._seed
 
     def resume(self, candidate, fold, pending):
         """Where this was trained before, a `PendingFit` that goes on from there."""

@@ -6,11 +6,11 @@ from math import ceil, floor, log
 
 from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
 from skreg._training.stacking import (
+    group_seconds,
     max_group_size,
     stacking_key,
     used_terms,
     uses_xla,
-    xla_seconds,
 )
 from skreg._training.task import ProgramScope
 
@@ -110,7 +110,7 @@ class RungSizes(GroupSizes):
         def seconds(size, n, epochs):
             n_groups = ceil(n / size)
             rounds = ceil(n_groups / self._n_workers)
-            training = rounds * xla_seconds(task, epochs, size)
+            training = rounds * group_seconds(task, epochs, size)
             return training + n_groups * GROUP_SECONDS
 
         def of_all_rungs(new):

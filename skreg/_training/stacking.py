@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
-from skreg._engine.planning import xla_pays, xla_step_seconds
+from skreg._engine.planning import xla_pays, xla_seconds
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data, Networks
 from skreg._engine.update_rules import UpdateRule
@@ -118,11 +118,11 @@ def uses_xla(task: Task) -> bool:
     return xla_pays(rows.X, rows.targets, _steps_per_epoch(task) * epochs)
 
 
-def xla_seconds(task: Task, epochs: int, n_networks: int) -> float:
-    """About how long so many such networks train together with XLA, once compiled."""
-    layers = task.architecture.kernel_shapes
-    step = xla_step_seconds(layers, task.batch_size, n_networks)
-    return epochs * _steps_per_epoch(task) * step
+def group_seconds(task: Task, epochs: int, n_networks: int) -> float:
+    """About how long a group of such networks trains with XLA, once compiled."""
+    a = task.architecture
+    n_steps = epochs * _steps_per_epoch(task)
+    return xla_seconds(a.kernel_shapes, a.dtype, task.batch_size, n_steps, n_networks)
 
 
 def _steps_per_epoch(task: Task) -> int:
