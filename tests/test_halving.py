@@ -141,7 +141,9 @@ def test_a_survivor_is_what_a_fit_of_all_its_epochs_gives(mlp, cancer):
 
 
 def test_networks_that_keras_trains_go_on(both, mlp, cancer):
-    est = mlp(epochs=2, engine="keras", batch_size=60, ema_momentum=0.9)
+    falling = keras.optimizers.schedules.ExponentialDecay(0.01, 3, 0.5)
+    params = {"optimizer": keras.optimizers.Adam(falling), "ema_momentum": 0.9}
+    est = mlp(epochs=2, engine="keras", batch_size=60, **params)
     search = both(est, {"dropout": [0.1, 0.5]}, *cancer, cv=2, factor=2)
     assert search.n_resources_ == [1, 2]
 
