@@ -4,6 +4,7 @@ import inspect
 import io
 import pickle
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -225,14 +226,25 @@ def diverging(mlp):
     return make
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_error_score_raise_does_not_wait_for_the_group(diverging, cancer, n_jobs):
+@pytest.mark.parametrize(
+    ("engine", "n_jobs", "group_size"),
+    [("auto", 1, 4), ("auto", 2, 1), ("keras", 2, 1)],
+)
+def test_error_score_raise_does_not_wait_for_others(
+    diverging, cancer, engine, n_jobs, group_size
+):
     # To train the others to the end would take hours.
-    search = diverging(error_score="raise", n_jobs=n_jobs, group_size=1 + (n_jobs == 1))
+    before = threading.enumerate()
+    search = diverging(error_score="raise", n_jobs=n_jobs, group_size=group_size)
+    search.set_params(estimator__engine=engine)
     with pytest.raises(ValueError, match="became non-finite") as raised:
         search.fit(*cancer)
     assert raised.value.__notes__[0].startswith("Candidate: {'learning_rate': 1e+60")
     assert not hasattr(search, "cv_results_")
+    for thread in threading.enumerate():
+        if thread not in before and not thread.daemon:  # which waits for the others
+            thread.join(timeout=60)
+            assert not thread.is_alive()
 
 
 def test_a_candidate_that_fails_is_eliminated(diverging, cancer):
