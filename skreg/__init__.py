@@ -10,12 +10,18 @@ if TYPE_CHECKING:
     from skreg._plotting.loss_curve import LossCurveDisplay
     from skreg._plotting.search import SearchDisplay
     from skreg._plotting.weights import WeightDisplay
+    from skreg._search.halving import (
+        BatchedHalvingGridSearchCV,
+        BatchedHalvingRandomSearchCV,
+    )
     from skreg._search.search import BatchedGridSearchCV, BatchedRandomizedSearchCV
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BatchedGridSearchCV",
+    "BatchedHalvingGridSearchCV",
+    "BatchedHalvingRandomSearchCV",
     "BatchedRandomizedSearchCV",
     "LossCurveDisplay",
     "RegularizedMLPClassifier",
@@ -28,6 +34,8 @@ __all__ = [
 # need of them, and with scikit-learn's searches they take longer than all the rest.
 _LATER = {
     "BatchedGridSearchCV": "skreg._search.search",
+    "BatchedHalvingGridSearchCV": "skreg._search.halving",
+    "BatchedHalvingRandomSearchCV": "skreg._search.halving",
     "BatchedRandomizedSearchCV": "skreg._search.search",
     "LossCurveDisplay": "skreg._plotting.loss_curve",
     "SearchDisplay": "skreg._plotting.search",

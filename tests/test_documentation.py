@@ -21,6 +21,8 @@ from sklearn.base import clone
 import skreg
 from skreg import (
     BatchedGridSearchCV,
+    BatchedHalvingGridSearchCV,
+    BatchedHalvingRandomSearchCV,
     BatchedRandomizedSearchCV,
     LossCurveDisplay,
     RegularizedMLPClassifier,
@@ -36,7 +38,12 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
-SEARCHES = [BatchedGridSearchCV, BatchedRandomizedSearchCV]
+SEARCHES = [
+    BatchedGridSearchCV,
+    BatchedRandomizedSearchCV,
+    BatchedHalvingGridSearchCV,
+    BatchedHalvingRandomSearchCV,
+]
 DISPLAYS = [
     LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
     WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1], n_zeros=[0]),

@@ -287,6 +287,57 @@ def test_a_call_lasts_a_second_at_most_by_its_own_estimate():
     assert per_call * flops / planning.FLOPS_PER_SECOND < 1
 
 
+def test_calls_are_paced_by_how_long_the_last_one_took():
+    pace = planning.Pace(planning.Calling(n_steps=100, n_slots=1000))
+    for seconds, expected in [
+        (9.0, 100),  # with compiling, which is no measure
+        (2 * planning.CALL_SECONDS, 50),
+        (planning.CALL_SECONDS / 4, 200),
+        (1e9, 1),
+        (0.0, 1000),
+    ]:
+        pace.timed(pace.n_steps, seconds)
+        assert pace.n_steps == expected
+
+
+@pytest.mark.parametrize("n_steps", [1, 7, 40])
+def test_calls_take_every_step_once_whatever_their_pace(n_steps):
+    pace = np.random.default_rng(0)
+    taken, sizes = [], []
+
+    def per_call():
+        sizes.append(int(pace.integers(1, 20)))
+        return sizes[-1]
+
+    for segments in batches.calls(9, n_steps, per_call):
+        steps = [(e, t) for e, first, last in segments for t in range(first, last)]
+        assert 0 < len(steps) <= sizes[-1]
+        taken += steps
+    assert taken == [(epoch, t) for epoch in range(9) for t in range(n_steps)]
+
+
+def test_what_a_check_raises_ends_a_training_within_an_epoch(mlp, cancer, monkeypatch):
+    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
+    task = prepared(mlp(batch_size=10), *cancer)
+    calls = []
+
+    def check():
+        calls.append(1)
+        if len(calls) == 3:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        train_together([task], check=check)
+
+
+def test_a_training_may_end_at_the_first_failure(mlp, cancer):
+    sound = prepared(mlp(optimizer="sgd", epochs=10**6), *cancer)
+    hyper = {"learning_rate": 1e200}
+    failing = replace(sound, optimizer=replace(sound.optimizer, hyper=hyper))
+    _, failed = train_together([sound, failing], stop_at_failure=True)
+    assert "became non-finite" in str(failed)
+
+
 @pytest.mark.parametrize("width", [1, 100, 10_000])
 @pytest.mark.parametrize("n_steps", [1, 300, 100_000])
 def test_the_noise_of_a_call_is_bounded(width, n_steps):

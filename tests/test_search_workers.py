@@ -13,7 +13,7 @@ from joblib import parallel_config
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV
+from skreg import BatchedGridSearchCV, BatchedHalvingGridSearchCV
 
 GRID = {"l2": [0.0, 1e-2], "dropout": [0.0, 0.4], "activation": ["relu", "tanh"]}
 OPTIONS = {"scoring": "neg_log_loss", "cv": 2, "error_score": "raise"}
@@ -35,8 +35,12 @@ def test_groups_give_the_same_results_on_threads_and_in_processes(
 ):
     search = BatchedGridSearchCV(mlp(), GRID, group_size=3, **OPTIONS)
     alone = search.fit(*cancer)
+    # Here networks travel from rung to rung.
+    halving = BatchedHalvingGridSearchCV(mlp(epochs=4), GRID, factor=2, **OPTIONS)
+    halved = halving.fit(*cancer)
     with parallel_config(**config):
         assert_same_results(search.fit(*cancer), alone)
+        assert_same_results(halving.fit(*cancer), halved)
 
 
 def test_a_dask_cluster_gives_the_local_results(
@@ -87,13 +91,20 @@ INTERRUPTED = """
 import os, signal, threading
 import psutil
 from sklearn.datasets import load_iris
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+from skreg import (
+    BatchedGridSearchCV, BatchedHalvingGridSearchCV, RegularizedMLPClassifier
+)
 
 network = RegularizedMLPClassifier((8,), epochs=10**6, random_state=0)
 # Not so where a shell has started the tests in the background.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-for n_jobs in (1, 2):
-    search = BatchedGridSearchCV(network, {"l2": [0, 0.1]}, n_jobs=n_jobs)
+for search, n_jobs, engine in [
+    (BatchedGridSearchCV, 1, "auto"),
+    (BatchedHalvingGridSearchCV, 2, "auto"),
+    (BatchedGridSearchCV, 2, "keras"),
+]:
+    network.set_params(engine=engine)
+    search = search(network, {"l2": [0, 0.1]}, n_jobs=n_jobs)
     threading.Timer(3, os.kill, [os.getpid(), signal.SIGINT]).start()
     try:
         search.fit(*load_iris(return_X_y=True))
@@ -106,4 +117,4 @@ for n_jobs in (1, 2):
 def test_an_interrupt_ends_the_search(in_new_process):
     # Without the interrupts it would train for hours.
     printed = in_new_process(INTERRUPTED, timeout=120)
-    assert printed == 2 * "interrupted [] False\n"
+    assert printed == 3 * "interrupted [] False\n"

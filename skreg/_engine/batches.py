@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -23,20 +23,24 @@ MAX_VALIDATION_BATCH = 1024
 VALIDATION_BYTES = 1 << 26
 
 
-def calls(epochs: int, n_steps: int, per_call: int) -> Iterator[list[Segment]]:
-    """Segments of each call, of `per_call` steps at most.
+def calls(
+    epochs: int, n_steps: int, per_call: Callable[[], int]
+) -> Iterator[list[Segment]]:
+    """Segments of each call, of ``per_call()`` steps at most.
 
     Whole epochs where they fit, else parts of one.
     """
-    if n_steps > per_call:
-        for epoch in range(epochs):
-            for first in range(0, n_steps, per_call):
-                yield [(epoch, first, min(first + per_call, n_steps))]
-    else:
-        together = per_call // n_steps
-        for start in range(0, epochs, together):
-            stop = min(start + together, epochs)
-            yield [(epoch, 0, n_steps) for epoch in range(start, stop)]
+    epoch = first = 0
+    while epoch < epochs:
+        most = per_call()
+        if first == 0 and n_steps <= most:
+            stop = min(epoch + most // n_steps, epochs)
+            yield [(e, 0, n_steps) for e in range(epoch, stop)]
+            epoch = stop
+        else:
+            last = min(first + most, n_steps)
+            yield [(epoch, first, last)]
+            epoch, first = (epoch + 1, 0) if last == n_steps else (epoch, last)
 
 
 def padded_size(n: int, least: int) -> int:

@@ -8,6 +8,7 @@ once per epoch, where something wants to see the networks after each.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,13 @@ from skreg._engine.batches import calls, dropout_noise, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
 from skreg._engine.inputs import fixed_inputs, initial_state
-from skreg._engine.planning import SINGLE_THREADED_PARAMS, Calling, plan_calls, xla_pays
+from skreg._engine.planning import (
+    SINGLE_THREADED_PARAMS,
+    Calling,
+    Pace,
+    plan_calls,
+    xla_pays,
+)
 from skreg._engine.program import Kept, Program, State, carried_of, weights_of
 from skreg._engine.schedules import LearningRates
 from skreg._engine.stacked import Data, Networks
@@ -73,9 +80,12 @@ def train(
     noise_seed: int,
     *,
     first_epoch: int = 0,
+    longest: int | None = None,
     report: Callable[[int, dict[str, Any]], None] | None = None,
     hooks: EpochHooks | None = None,
+    check: Callable[[], None] | None = None,
     interruptible: bool = False,
+    stop_at_failure: bool = False,
     dry_run: bool = False,
 ) -> list[Result]:
     """Train K networks.
@@ -94,15 +104,22 @@ def train(
         compared with the rate of each.
     first_epoch : int, default=0
         Epochs that were run before, and used up their share of the noise.
+    longest : int, default=None
+        Epochs of the longest training that is to share the compiled program; None means
+        that there is none but this one.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
     hooks : EpochHooks, default=None
         Called while the networks are as an epoch finds and leaves them: each epoch
         then takes a call of the compiled function of its own.
+    check : callable, default=None
+        Called without arguments about once a second. What it raises ends the training.
     interruptible : bool, default=False
         Whether a `KeyboardInterrupt` ends the training, with what was learned until
         then, once there is an epoch.
+    stop_at_failure : bool, default=False
+        Whether weights that become non-finite end the training of all networks.
     dry_run : bool, default=False
         Compile only, so that the next call on arrays of such sizes starts at once.
 
@@ -114,7 +131,7 @@ def train(
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
     together = epochs if hooks is None else 1
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, epochs, together
+        program, networks, data, batch_size, n_steps, longest or epochs, together
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
@@ -122,33 +139,38 @@ def train(
     rates = _scheduled_rates(networks, program)
     history = History(len(networks), data.validation is not None)
     interrupted = False
+    pace = Pace(calling)
     snapshot = state, 0  # where an epoch has ended: the state, and how many have
     try:
-        for segments in calls(epochs, n_steps, calling.n_steps):
+        for segments in calls(epochs, n_steps, lambda: pace.n_steps):
+            if check is not None:
+                check()
             epoch, first, _ = segments[0]
             if hooks is not None and first == 0:
                 hooks.begin(epoch, state.active.numpy())
+            n_taken = sum(last - first for _, first, last in segments)
+            n_slots = calling.n_slots if program.xla else n_taken
             plan = training_batches(
                 segments,
                 data,
                 batch_size,
                 n_steps,
-                calling.n_slots,
+                n_slots,
                 unbatched=program.unbatched,
             )
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
                 of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                plan["noise"] = dropout_noise(
-                    of_noise, shape, noise_seed, calling.n_slots
-                )
+                plan["noise"] = dropout_noise(of_noise, shape, noise_seed, n_slots)
             if rates is not None:
                 moves = plan["n_rows"] > 0
                 plan["rates"] = rates.of_steps(state.step.numpy(), moves)
             plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
             run = compiled_function(program, inputs, plan, state)
+            start = time.perf_counter()
             state, figures = run(inputs, plan, state)
             logs = history.extend(segments, figures.numpy(), n_steps)
+            pace.timed(n_taken, time.perf_counter() - start)
             if segments[-1][-1] == n_steps:
                 snapshot = state, len(history)
             # Last, as an interrupt may well come while this prints.
@@ -160,6 +182,8 @@ def train(
                 stop = hooks.end(epoch, history.last_ran, results)
                 if stop.any():
                     state = state._replace(active=state.active & ~stop)
+            if stop_at_failure and history.has_failures:
+                break
             if not state.active.numpy().any():
                 break
     except KeyboardInterrupt:
@@ -194,7 +218,7 @@ def _choose_variant(
         calling = plan_calls(chosen, data, batch_size, n_steps, together, n)
         return chosen, calling, fixed_inputs(networks, data, chosen)
 
-    if xla_pays(data, n_steps * epochs):
+    if xla_pays(data.X, data.targets, n_steps * epochs):
         chosen, calling, inputs = choose(xla=True)
         if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs):
             return chosen, calling, inputs

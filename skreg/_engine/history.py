@@ -53,6 +53,11 @@ class History:
             self._end_epoch(columns)
         return self._logs[n_before:]
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether weights have become non-finite."""
+        return bool(np.any(np.array(self._ran) & ~np.array(self._finite)))
+
     def __len__(self) -> int:
         """How many epochs have ended."""
         return len(self._logs)

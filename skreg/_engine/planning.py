@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from scipy import sparse
 
 from skreg._engine.batches import padded_size
@@ -17,17 +19,26 @@ from skreg._engine.stacked import Data
 XLA_STEPS = 500
 # Without XLA, as many parameters are quicker updated by one thread than by two.
 SINGLE_THREADED_PARAMS = 1 << 16
-# A call should last a second at most, so that an interrupt is noticed. The estimate:
-# a fixed cost per step, and a rate that two cores reach in float64; without XLA, the
-# update of a parameter takes as long as that many operations.
+# A call should last a second at most, so that an interrupt is noticed. The estimate
+# for the first calls: a fixed cost per step, and a rate that two cores reach in
+# float64; without XLA, the update of a parameter takes as long as that many operations.
+# Other processes, or groups, may take up the cores: hence fewer steps until a call has
+# been timed. The first one may compile, and is no measure.
 STEP_SECONDS = 6e-5
 FLOPS_PER_SECOND = 4e10
 FLOPS_PER_PARAMETER = 200
 CALL_SECONDS = 0.7
+UNTIMED_CALL_SECONDS = 0.2
 MAX_STEPS_PER_CALL = 8192
-# Steps to which XLA's arrays are padded at least: see `padded_size`. Fewer where each
-# epoch is a call of its own, and all of them pay for the padding.
-MIN_PADDED_STEPS = 1024
+# To choose between sizes of a group: what compiling a program takes; what a group takes
+# beside its steps, in Python, one group at a time; bytes that one core multiplies.
+XLA_COMPILE_SECONDS = 1.0
+GROUP_SECONDS = 0.005
+CORE_BYTES_PER_SECOND = 1.6e11
+# Steps to which XLA's arrays are padded, whatever the number of epochs: so all
+# trainings of such networks share a program. Fewer, at least, where each epoch is a
+# call of its own, and all of them pay for the padding.
+XLA_STEPS_PER_CALL = 1024
 MIN_PADDED_STEPS_PER_EPOCH = 64
 # Bytes that a call may take along: of row numbers, weights and dropout noise, and of
 # the entries of sparse rows and targets.
@@ -37,16 +48,51 @@ CALL_BYTES = 1 << 26
 class Calling(NamedTuple):
     """How the compiled function is called.
 
-    `n_steps` is what a call takes at most, `n_slots` to how many its arrays are padded.
+    `n_steps` is what a call takes until one has been timed, `n_slots` what it takes at
+    most, and to how many its arrays are padded.
     """
 
     n_steps: int
     n_slots: int
 
 
-def xla_pays(data: Data, n_steps: int) -> bool:
+class Pace:
+    """How many steps a call may take.
+
+    Attributes
+    ----------
+    n_steps : int
+        Of the next call.
+    """
+
+    def __init__(self, calling: Calling) -> None:
+        self.n_steps, self._most = calling
+        self._compiled = False
+
+    def timed(self, n_steps: int, seconds: float) -> None:
+        """Take in how long the last call took for so many steps."""
+        if self._compiled:
+            fitting = int(n_steps * CALL_SECONDS / max(seconds, 1e-6))
+            self.n_steps = min(max(1, fitting), self._most)
+        self._compiled = True
+
+
+def xla_pays(X: Any, targets: Any, n_steps: int) -> bool:
     """Whether XLA is worth its compiling, for so many steps."""
-    return n_steps >= XLA_STEPS and not _sparse_arrays(data)
+    return n_steps >= XLA_STEPS and not (sparse.issparse(X) or sparse.issparse(targets))
+
+
+def xla_seconds(
+    layers: Sequence[tuple[int, int]],
+    dtype: str,
+    batch_size: int,
+    n_steps: int,
+    n_networks: int,
+) -> float:
+    """About how long one core trains so many networks together, once compiled."""
+    flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
+    rate = CORE_BYTES_PER_SECOND / np.dtype(dtype).itemsize
+    return n_steps * (STEP_SECONDS + n_networks * flops / rate)
 
 
 def plan_calls(
@@ -62,13 +108,13 @@ def plan_calls(
     largest, *others = (n_in * n_out for n_in, n_out in program.layers)
     if sparse.issparse(X):
         largest *= X.nnz / X.shape[0] / X.shape[1]
-    row_bytes = 4 + data.weight.itemsize
-    for rows in _sparse_arrays(data):
-        row_bytes += rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
     flops = 6 * batch_size * (largest + sum(others))
     if not program.xla:
         flops += FLOPS_PER_PARAMETER * program.n_params
     seconds = STEP_SECONDS + n_networks * flops / FLOPS_PER_SECOND
+    row_bytes = 4 + data.weight.itemsize
+    for rows in _sparse_arrays(data):
+        row_bytes += rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
     step_bytes = n_networks * batch_size * row_bytes
     if program.dropout:
         step_bytes += 4 * batch_size * program.n_hidden_units
@@ -76,11 +122,15 @@ def plan_calls(
         MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds), int(CALL_BYTES / step_bytes)
     )
     most = max(1, most)
-    n_steps = n_slots = min(most, steps_per_epoch * epochs)
     if program.xla:
-        least = MIN_PADDED_STEPS if epochs > 1 else MIN_PADDED_STEPS_PER_EPOCH
-        n_slots = padded_size(n_steps, min(least, most))
-    return Calling(n_steps, n_slots)
+        n_slots = padded_size(min(most, XLA_STEPS_PER_CALL), 1)
+        if epochs == 1:
+            least = min(most, MIN_PADDED_STEPS_PER_EPOCH)
+            n_slots = padded_size(min(most, steps_per_epoch), least)
+    else:
+        n_slots = min(most, steps_per_epoch * epochs)
+    n_steps = max(1, int(UNTIMED_CALL_SECONDS / seconds))
+    return Calling(min(n_steps, n_slots), n_slots)
 
 
 def _sparse_arrays(data: Data) -> list[Any]:

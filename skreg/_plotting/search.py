@@ -156,20 +156,22 @@ class SearchDisplay(Display):
         """Create the display of a fitted search and draw it.
 
         Candidates that failed, or that have no value of `x` or `hue`, are left out. Of
-        those that differ only in other parameters, the best is shown.
+        those that differ only in other parameters, the best is shown; in a halving
+        search, the best of those that reached the last rung among them.
 
         Parameters
         ----------
         search : estimator
-            A fitted `BatchedGridSearchCV`, `BatchedRandomizedSearchCV`,
-            `sklearn.model_selection.GridSearchCV` or
+            A fitted search of skreg's or scikit-learn's, such as `BatchedGridSearchCV`,
+            `BatchedHalvingGridSearchCV` or
             `sklearn.model_selection.RandomizedSearchCV`, of any estimator.
         x : str, default="l2"
             The parameter along the x axis: its full name, such as
             "regularizedmlpclassifier__l2", or the last part of it, such as "l2".
         hue : str, default=None
             The parameter with one line per value, or one row of the heatmap; named as
-            `x` is.
+            `x` is. In a halving search, None stands for the resource: one line, or row,
+            per rung, unless the resource is `x`.
         kind : {"line", "heatmap"}, default="line"
             "line" draws the score against `x`, with its standard deviation over the
             folds, and the training score if the search has it; "heatmap" draws the

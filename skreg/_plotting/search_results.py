@@ -11,7 +11,8 @@ def scores_by_parameters(search, x, hue, metric):
     """The scores of a search as the constructor's parameters of `SearchDisplay`.
 
     Candidates without a finite score, or without a value of `x` or `hue`, are left out.
-    Of those with the same values, the best is taken.
+    Of those with the same values, the best is taken; in a halving search, of those that
+    reached the last rung among them. There, a hue of None stands for the rungs.
     """
     results = _results(search)
     metric = _metric(search, results, metric)
@@ -21,11 +22,15 @@ def scores_by_parameters(search, x, hue, metric):
     means = results[f"mean_test_{metric}"]
     candidates = _candidates(results, means, {x, hue} - {None}, metric)
     x_values, columns = _distinct_values(results, x, candidates)
-    hue_values, rows = _distinct_values(results, hue, candidates)
+    if hue is None and "iter" in results and not _is_resource(search, x):
+        hue, hue_values, rows = _rungs(search, results, candidates)
+    else:
+        hue_values, rows = _distinct_values(results, hue, candidates)
     cells = dict(zip(candidates, zip(rows, columns, strict=True), strict=True))
     # The last candidate of a cell stays: the best or, as in scikit-learn's ranking, the
     # first of equal ones.
-    from_worst = sorted(candidates, key=lambda i: (means[i], -i))
+    rungs = results.get("iter", np.zeros(len(means)))
+    from_worst = sorted(candidates, key=lambda i: (rungs[i], means[i], -i))
     best_of_cell = {cells[i]: i for i in from_worst}
 
     def fold_scores(part):
@@ -128,6 +133,21 @@ def _distinct_values(results, name, candidates):
         inverse.append(k)
     order = _sorted_indices(values)
     return [values[k] for k in order], [order.index(k) for k in inverse]
+
+
+def _is_resource(search, name):
+    """Whether the parameter is the resource of a halving search."""
+    resource = search.resource
+    return name == resource or name.endswith(f"__{resource}")
+
+
+def _rungs(search, results, candidates):
+    """Name and values of a halving search's resource, and each candidate's rung."""
+    iterations = [results["iter"][i] for i in candidates]
+    numbers = sorted(set(iterations))
+    resources = dict(zip(iterations, results["n_resources"][candidates], strict=True))
+    rows = list(map(numbers.index, iterations))
+    return search.resource, [int(resources[number]) for number in numbers], rows
 
 
 def _equal(a, b):

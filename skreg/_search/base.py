@@ -66,9 +66,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
-        search = copy(self)
-        if isinstance(self.cv, Iterator):  # can be read once only, but is read twice
-            search.cv = list(self.cv)
+        search = self._to_run()
         fitter = search._fitter(X, y, params)
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
         search.estimator = search._prefitted.provide()
@@ -98,6 +96,13 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             vars(self).clear()
             vars(self).update(before | learned)
 
+    def _to_run(self):
+        """A copy that is run in place of this one, and may be changed."""
+        search = copy(self)
+        if isinstance(self.cv, Iterator):  # can be read once only, but is read twice
+            search.cv = list(self.cv)
+        return search
+
     def _fitter(self, X, y, params):
         """What fits the candidates, where joblib is to do it now."""
         fit_params, split_params = self._route(params)
@@ -116,7 +121,12 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             raise_errors=self.error_score == "raise",
             check_refit=partial(check_refit, self) if names_matter(self) else None,
             visible=self.verbose > 0,
+            last_rung=self._last_rung(),
         )
+
+    def _last_rung(self):
+        """What a halving search goes on from; None for other searches."""
+        return
 
     def _route(self, params):
         """The parameters of ``fit`` that the estimator and the splitter get."""

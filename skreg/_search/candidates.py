@@ -84,15 +84,17 @@ def make_candidate(estimator: BaseEstimator, params: dict[str, Any]) -> Candidat
             of_steps[name] = value
     for name in STACKED:
         of_network.pop(name, None)
-    steps_key = path, _key(of_steps)
-    return Candidate(estimator, params, candidate, network, steps_key, _key(of_network))
+    steps_key = path, params_key(of_steps)
+    return Candidate(
+        estimator, params, candidate, network, steps_key, params_key(of_network)
+    )
 
 
 def _with_params(estimator: BaseEstimator, params: dict[str, Any]) -> BaseEstimator:
     return clone(estimator).set_params(**clone(params, safe=False))
 
 
-def _key(params: dict[str, Any]) -> Hashable:
+def params_key(params: dict[str, Any]) -> Hashable:
     """A key that is equal for equal parameters; objects are equal if identical."""
     plain = Number | str | None
     return frozenset(

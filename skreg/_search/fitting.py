@@ -19,6 +19,7 @@ from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
+from skreg._search.rungs import LastRung
 from skreg._search.workers import Workers
 from skreg._training.task import TrainedNetwork
 
@@ -67,6 +68,8 @@ class CandidateFitter:
         trained yet, and may raise; see `skreg._search.scoring`.
     visible : bool
         Whether to show progress.
+    last_rung : LastRung or None
+        What a halving search goes on from.
     """
 
     X: Any
@@ -81,6 +84,7 @@ class CandidateFitter:
     raise_errors: bool
     check_refit: Callable[[BaseEstimator, Any, Any], None] | None
     visible: bool
+    last_rung: LastRung | None = None
 
     @property
     def n_splits(self):
@@ -134,7 +138,10 @@ class CandidateFitter:
     def _fits(self, candidates, splits, evaluations, progress):
         """Fits by the numbers of candidate and fold, as they are made."""
         shared = by_steps(candidates)
-        seed = common_seed(candidates)
+        if self.last_rung is None:
+            seed = common_seed(candidates)
+        else:
+            seed = self.last_rung.start_rung(candidates)
         if shared:
             self.workers.check_can_train()
         if shared and self.check_refit is not None:
@@ -199,6 +206,8 @@ class CandidateFitter:
                 evaluation = evaluations.get((c, fold))
                 try:
                     prepared = rows.prepare(candidates[c], evaluation)
+                    if self.last_rung is not None:
+                        prepared = self.last_rung.resume(candidates[c], fold, prepared)
                 except Exception as error:
                     seconds = perf_counter() - start
                     fail = partial(_raise, error)
@@ -213,22 +222,39 @@ class CandidateFitter:
         # Imports TensorFlow, which a process that loads a search and predicts, and so
         # imports this file, has no need of.
         from skreg._search.groups import compile_for_refit, train_in_groups
+        from skreg._search.sizes import GroupSizes
 
-        pending = {}
+        n_workers, n_folds = self.workers.n_workers, len(splits)
+        if self.last_rung is None:
+            sizes = GroupSizes(n_workers, self.group_size)
+        else:
+            sizes = self.last_rung.sizes(
+                n_workers, self.group_size, n_folds, self.refit
+            )
+        pending, tasks = {}, {}
         for key, fit in prepared:
-            if isinstance(fit, PendingFit):
-                pending[key] = fit
-            else:
+            if isinstance(fit, Fit):
                 progress.advance(candidates[key[0]].n_epochs)
                 yield key, fit
-        tasks = {key: fit.task for key, fit in pending.items()}
+                continue
+            progress.advance(fit.n_done)
+            task = fit.remaining
+            if task.epochs:
+                pending[key], tasks[key] = fit, task
+            else:
+                yield key, Fit(fit.fitted(fit.earlier), 0.0)
+        tasks = sizes.scoped(tasks)
         if self.refit:
             compile_for_refit(tasks, splits)
         for key, outcome, seconds in train_in_groups(
-            tasks, self.workers, self.group_size, progress
+            tasks, self.workers, sizes, progress, self.raise_errors
         ):
             if isinstance(outcome, TrainedNetwork):
-                outcome = pending[key].fitted(outcome)
+                fit, outcome = pending[key], pending[key].whole(outcome)
+                if self.last_rung is not None:
+                    c, fold = key
+                    self.last_rung.keep(candidates[c], fold, fit, outcome)
+                outcome = fit.fitted(outcome)
             yield key, Fit(outcome, seconds)
 
 

@@ -37,12 +37,34 @@ class PendingFit:
     network : RegularizedMLP
         Has seen its rows.
     task : Task
+        The network's whole training.
+    earlier : TrainedNetwork or None
+        What the first epochs of it have given already.
+    resumable : bool
+        Whether another training may go on from where this one ends.
     """
 
     candidate: BaseEstimator
     steps: BaseEstimator
     network: RegularizedMLP
     task: Task
+    earlier: TrainedNetwork | None = None
+    resumable: bool = False
+
+    @property
+    def n_done(self) -> int:
+        """Epochs that `earlier` has run."""
+        return 0 if self.earlier is None else len(self.earlier.history["loss"])
+
+    @property
+    def remaining(self) -> Task:
+        """What is still to be trained; perhaps no epoch."""
+        task = self.task if self.earlier is None else self.task.after(self.earlier)
+        return replace(task, resumable=task.resumable or self.resumable)
+
+    def whole(self, trained: TrainedNetwork) -> TrainedNetwork:
+        """The whole training, of which `trained` is what remained."""
+        return trained if self.earlier is None else trained.after(self.earlier)
 
     def fitted(self, trained: TrainedNetwork) -> BaseEstimator:
         """The candidate with its trained network."""

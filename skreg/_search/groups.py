@@ -1,6 +1,5 @@
 """Networks trained in groups: which train together, and what a group gives."""
 
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,25 +11,29 @@ from joblib import delayed
 
 from skreg._search.callback_tasks import train_with_callbacks
 from skreg._search.progress import SearchStopped
+from skreg._search.sizes import stacks
 from skreg._training.dispatch import train
 from skreg._training.stacking import (
     compile_ahead,
-    max_group_size,
     stacking_key,
     train_together,
+    used_terms,
 )
+from skreg._training.task import ProgramScope
 
 
-def train_in_groups(tasks, workers, group_size, progress):
+def train_in_groups(tasks, workers, size_of, progress, raise_errors):
     """Train networks, as many at once as their engine can.
 
     Parameters
     ----------
     tasks : dict of object to Task
     workers : Workers
-    group_size : int or None
-        The most networks in a group.
+    size_of : callable
+        ``size_of(task, n)`` gives the size of the groups that n such networks make.
     progress : Progress
+    raise_errors : bool
+        Whether a group may end as soon as a network has failed.
 
     Yields
     ------
@@ -40,10 +43,12 @@ def train_in_groups(tasks, workers, group_size, progress):
     seconds : float
         The network's share of the time that its group took.
     """
-    groups = list(_groups(tasks, workers.n_workers, group_size))
+    groups = list(_groups(tasks, size_of))
     reports = [progress.report(len(keys)) for keys, _ in groups]
     results = workers(
-        delayed(_train_group)(g, [tasks[key] for key in keys], size, report)
+        delayed(_train_group)(
+            g, [tasks[key] for key in keys], size, report, raise_errors
+        )
         for g, ((keys, size), report) in enumerate(zip(groups, reports, strict=True))
     )
     for g, outcomes, seconds in results:
@@ -53,11 +58,10 @@ def train_in_groups(tasks, workers, group_size, progress):
             yield key, outcome, seconds
 
 
-def _groups(tasks, n_workers, group_size):
+def _groups(tasks, size_of):
     """Decide which networks train together.
 
-    A network that can't be stacked makes a group of its own. The others are divided
-    into groups of equal size, at least one per worker as far as they go.
+    A network that can't be stacked makes a group of its own.
 
     Yields
     ------
@@ -67,42 +71,40 @@ def _groups(tasks, n_workers, group_size):
         Of the group once it is padded, so that the last one, which may be smaller,
         needs no compiled program of its own.
     """
-    stacks = defaultdict(list)
-    for key, task in tasks.items():
-        stacks[stacking_key(task)].append(key)
-    for shared, keys in stacks.items():
-        largest = 1
-        if shared is not None:
-            largest = group_size or max_group_size(tasks[keys[0]])
-        n_groups = ceil(len(keys) / largest)
-        n_groups = min(ceil(n_groups / n_workers) * n_workers, len(keys))
-        size = ceil(len(keys) / n_groups)
+    for stacking, keys in stacks(tasks).items():
+        size = 1 if stacking is None else size_of(tasks[keys[0]], len(keys))
         for start in range(0, len(keys), size):
             yield keys[start : start + size], size
 
 
-def _train_group(g, tasks, size, report):
+def _train_group(g, tasks, size, report, stop_at_failure):
     """Train one group; its number, the outcomes, and the seconds that each took."""
     start = perf_counter()
     with report:
-        train_group = partial(_train_stacked, size=size, report=report)
+        train_group = partial(
+            _train_stacked, size=size, report=report, stop_at_failure=stop_at_failure
+        )
         if stacking_key(tasks[0]) is None:
-            train_group = _train_alone
+            train_group = partial(_train_alone, report=report)
         outcomes = train_with_callbacks(train_group, tasks)
     return g, outcomes, (perf_counter() - start) / len(tasks)
 
 
-def _train_alone(tasks):
+def _train_alone(tasks, report):
     """Train a group of one."""
     (task,) = tasks
     try:
-        # An interrupt is to end the search, not just the training of this network.
-        return [train(replace(task, resumable=False))]
+        trained = train(task, report.check)
+    except SearchStopped:
+        raise
     except Exception as error:
         return [error]
+    if trained.interrupted:  # which is to end the search, not this training alone
+        raise KeyboardInterrupt
+    return [trained]
 
 
-def _train_stacked(tasks, size, report):
+def _train_stacked(tasks, size, report, stop_at_failure):
     """Train a group together, padded to a size; if the engine fails, by halves.
 
     What fails for many networks, for want of memory above all, may work for fewer; and
@@ -110,7 +112,10 @@ def _train_stacked(tasks, size, report):
     """
     try:
         padding = [replace(tasks[0], hooks=None)] * (size - len(tasks))
-        return train_together(tasks + padding, report)[: len(tasks)]
+        outcomes = train_together(
+            tasks + padding, report, report.check, stop_at_failure=stop_at_failure
+        )
+        return outcomes[: len(tasks)]
     except SearchStopped:
         raise
     except Exception as error:
@@ -120,7 +125,8 @@ def _train_stacked(tasks, size, report):
     half = ceil(len(tasks) / 2)
     outcomes = []
     for start in range(0, len(tasks), half):
-        outcomes += _train_stacked(tasks[start : start + half], half, report)
+        part = tasks[start : start + half]
+        outcomes += _train_stacked(part, half, report, stop_at_failure)
     return outcomes
 
 
@@ -142,6 +148,11 @@ def compile_for_refit(tasks, splits):
     (_, fold), task = max(
         tasks.items(), key=lambda item: max(item[1].regularization.dropout, default=0)
     )
+    if task.scope is not None:
+        task = replace(task, resume=None, epochs=task.scope.epochs)
+        terms = {used_terms([t]) for t in tasks.values()}
+        if len(terms) == 1:
+            task = replace(task, scope=ProgramScope(*terms, task.epochs))
     train_rows, test_rows = splits[fold]
     # Early stopping holds out a fraction, and rows of weight 0 are left out.
     used = len(task.training) / len(train_rows)

@@ -12,7 +12,7 @@ class Progress:
 
     It shows on a terminal or in a notebook only, so that no log file is filled with
     it. If an exception leaves the ``with`` block, the networks that other threads
-    still train stop at their next report.
+    still train stop within a second.
 
     Parameters
     ----------
@@ -97,9 +97,14 @@ class GroupReport:
         """Called by the engine after every epoch."""
         if self._progress is None:
             return
-        self._progress.raise_if_stopped()
+        self.check()
         self._n_reported += self._n_networks
         self._progress.advance(self._n_networks)
+
+    def check(self):
+        """Called by an engine now and then; raises `SearchStopped`."""
+        if self._progress is not None:
+            self._progress.raise_if_stopped()
 
     def close(self, n_epochs):
         """Report the rest of the epochs, which ran in another process or not at all."""

@@ -22,8 +22,15 @@ def check_engine(task: Task) -> None:
         )
 
 
-def train(task: Task) -> TrainedNetwork:
+def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork:
     """Train one network.
+
+    Parameters
+    ----------
+    task : Task
+    check : callable, default=None
+        Called without arguments about once a second, or more often. What it raises ends
+        the training.
 
     Raises
     ------
@@ -36,9 +43,9 @@ def train(task: Task) -> TrainedNetwork:
         # Imports scikeras, and with it much of scikit-learn.
         from skreg._training import keras_loop
 
-        return keras_loop.train(task)
+        return keras_loop.train(task, check)
     (trained,) = stacking.train_together(
-        [task], _epoch_report(task), interruptible=task.resumable
+        [task], _epoch_report(task), check, interruptible=task.resumable
     )
     if isinstance(trained, Exception):
         raise trained

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -44,8 +45,11 @@ from skreg._training.validating import validation_figures
 EAGER_STEPS = 20
 
 
-def train(task: Task) -> TrainedNetwork:
-    """Train one network; see `skreg._training.task` for what goes in and comes out."""
+def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork:
+    """Train one network; see `skreg._training.task` for what goes in and comes out.
+
+    What `check` raises, which is called before every step, ends the training.
+    """
     network = build_network(task.architecture, task.regularization, task.seed)
     trainer = _Trainer(network, task)
     on_tensorflow = keras.backend.backend() == "tensorflow"
@@ -70,7 +74,9 @@ def train(task: Task) -> TrainedNetwork:
             if task.hooks is not None:
                 task.hooks.begin_epoch(epoch)
             callbacks("on_epoch_begin", epoch)
-            logs = _train_epoch(task, network, trainer, after_step, epoch, callbacks)
+            logs = _train_epoch(
+                task, network, trainer, after_step, epoch, callbacks, check
+            )
             with after_step.averaged():
                 logs = recorder.end_epoch(epoch, logs)
                 if task.ema_momentum:
@@ -176,6 +182,7 @@ def _train_epoch(
     after_step: AfterStep,
     epoch: int,
     callbacks: UserCallbacks,
+    check: Callable[[], None] | None,
 ) -> dict[str, float]:
     """Take the steps of an epoch; the means of its figures over the rows."""
     rows, order = task.training, task.order(epoch)
@@ -183,6 +190,8 @@ def _train_epoch(
     n_seen = 0
     logs: dict[str, float] = {}
     for step, start in enumerate(range(0, len(rows), task.batch_size)):
+        if check is not None:
+            check()
         chosen = order[start : start + task.batch_size]
         callbacks("on_train_batch_begin", step)
         trainer.reset_metrics()  # as older versions of Keras do not
@@ -325,7 +334,7 @@ class _Recorder:
         task, network = self._task, self._network
         kernels, biases = get_weights(network)
         if not all(np.isfinite(w).all() for w in kernels + biases):
-            raise non_finite_error(epoch + 1)
+            raise non_finite_error(task.first_epoch + epoch + 1)
         if task.validation is not None:
             logs = {**logs, **self._validate()}
         past = self.trained.history

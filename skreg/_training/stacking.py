@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import itertools
+import math
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
+from skreg._engine.planning import xla_pays, xla_seconds
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data, Networks
 from skreg._engine.update_rules import UpdateRule
@@ -23,6 +26,8 @@ from skreg._training.schedules import schedule_of
 from skreg._training.task import (
     DROPOUT,
     OptimizerState,
+    ProgramScope,
+    ResumePoint,
     Rows,
     Task,
     TrainedNetwork,
@@ -31,6 +36,15 @@ from skreg._training.task import (
 )
 from skreg._training.validating import loss_to_beat
 
+# What a program has code for only where a network of its group needs it.
+OPTIONAL_TERMS = (
+    "dropout",
+    "l1",
+    "group_l1",
+    "averaging",
+    "weight_decay",
+    "scheduled",
+)
 # Bounds of a group of networks: see `max_group_size`.
 GROUP_BYTES = 1 << 22
 MAX_GROUP_SIZE = 16
@@ -51,8 +65,7 @@ def why_not_compiled(task: Task) -> str | None:
 
 def stacking_key(task: Task) -> Hashable:
     """What networks that train together have in common; None if it must train alone."""
-    alone = task.engine == "keras" or task.resume is not None
-    if alone or why_not_compiled(task) is not None:
+    if task.engine == "keras" or why_not_compiled(task) is not None:
         return None
     return (
         task.architecture,
@@ -68,13 +81,38 @@ def stacking_key(task: Task) -> Hashable:
         task.early_stopping is None,
         sparse.issparse(task.training.X),
         sparse.issparse(task.training.targets),
+        task.first_epoch,
+        bool(_accumulated(task)),
     )
+
+
+def _accumulated(task: Task) -> dict[str, NDArray[Any]]:
+    """What the optimizer has accumulated where the task resumes, if it can use it."""
+    resume = task.resume
+    return {} if resume is None else resume.arrays_of(_rule(task).name) or {}
 
 
 def _rule(task: Task) -> UpdateRule:
     rule = task.optimizer.update_rule
     assert rule is not None, "see `why_not_compiled`"
     return rule
+
+
+def used_terms(tasks: Iterable[Task]) -> frozenset[str]:
+    """Those of `OPTIONAL_TERMS` that some of the networks need."""
+    used: set[str] = set()
+    for task in tasks:
+        r = task.regularization
+        needs = (
+            any(r.dropout),
+            any(r.l1),
+            bool(r.group_l1),
+            bool(task.ema_momentum),
+            bool(task.optimizer.hyper["weight_decay"]),
+            task.optimizer.schedule is not None,
+        )
+        used.update(itertools.compress(OPTIONAL_TERMS, needs))
+    return frozenset(used)
 
 
 def max_group_size(task: Task) -> int:
@@ -91,10 +129,30 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
+def uses_xla(task: Task) -> bool:
+    """Whether XLA compiles for such a task, anew for each size of its group."""
+    rows = task.training
+    epochs = task.scope.epochs if task.scope else task.epochs
+    return xla_pays(rows.X, rows.targets, _steps_per_epoch(task) * epochs)
+
+
+def group_seconds(task: Task, epochs: int, n_networks: int) -> float:
+    """About how long a group of such networks trains with XLA, once compiled."""
+    a = task.architecture
+    n_steps = epochs * _steps_per_epoch(task)
+    return xla_seconds(a.kernel_shapes, a.dtype, task.batch_size, n_steps, n_networks)
+
+
+def _steps_per_epoch(task: Task) -> int:
+    return math.ceil(len(task.training) / task.batch_size)
+
+
 def train_together(
     tasks: list[Task],
     report: Callable[[int, dict[str, np.ndarray]], None] | None = None,
+    check: Callable[[], None] | None = None,
     interruptible: bool = False,
+    stop_at_failure: bool = False,
 ) -> list[TrainedNetwork | ValueError]:
     """Train networks that differ in rows and regularization in one computation.
 
@@ -104,16 +162,26 @@ def train_together(
         Of equal `stacking_key`, or a single one.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, see `skreg._engine.engine.train`.
+    check : callable, default=None
+        Called without arguments about once a second. What it raises ends the training.
     interruptible : bool, default=False
         Whether an interrupt leaves what was learned until then.
+    stop_at_failure : bool, default=False
+        Whether weights that become non-finite end the training of all networks.
 
     Returns
     -------
     list of TrainedNetwork or ValueError
         The error, not raised, for a network whose weights became non-finite.
     """
-    results = _run(tasks, report=report, interruptible=interruptible)
-    return [_trained(task, result) for task, result in zip(tasks, results, strict=True)]
+    results = _run(
+        tasks,
+        report=report,
+        check=check,
+        interruptible=interruptible,
+        stop_at_failure=stop_at_failure,
+    )
+    return [_trained(t, result) for t, result in zip(tasks, results, strict=True)]
 
 
 def compile_ahead(task: Task, n_rows: int) -> None:
@@ -134,6 +202,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     check_tensorflow_runs()
     task = tasks[0]
     a = task.architecture
+    scope = task.scope or ProgramScope(used_terms(tasks), task.epochs)
     program = Program(
         layers=tuple(a.kernel_shapes),
         activation=keras_activation(a.activation),
@@ -142,31 +211,23 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         score=task.loss.score,
         rule=_rule(task),
         dtype=a.dtype,
-        dropout=any(any(t.regularization.dropout) for t in tasks),
-        l1=any(any(t.regularization.l1) for t in tasks),
-        group_l1=any(t.regularization.group_l1 for t in tasks),
-        averaging=any(t.ema_momentum for t in tasks),
         clipping=task.optimizer.clipping,
-        weight_decay=any(t.optimizer.hyper["weight_decay"] for t in tasks),
-        scheduled=_scheduled(tasks),
+        **{name: name in scope.terms for name in OPTIONAL_TERMS},
         early_stopping=task.early_stopping is not None,
         keeps_slots=task.early_stopping is not None and any(t.resumable for t in tasks),
     )
     return engine.train(
         program,
-        _networks(tasks),
+        _networks(tasks, program.scheduled),
         _data(tasks),
         task.batch_size,
         task.epochs,
         derived_seed(task.seed, DROPOUT),
         first_epoch=task.first_epoch,
         hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
+        longest=scope.epochs,
         **options,
     )
-
-
-def _scheduled(tasks: list[Task]) -> bool:
-    return any(t.optimizer.schedule is not None for t in tasks)
 
 
 class _Hooks:
@@ -200,35 +261,64 @@ class _Hooks:
         return stop
 
 
-def _networks(tasks: list[Task]) -> Networks:
-    """Stack what is each network's own; all start from the same weights."""
-    task, n = tasks[0], len(tasks)
-    optimizer_arrays = None
-    if task.resume is None:
-        kernels, biases = initial_weights(task)
-    else:  # which trains alone
-        kernels, biases = task.resume.kernels, task.resume.biases
-        optimizer_arrays = task.resume.arrays_of(_rule(task).name)
+def _networks(tasks: list[Task], scheduled: bool) -> Networks:
+    """Stack what is each network's own."""
+    starts = _starting_weights(tasks)
     stopping = [t.early_stopping for t in tasks]
     hyper = [t.optimizer.hyper for t in tasks]
     return Networks(
-        kernels=[np.repeat(kernel[np.newaxis], n, axis=0) for kernel in kernels],
-        biases=[np.repeat(bias[np.newaxis], n, axis=0) for bias in biases],
+        kernels=[
+            np.stack(layer) for layer in zip(*(k for k, _ in starts), strict=True)
+        ],
+        biases=[np.stack(layer) for layer in zip(*(b for _, b in starts), strict=True)],
         l1=np.array([t.regularization.l1 for t in tasks]),
         l2=np.array([t.regularization.l2 for t in tasks]),
         group_l1=np.array([t.regularization.group_l1 for t in tasks]),
         dropout=np.array([t.regularization.dropout for t in tasks]),
         hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
-        schedules=(
-            [schedule_of(t.optimizer) for t in tasks] if _scheduled(tasks) else None
-        ),
+        schedules=([schedule_of(t.optimizer) for t in tasks] if scheduled else None),
         ema_momentum=np.array([t.ema_momentum for t in tasks]),
         patience=np.array([s.patience if s else 0 for s in stopping]),
         tol=np.array([s.tol if s else 0.0 for s in stopping]),
         best_loss=np.array([loss_to_beat(t) for t in tasks]),
         wait=np.array([t.resume.wait if t.resume else 0 for t in tasks]),
-        optimizer_arrays=optimizer_arrays,
+        optimizer_arrays=_optimizer_arrays(tasks),
     )
+
+
+def _starting_weights(
+    tasks: list[Task],
+) -> list[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
+    """Kernels and biases of each; fresh ones are the same for all."""
+    starts = [t.resume for t in tasks if t.resume is not None]
+    if not starts:
+        return [initial_weights(tasks[0])] * len(tasks)
+    return [(start.kernels, start.biases) for start in starts]
+
+
+def _optimizer_arrays(tasks: list[Task]) -> dict[str, NDArray[Any]] | None:
+    """What the optimizers have accumulated where the tasks resume, if they do."""
+    starts = [t.resume for t in tasks if t.resume is not None and _accumulated(t)]
+    if not starts:
+        return None
+    accumulated = [_accumulated(t) for t in tasks]
+    names = {name for arrays in accumulated for name in arrays}
+    return {
+        name: np.concatenate(
+            [
+                # What was trained without an average has moved the weights themselves.
+                arrays[name] if name in arrays else _flat_weights(start)
+                for start, arrays in zip(starts, accumulated, strict=True)
+            ]
+        )
+        for name in names
+    }
+
+
+def _flat_weights(start: ResumePoint) -> NDArray[Any]:
+    """As the engine has them, of shape (1, n_parameters)."""
+    pairs = zip(start.kernels, start.biases, strict=True)
+    return np.concatenate([w.ravel() for pair in pairs for w in pair])[np.newaxis]
 
 
 def _data(tasks: list[Task]) -> Data:
@@ -278,7 +368,7 @@ def _stack_blocks(blocks: list[Any]) -> Any:
 
 def _trained(task: Task, result: engine.Result) -> TrainedNetwork | ValueError:
     if result.failed_epoch:
-        return non_finite_error(result.failed_epoch)
+        return non_finite_error(task.first_epoch + result.failed_epoch)
     arrays = result.optimizer_arrays
     return TrainedNetwork(
         result.kernels,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -155,6 +157,11 @@ class Rows:
     def __len__(self) -> int:
         return self.X.shape[0]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for rows that train equally."""
+        return str(joblib.hash((self.X, self.targets, self.weight)))
+
     def take(self, rows: NDArray[Any]) -> Rows:
         """The rows of these numbers, or where a mask is True."""
         return Rows(
@@ -202,6 +209,18 @@ class EpochHooks(Protocol):
 
 
 @dataclass(frozen=True)
+class ProgramScope:
+    """What a compiled program serves beside one task, so that it is compiled once.
+
+    ``terms`` names what it has code for, see `skreg._training.stacking.OPTIONAL_TERMS`;
+    ``epochs`` are those of the longest training.
+    """
+
+    terms: frozenset[str]
+    epochs: int
+
+
+@dataclass(frozen=True)
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
@@ -211,7 +230,8 @@ class Task:
     ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
     ``output_scale`` matters to `callbacks` only, Keras', which see a network in the
-    user's units; None where those are the network's.
+    user's units; None where those are the network's. ``scope`` is None where a program
+    serves only the tasks that are trained together.
     """
 
     architecture: Architecture
@@ -234,6 +254,7 @@ class Task:
     resumable: bool = False
     output_scale: OutputScale | None = None
     hooks: EpochHooks | None = None
+    scope: ProgramScope | None = None
 
     @property
     def first_epoch(self) -> int:
@@ -247,6 +268,18 @@ class Task:
             return np.arange(n_rows)
         stream = np.random.default_rng([self.seed, SHUFFLE, self.first_epoch + epoch])
         return stream.permutation(n_rows)
+
+    def after(self, earlier: TrainedNetwork) -> Task:
+        """What is left to train where `earlier` has run the first epochs of it."""
+        n_run = len(earlier.history["loss"])
+        start = ResumePoint(
+            earlier.kernels,
+            earlier.biases,
+            earlier.optimizer_state,
+            epochs=n_run,
+            wait=earlier.wait,
+        )
+        return replace(self, resume=start, epochs=self.epochs - n_run)
 
 
 @dataclass(frozen=True)
@@ -266,9 +299,21 @@ class TrainedNetwork:
     wait: int = 0
     interrupted: bool = False
 
+    def after(self, earlier: TrainedNetwork) -> TrainedNetwork:
+        """Both runs as one, where this one resumed from `earlier`."""
+        n_run = len(earlier.history["loss"])
+        history = {
+            name: earlier.history[name] + figures
+            for name, figures in self.history.items()
+        }
+        return replace(self, history=history, best_epoch=n_run + self.best_epoch)
+
 
 def non_finite_error(epoch: int) -> ValueError:
-    """The error for weights that are no longer numbers; the epoch counts from 1."""
+    """The error for weights that are no longer numbers.
+
+    The epoch counts from 1, and from the first of all runs.
+    """
     return ValueError(
         f"The network's weights became non-finite (NaN or infinity) in epoch {epoch}. "
         "Scale the features, for instance with StandardScaler in a Pipeline, or lower "

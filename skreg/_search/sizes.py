@@ -1,0 +1,143 @@
+"""How many networks train together."""
+
+from collections import defaultdict
+from dataclasses import replace
+from math import ceil, floor, log
+
+from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
+from skreg._training.stacking import (
+    group_seconds,
+    max_group_size,
+    stacking_key,
+    used_terms,
+    uses_xla,
+)
+from skreg._training.task import ProgramScope
+
+
+def stacks(tasks):
+    """Keys of the tasks whose networks can train together, by their `stacking_key`.
+
+    Parameters
+    ----------
+    tasks : dict of object to Task
+    """
+    keys = defaultdict(list)
+    for key, task in tasks.items():
+        keys[stacking_key(task)].append(key)
+    return keys
+
+
+class GroupSizes:
+    """Groups of equal size, at least one per worker as far as they go.
+
+    Parameters
+    ----------
+    n_workers : int
+    group_size : int or None
+        The most networks in a group.
+    """
+
+    def __init__(self, n_workers, group_size):
+        self._n_workers = n_workers
+        self._group_size = group_size
+
+    def scoped(self, tasks):
+        """The tasks, which say for what their programs are compiled."""
+        return tasks
+
+    def __call__(self, task, n):
+        """The size of the groups that `n` networks make."""
+        n_groups = ceil(n / (self._group_size or max_group_size(task)))
+        n_groups = min(ceil(n_groups / self._n_workers) * self._n_workers, n)
+        return ceil(n / n_groups)
+
+
+class RungSizes(GroupSizes):
+    """Groups of the rungs of a halving search, which share compiled programs.
+
+    XLA compiles for each size of a group. For few networks, a group that is padded to a
+    size that was compiled before may take less time than compiling for its own.
+
+    Parameters
+    ----------
+    n_workers, group_size
+        See `GroupSizes`.
+    factor : float
+        What the candidates are divided by, and their epochs multiplied, from rung to
+        rung.
+    max_epochs : int
+        That no rung exceeds.
+    n_folds : int
+    refit : bool
+        Whether a program for a single network is compiled anyway.
+    """
+
+    def __init__(self, n_workers, group_size, factor, max_epochs, n_folds, refit):
+        super().__init__(n_workers, group_size)
+        self._n_folds = n_folds
+        self._refit = refit
+        self._factor = factor
+        self._max_epochs = max_epochs
+        self._scopes = {}
+        self._compiled = defaultdict(set)
+
+    def scoped(self, tasks):
+        """The tasks, with the scope of a program that serves all rungs to come."""
+        scoped = dict(tasks)
+        of_stacks = stacks(tasks)
+        for stacking, keys in of_stacks.items():
+            if stacking is None:
+                continue
+            kind = _kind(tasks[keys[0]])
+            if kind not in self._scopes:
+                terms = used_terms(tasks[key] for key in keys)
+                *_, (_, epochs) = self._to_come(tasks[keys[0]], len(keys))
+                self._scopes[kind] = ProgramScope(terms, epochs)
+                if self._refit and len(of_stacks) == 1:
+                    self._compiled[kind].add(1)
+            for key in keys:
+                scoped[key] = replace(tasks[key], scope=self._scopes[kind])
+        return scoped
+
+    def __call__(self, task, n):
+        natural = super().__call__(task, n)
+        if not uses_xla(task):
+            return natural
+        compiled = self._compiled[_kind(task)]
+        rungs = self._to_come(task, n)
+
+        def seconds(size, n, epochs):
+            n_groups = ceil(n / size)
+            rounds = ceil(n_groups / self._n_workers)
+            training = rounds * group_seconds(task, epochs, size)
+            return training + n_groups * GROUP_SECONDS
+
+        def of_all_rungs(new):
+            sizes = compiled | {new}
+            compiling = 0 if new in compiled else XLA_COMPILE_SECONDS
+            start = task.first_epoch
+            total = compiling
+            for n_left, epochs in rungs:
+                total += min(seconds(size, n_left, epochs - start) for size in sizes)
+                start = epochs
+            return total
+
+        best = min({*range(1, natural + 1), *compiled}, key=of_all_rungs)
+        compiled.add(best)
+        return min(compiled, key=lambda size: seconds(size, n, task.epochs))
+
+    def _to_come(self, task, n):
+        """Numbers of networks, and epochs in all, of this rung and the later ones."""
+        epochs = task.first_epoch + task.epochs
+        n_possible = 1 + floor(log(max(1, self._max_epochs // epochs), self._factor))
+        n_required = 1 + floor(log(ceil(n / self._n_folds), self._factor))
+        return [
+            (ceil(n / self._factor**i), int(epochs * self._factor**i))
+            for i in range(max(1, min(n_possible, n_required)))
+        ]
+
+
+def _kind(task):
+    """Equal for tasks that differ in their epochs, or less."""
+    return stacking_key(replace(task, epochs=0, resume=None))
