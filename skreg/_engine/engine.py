@@ -129,9 +129,10 @@ def train(
         Empty after a dry run.
     """
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
-    together = epochs if hooks is None else 1
+    longest = longest or epochs
+    together = longest if hooks is None else 1
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, longest or epochs, together
+        program, networks, data, batch_size, n_steps, longest, together
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
