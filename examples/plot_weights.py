@@ -34,7 +34,7 @@ for name, penalty in penalties.items():
 
 # %%
 # Neither penalty applies to the output layer unless a list of strengths includes it.
-fig, axes = plt.subplots(1, 3, figsize=(10, 4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(9, 4), sharey=True, layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     WeightDisplay.from_estimator(model, ax=ax)
     ax.set_title(name)

@@ -156,7 +156,7 @@ def test_a_learning_rate_schedule_is_followed(mlp, cancer):
     scheduled = mlp(optimizer=keras.optimizers.SGD(schedule), epochs=5, batch_size=120)
     constant = mlp(optimizer="sgd", learning_rate=0.5, epochs=2, batch_size=120)
     scheduled.fit(*cancer)
-    constant.set_params(engine="keras").fit(*cancer)
+    constant.fit(*cancer)
     for a, b in zip(scheduled.coefs_, constant.coefs_, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
 

@@ -332,7 +332,7 @@ def test_what_a_check_raises_ends_a_training_within_an_epoch(mlp, cancer, monkey
 
 def test_a_training_may_end_at_the_first_failure(mlp, cancer):
     sound = prepared(mlp(optimizer="sgd", epochs=10**6), *cancer)
-    hyper = {"learning_rate": 1e200}
+    hyper = {**sound.optimizer.hyper, "learning_rate": 1e200}
     failing = replace(sound, optimizer=replace(sound.optimizer, hyper=hyper))
     _, failed = train_together([sound, failing], stop_at_failure=True)
     assert "became non-finite" in str(failed)

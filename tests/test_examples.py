@@ -187,11 +187,29 @@ def test_weights_are_split_by_l1_and_shrunk_by_l2(draw):
         np.abs(np.concatenate([w.ravel() for w in model[-1].coefs_[:-1]]))
         for model in draw("plot_weights.py")["models"].values()
     )
-    assert np.mean(l1 < 0.001) > 0.9
-    assert np.mean((l1 > 0.001) & (l1 < 0.1)) < 0.04
+    assert np.mean(l1 == 0) > 0.85
+    assert np.mean((l1 > 0) & (l1 < 0.01)) < 0.06
     assert np.mean(l1 > 0.1) > 0.01
     assert np.mean((l2 > 0.001) & (l2 < 0.1)) > 0.4
-    assert np.median(plain) > 0.1 > 10 * np.median(l2)
+    assert np.median(plain) > 0.1 > 5 * np.median(l2)
+
+
+def test_columns_that_do_not_matter_are_left_out(draw):
+    names = draw("plot_feature_selection.py")
+    used, X_test, y_test = (
+        names["best"].used_features_,
+        names["X_test"],
+        names["y_test"],
+    )
+    assert used[:5].all()
+    assert not used[5:].all()
+    shares = abs(names["lasso"].coef_) / abs(names["lasso"].coef_).sum()
+    assert shares[2] < 0.03  # its square matters
+    best, without, lasso = (
+        names[name].score(X_test, y_test) for name in ("best", "without", "lasso")
+    )
+    assert best > without + 0.1 > lasso + 0.1
+    assert names["best"].feature_importances_[:5].sum() > 0.95
 
 
 def test_thinned_networks_average_to_the_whole_one(draw):
