@@ -16,7 +16,7 @@ from sklearn.linear_model import LassoCV
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV, RegularizedMLPRegressor
+from skreg import BatchedGridSearchCV, RegularizedMLPRegressor, SearchDisplay
 
 X, y = make_friedman1(1000, n_features=20, noise=1.0, random_state=0)
 X = StandardScaler().fit_transform(X)
@@ -41,13 +41,15 @@ for model in (lasso, best):
     print(type(model).__name__, np.flatnonzero(selector.get_support()))
 
 # %%
-# The five columns that matter come first.
+# The search is a regularization path. Of the importances, nearly all are those of the
+# five columns that matter.
 columns = np.arange(X.shape[1])
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharex=True, layout="constrained")
-axes[0].bar(columns, abs(lasso.coef_) / abs(lasso.coef_).sum())
-axes[0].set(title="lasso", xlabel="column", ylabel="share of all importances")
-axes[1].bar(columns, best.feature_importances_)
-axes[1].set(title="network with group_l1", xlabel="column")
-for ax in axes:
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+SearchDisplay.from_search(search, x="group_l1", ax=axes[0])
+axes[0].get_legend().remove()
+importances = {"lasso": abs(lasso.coef_), "group_l1": best.feature_importances_}
+for ax, (name, heights) in zip(axes[1:], importances.items(), strict=True):
     ax.axvspan(-0.5, 4.5, color="0.9", zorder=0)
+    ax.bar(columns, heights / heights.sum())
+    ax.set(title=name, xlabel="column", ylabel="share of the importances")
 plt.show()

@@ -155,6 +155,8 @@ def draw(monkeypatch, capsys):
         figure = plt.figure(number)
         figure.draw_without_rendering()  # the layout, which warns if nothing fits
         places = [(ax, ax.get_subplotspec()) for ax in figure.axes]
+        twins = {ax for ax in figure.axes if ax.yaxis.get_label_position() == "right"}
+        places = [place for place in places if place[0] not in twins]
         assert all(ax.get_xlabel() for ax, at in places if at and at.is_last_row())
         assert all(ax.get_ylabel() for ax, at in places if at and at.is_first_col())
         assert 6.4 <= figure.get_figwidth() <= 9
@@ -210,6 +212,14 @@ def test_columns_that_do_not_matter_are_left_out(draw):
     )
     assert best > without + 0.1 > lasso + 0.1
     assert names["best"].feature_importances_[:5].sum() > 0.95
+
+
+def test_averaged_weights_are_better_where_steps_are_long(draw):
+    losses = draw("plot_averaging.py")["losses"]
+    last, averaged = (np.array(losses[0.01, m])[-20:] for m in (None, 0.99))
+    assert (averaged < last).mean() > 0.9
+    assert averaged.std() < 0.2 * last.std()
+    assert losses[0.01, 0.99][-1] < losses[0.001, None][-1]
 
 
 def test_thinned_networks_average_to_the_whole_one(draw):

@@ -41,6 +41,13 @@ def scores_by_parameters(search, x, hue, metric):
                 scores[(*cell, fold)] = of_candidates[i]
         return scores
 
+    n_used = getattr(search, "n_used_features_", None)
+    if n_used is not None and _short(x) == "group_l1" and len(hue_values) == 1:
+        cell_counts = np.full((len(x_values), search.n_splits_), np.nan)
+        for (_, column), i in best_of_cell.items():
+            cell_counts[column] = n_used[i]
+    else:
+        cell_counts = None
     best, best_name = _best_candidate(search, metric, means)
     has_train_scores = f"mean_train_{metric}" in results
     return {
@@ -50,6 +57,7 @@ def scores_by_parameters(search, x, hue, metric):
         "hue_values": None if hue is None else hue_values,
         "test_scores": fold_scores("test"),
         "train_scores": fold_scores("train") if has_train_scores else None,
+        "n_used_features": cell_counts,
         "score_name": _score_name(search, metric),
         "best": (*cells[best], float(means[best])) if best in cells else None,
         "best_name": best_name,
@@ -133,6 +141,11 @@ def _distinct_values(results, name, candidates):
         inverse.append(k)
     order = _sorted_indices(values)
     return [values[k] for k in order], [order.index(k) for k in inverse]
+
+
+def _short(name):
+    """The last part of a full name."""
+    return name.rpartition("__")[2]
 
 
 def _is_resource(search, name):

@@ -137,7 +137,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         return routed.estimator.fit, routed.splitter.split
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
-        seconds = []
+        seconds, n_used = [], []
 
         def fit_and_evaluate(candidates, cv=None, callback_ctx=None, **options):
             candidates = list(candidates)
@@ -146,7 +146,9 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
                 len(splits) == self._prefitted.n_splits
             ):  # otherwise scikit-learn raises an error
                 task = SearchTask(self, callback_ctx)
-                seconds.extend(self._prefitted.fit(candidates, splits, task))
+                of_fits = self._prefitted.fit(candidates, splits, task)
+                for past, new in zip((seconds, n_used), of_fits, strict=True):
+                    past.extend(new)
             splitter = FixedSplits(splits)
             results = evaluate_candidates(candidates, cv=splitter, **options)
             results["mean_fit_time"] = np.mean(seconds, axis=1)
@@ -156,6 +158,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         # scikit-learn 1.9 passes it, earlier versions do not take it.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(fit_and_evaluate, **context)
+        self.n_used_features_ = np.array(n_used)
 
     def __getstate__(self):
         # During `fit`, a search has the data and joblib's workers at hand.

@@ -7,6 +7,7 @@ themselves count: a subclass may override any method, and is fitted through its 
 
 from copy import copy
 
+import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 
@@ -95,6 +96,17 @@ def fitted_network(estimator, fitted):
         else:
             fitted = fitted.regressor_
     return fitted
+
+
+def n_used_features(fitted):
+    """How many columns the network uses in which a fitted estimator ends.
+
+    NaN without such a network.
+    """
+    while isinstance(fitted, Pipeline | TransformedTargetRegressor):
+        is_pipeline = isinstance(fitted, Pipeline)
+        fitted = fitted.steps[-1][1] if is_pipeline else fitted.regressor_
+    return fitted.used_features_.sum() if isinstance(fitted, NETWORKS) else np.nan
 
 
 def _last_part(estimator):

@@ -150,6 +150,10 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
         The scorer.
     n_splits_ : int
         Number of folds.
+    n_used_features_ : ndarray of shape (n_candidates, n_splits)
+        How many columns each candidate's network uses on each fold, see
+        `RegularizedMLPClassifier.used_features_`; NaN for other estimators, and where a
+        fit failed.
     refit_time_ : float
         Seconds that the final fit took; with `refit` only.
     multimetric_ : bool
@@ -319,6 +323,10 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
         The scorer.
     n_splits_ : int
         Number of folds.
+    n_used_features_ : ndarray of shape (n_candidates, n_splits)
+        How many columns each candidate's network uses on each fold, see
+        `RegularizedMLPClassifier.used_features_`; NaN for other estimators, and where a
+        fit failed.
     refit_time_ : float
         Seconds that the final fit took.
     multimetric_ : bool

@@ -8,6 +8,8 @@ from numbers import Number
 import numpy as np
 from sklearn.base import clone
 
+from skreg._search.composite import n_used_features
+
 
 class PrefittedCandidates:
     """The fits of a search's candidates on its folds, made in advance.
@@ -51,14 +53,18 @@ class PrefittedCandidates:
 
         Returns
         -------
-        ndarray of shape (n_candidates, n_folds)
-            The seconds that each fit took.
+        seconds : ndarray of shape (n_candidates, n_folds)
+            What each fit took.
+        n_used : ndarray of shape (n_candidates, n_folds)
+            The number of columns that its network uses; NaN without one.
         """
         fits = self._fitter.fit_all(self._estimator, settings, splits, search_task)
         each = [params for params in settings for _ in splits]
         self._fits.extend(zip(each, (fit.outcome for fit in fits), strict=True))
-        seconds = np.array([fit.seconds for fit in fits])
-        return seconds.reshape(len(settings), len(splits))
+        shape = len(settings), len(splits)
+        seconds = np.reshape([fit.seconds for fit in fits], shape)
+        n_used = np.reshape([n_used_features(fit.outcome) for fit in fits], shape)
+        return seconds, n_used
 
     def provide(self):
         """The estimator, for the search to clone.

@@ -91,6 +91,10 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
         The scorer, or the scorers by name.
     n_splits_ : int
         Number of folds.
+    n_used_features_ : ndarray of shape (n_candidates, n_splits)
+        How many columns each candidate's network uses on each fold, see
+        `RegularizedMLPClassifier.used_features_`; NaN for other estimators, and where a
+        fit failed.
     refit_time_ : float
         Seconds that the final fit took; with `refit` only.
     multimetric_ : bool
@@ -224,6 +228,10 @@ class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
         The scorer, or scorers by name.
     n_splits_ : int
         Number of folds.
+    n_used_features_ : ndarray of shape (n_candidates, n_splits)
+        How many columns each candidate's network uses on each fold, see
+        `RegularizedMLPClassifier.used_features_`; NaN for other estimators, and where a
+        fit failed.
     refit_time_ : float
         Seconds that the final fit took.
     multimetric_ : bool
