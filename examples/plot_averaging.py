@@ -2,10 +2,10 @@
 What averaged weights gain
 ==========================
 
-The last step of training depends on the few rows of its batch. With ``ema_momentum`` the
-network keeps a running average of the weights instead. At a high learning rate its
-validation loss is lower and moves less from epoch to epoch. At a low one, where the loss
-still falls when training ends, the average lags a little behind.
+The last step of training depends on the few rows of its batch. With ``ema_momentum``
+the network keeps a running average of the weights instead. At a high learning rate its
+validation loss is lower and moves less from epoch to epoch. At a low one, where the
+loss still falls when training ends, the average lags a little behind.
 """
 
 import matplotlib.pyplot as plt
