@@ -141,9 +141,13 @@ def train(
     history = History(len(networks), data.validation is not None)
     interrupted = False
     pace = Pace(calling)
+
+    def steps_per_call() -> int:
+        return pace.n_steps if hooks is None else min(pace.n_steps, n_steps)
+
     snapshot = state, 0  # where an epoch has ended: the state, and how many have
     try:
-        for segments in calls(epochs, n_steps, lambda: pace.n_steps):
+        for segments in calls(epochs, n_steps, steps_per_call):
             if check is not None:
                 check()
             epoch, first, _ = segments[0]
