@@ -20,8 +20,13 @@ MIN_PADDED_BYTES = 1 << 21
 MAX_PADDED_BYTES = 1 << 26
 
 
-def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, Any]:
-    """The tensors that all calls share."""
+def fixed_inputs(
+    networks: Networks, data: Data, program: Program, n_rows: int
+) -> dict[str, Any]:
+    """The tensors that all calls share.
+
+    With XLA, rows that are few are padded as `n_rows` would be, if they are fewer.
+    """
     dtype = program.dtype
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
@@ -42,9 +47,13 @@ def fixed_inputs(networks: Networks, data: Data, program: Program) -> dict[str, 
         if not sparse.issparse(rows):  # otherwise a call brings the entries of its rows
             inputs[name] = rows
     if program.xla and max(data.X.nbytes, data.targets.nbytes) <= MAX_PADDED_BYTES:
-        n_rows = padded_size(len(data.X), MIN_PADDED_BYTES // data.X[0].nbytes)
+        row_bytes = data.X[0].nbytes
+        if n_rows * row_bytes > MAX_PADDED_BYTES:
+            n_rows = 0
+        n_rows = max(len(data.X), n_rows)
+        n_padded = padded_size(n_rows, MIN_PADDED_BYTES // row_bytes)
         for name in ("X", "targets", "weights"):
-            inputs[name] = pad_rows(inputs[name], n_rows)
+            inputs[name] = pad_rows(inputs[name], n_padded)
     if data.validation is not None:
         inputs["validation"] = validation_batches(data, data.validation, program)
     return tf.nest.map_structure(tf.convert_to_tensor, inputs)

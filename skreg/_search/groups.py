@@ -19,7 +19,6 @@ from skreg._training.stacking import (
     train_together,
     used_terms,
 )
-from skreg._training.task import ProgramScope
 
 
 def train_in_groups(tasks, workers, size_of, progress, raise_errors):
@@ -149,10 +148,10 @@ def compile_for_refit(tasks, splits):
         tasks.items(), key=lambda item: max(item[1].regularization.dropout, default=0)
     )
     if task.scope is not None:
-        task = replace(task, resume=None, epochs=task.scope.epochs)
         terms = {used_terms([t]) for t in tasks.values()}
-        if len(terms) == 1:
-            task = replace(task, scope=ProgramScope(*terms, task.epochs))
+        if task.resume is not None and len(terms) > 1:
+            return  # a first guess has been made, and the next would be no better
+        task = replace(task, resume=None, epochs=task.scope.epochs)
     train_rows, test_rows = splits[fold]
     # Early stopping holds out a fraction, and rows of weight 0 are left out.
     used = len(task.training) / len(train_rows)

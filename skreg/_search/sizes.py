@@ -6,6 +6,7 @@ from math import ceil, floor, log
 
 from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
 from skreg._training.stacking import (
+    count_rows,
     group_seconds,
     max_group_size,
     stacking_key,
@@ -91,9 +92,11 @@ class RungSizes(GroupSizes):
                 continue
             kind = _kind(tasks[keys[0]])
             if kind not in self._scopes:
-                terms = used_terms(tasks[key] for key in keys)
-                *_, (_, epochs) = self._to_come(tasks[keys[0]], len(keys))
-                self._scopes[kind] = ProgramScope(terms, epochs)
+                of_kind = [tasks[key] for key in keys]
+                *_, (_, epochs) = self._to_come(of_kind[0], len(keys))
+                self._scopes[kind] = ProgramScope(
+                    epochs, used_terms(of_kind), count_rows(of_kind)
+                )
                 if self._refit and len(of_stacks) == 1:
                     self._compiled[kind].add(1)
             for key in keys:

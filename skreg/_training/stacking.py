@@ -129,6 +129,12 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
+def count_rows(tasks: Iterable[Task]) -> int:
+    """Rows of all tasks together, those that are shared once."""
+    held = (rows for t in tasks for rows in (t.training, t.validation))
+    return sum({id(rows): len(rows) for rows in held if rows is not None}.values())
+
+
 def uses_xla(task: Task) -> bool:
     """Whether XLA compiles for such a task, anew for each size of its group."""
     rows = task.training
@@ -202,7 +208,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     check_tensorflow_runs()
     task = tasks[0]
     a = task.architecture
-    scope = task.scope or ProgramScope(used_terms(tasks), task.epochs)
+    scope = _scope(tasks)
     program = Program(
         layers=tuple(a.kernel_shapes),
         activation=keras_activation(a.activation),
@@ -226,8 +232,17 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         first_epoch=task.first_epoch,
         hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
         longest=scope.epochs,
+        n_rows=scope.n_rows,
         **options,
     )
+
+
+def _scope(tasks: list[Task]) -> ProgramScope:
+    scope = tasks[0].scope
+    if scope is not None and len(tasks) > 1:
+        return scope
+    longest = tasks[0].epochs if scope is None else scope.epochs
+    return ProgramScope(longest, used_terms(tasks), n_rows=0)
 
 
 class _Hooks:

@@ -210,14 +210,17 @@ class EpochHooks(Protocol):
 
 @dataclass(frozen=True)
 class ProgramScope:
-    """What a compiled program serves beside one task, so that it is compiled once.
+    """What a compiled program serves beside one group, so that it is compiled once.
 
-    ``terms`` names what it has code for, see `skreg._training.stacking.OPTIONAL_TERMS`;
-    ``epochs`` are those of the longest training.
+    ``epochs`` are those of the longest training. Where several networks train together,
+    ``terms`` names what the program has code for, see
+    `skreg._training.stacking.OPTIONAL_TERMS`, and ``n_rows`` is the number of rows that
+    a group has at most. A network alone has the program of any other fit of it.
     """
 
-    terms: frozenset[str]
     epochs: int
+    terms: frozenset[str]
+    n_rows: int
 
 
 @dataclass(frozen=True)
