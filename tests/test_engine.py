@@ -64,8 +64,13 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("data", ["cancer", "iris"])
+@pytest.mark.parametrize(
+    ("data", "setting"),
+    [
+        *(("cancer", setting) for setting in SETTINGS),
+        *(("iris", setting) for setting in ("defaults", "deep", "linear", "stopping")),
+    ],
+)
 def test_both_engines_train_the_same_network(mlp, data, setting, request):
     X, y = request.getfixturevalue(data)
     sample_weight = np.random.default_rng(0).integers(0, 3, len(y))
