@@ -149,10 +149,10 @@ default=None
         The kernels, first layer to output.
     intercepts_ : list of ndarray of shape (n_out,)
         The biases.
-    used_features_ : ndarray of shape (n_features_in_,), bool
+    used_features_ : ndarray of shape (`n_features_in_`,), bool
         Whether the network uses a column: whether any of its weights in the first
         kernel is not zero. With `group_l1` or `l1` some may be unused.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
         Norm of each column's weights in the first kernel, divided by the sum of all.
         The columns of `X` should have equal scales.
     history_ : dict of str to list of float
