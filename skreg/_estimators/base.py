@@ -431,13 +431,13 @@ class RegularizedMLP(
 
     @property
     def used_features_(self) -> NDArray[np.bool_]:
-        """Which columns the network uses, of shape (n_features_in_,)."""
+        """Which columns the network uses, of shape (`n_features_in_`,)."""
         check_is_fitted(self)
         return (self._kernels[0] != 0).any(axis=1)
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
-        """Norm of each column's weights, of sum 1, of shape (n_features_in_,)."""
+        """Norm of each column's weights, of sum 1, of shape (`n_features_in_`,)."""
         check_is_fitted(self)
         norms = np.linalg.norm(self._kernels[0], axis=1)
         return norms / (norms.sum() or 1)
