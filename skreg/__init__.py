@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skreg._plotting.loss_curve import LossCurveDisplay
     from skreg._plotting.search import SearchDisplay
     from skreg._plotting.weights import WeightDisplay
+    from skreg._search.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
     from skreg._search.halving import (
         BatchedHalvingGridSearchCV,
         BatchedHalvingRandomSearchCV,
@@ -24,6 +25,8 @@ __all__ = [
     "BatchedHalvingRandomSearchCV",
     "BatchedRandomizedSearchCV",
     "LossCurveDisplay",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "RegularizedMLPClassifier",
     "RegularizedMLPRegressor",
     "SearchDisplay",
@@ -37,6 +40,8 @@ _LATER = {
     "BatchedHalvingGridSearchCV": "skreg._search.halving",
     "BatchedHalvingRandomSearchCV": "skreg._search.halving",
     "BatchedRandomizedSearchCV": "skreg._search.search",
+    "MLPEnsembleClassifier": "skreg._search.ensemble",
+    "MLPEnsembleRegressor": "skreg._search.ensemble",
     "LossCurveDisplay": "skreg._plotting.loss_curve",
     "SearchDisplay": "skreg._plotting.search",
     "WeightDisplay": "skreg._plotting.weights",

@@ -225,16 +225,25 @@ def entries(
 
 
 def dropout_noise(
-    segments: Iterable[Segment], shape: tuple[int, int], seed: int, n_slots: int
+    segments: Iterable[Segment], shape: tuple[int, int], seeds: list[int], n_slots: int
 ) -> NDArray[np.uint32]:
     """Uniform random integers (n_slots, batch_size, n_units) in [0, 2**32).
 
-    Each step has its place in one stream, which depends on its number and its epoch's
-    alone: not on how many steps an epoch or a call has.
+    With several seeds of shape (n_slots, K, batch_size, n_units). Each step has its
+    place in one stream per seed, which depends on its number and its epoch's alone: not
+    on how many steps an epoch or a call has.
     """
-    size = math.prod(shape)
+    noise = np.empty((len(seeds), n_slots, *shape), np.uint32)
+    for of_seed, seed in zip(noise, seeds, strict=True):
+        _draw_noise(of_seed, segments, seed)
+    return noise[0] if len(seeds) == 1 else np.ascontiguousarray(noise.swapaxes(0, 1))
+
+
+def _draw_noise(
+    noise: NDArray[np.uint32], segments: Iterable[Segment], seed: int
+) -> None:
+    size = noise[0].size
     words = math.ceil(size / 2)  # of 64 bits
-    noise = np.empty((n_slots, *shape), np.uint32)
     start = 0
     for epoch, first, last in segments:
         stream = np.random.PCG64DXSM(seed).advance(((epoch << 32) + first) * words)
@@ -244,4 +253,3 @@ def dropout_noise(
             stop - start, 2 * words
         )[:, :size]
         start = stop
-    return noise

@@ -77,7 +77,6 @@ def train(
     data: Data,
     batch_size: int,
     epochs: int,
-    noise_seed: int,
     *,
     first_epoch: int = 0,
     longest: int | None = None,
@@ -100,9 +99,6 @@ def train(
         Of all networks.
     epochs : int
         Fewer are run where all networks have stopped.
-    noise_seed : int
-        Determines the dropout noise. One is drawn per step, for all networks: it is
-        compared with the rate of each.
     first_epoch : int, default=0
         Epochs that were run before, and used up their share of the noise.
     longest : int, default=None
@@ -141,6 +137,7 @@ def train(
         return []
     state = initial_state(networks, program, active=not dry_run)
     rates = _scheduled_rates(networks, program)
+    seeds = networks.noise_seeds if program.own_noise else networks.noise_seeds[:1]
     history = History(len(networks), data.validation is not None)
     interrupted = False
     pace = Pace(calling)
@@ -169,7 +166,7 @@ def train(
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
                 of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                plan["noise"] = dropout_noise(of_noise, shape, noise_seed, n_slots)
+                plan["noise"] = dropout_noise(of_noise, shape, seeds, n_slots)
             if rates is not None:
                 moves = plan["n_rows"] > 0
                 plan["rates"] = rates.of_steps(state.step.numpy(), moves)
@@ -222,6 +219,7 @@ def _choose_variant(
             program,
             xla=xla,
             unbatched=n == 1 and not xla,
+            own_noise=program.dropout and len(set(networks.noise_seeds)) > 1,
             single_threaded=not xla and n * program.n_params <= SINGLE_THREADED_PARAMS,
         )
         calling = plan_calls(chosen, data, batch_size, n_steps, together, n)

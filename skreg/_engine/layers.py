@@ -128,9 +128,10 @@ def backward(
 def make_dropouts(
     noise: tf.Tensor, widths: list[Any], inputs: dict[str, Any]
 ) -> list[Callable[[tf.Tensor], tf.Tensor]]:
-    """Dropout of each hidden layer: one noise for all networks, to each its rates.
+    """Dropout of each hidden layer, of each network by its rates.
 
-    The noise is of shape (B, units of all hidden layers).
+    The noise is of shape (B, units of all hidden layers), one for all networks, or
+    (K, B, units).
     """
     n = len(widths)
 
@@ -141,7 +142,7 @@ def make_dropouts(
     return [
         make(*layer)
         for layer in zip(
-            tf.split(noise, widths, axis=1, num=n),
+            tf.split(noise, widths, axis=-1, num=n),
             tf.unstack(inputs["least_kept"], num=n),
             tf.unstack(inputs["kept_share"], num=n),
             strict=True,

@@ -117,7 +117,8 @@ def plan_calls(
         row_bytes += rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
     step_bytes = n_networks * batch_size * row_bytes
     if program.dropout:
-        step_bytes += 4 * batch_size * program.n_hidden_units
+        n_noises = n_networks if program.own_noise else 1
+        step_bytes += 4 * n_noises * batch_size * program.n_hidden_units
     most = min(
         MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds), int(CALL_BYTES / step_bytes)
     )

@@ -23,14 +23,14 @@ from skreg._estimators.callback_support import (
 )
 from skreg._estimators.parameters import Settings, resolve
 from skreg._estimators.target_units import TargetUnits
-from skreg._estimators.types import MatrixLike
+from skreg._estimators.types import MatrixLike, RandomState
 from skreg._estimators.validation import (
     check_weights,
     drop_zero_weight_rows,
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import CHUNK, forward
+from skreg._prediction.forward import CHUNK, Weights, forward
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -72,6 +72,11 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def draw_seed(random_state: RandomState) -> int:
+    """The one seed of a fit, from which all its random numbers derive."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 class DocLinkMixin:
@@ -252,10 +257,7 @@ class RegularizedMLP(
         weights = check_weights(sample_weight, X.shape[0], "sample_weight")
         factors = self._class_factors(targets, weights)
         training = drop_zero_weight_rows(X, targets, weights, factors, "sample_weight")
-        if resume:
-            seed = self._seed
-        else:
-            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        seed = self._seed if resume else draw_seed(self.random_state)
         validation = None
         if not (X_val is None and y_val is None and sample_weight_val is None):
             validation = self._given_validation(
@@ -486,16 +488,21 @@ class RegularizedMLP(
 
     def _outputs(self, X: MatrixLike) -> NDArray[np.floating]:
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
-        X = self._validated_rows(X)
-        return forward(self._kernels, self._biases, self._architecture.activation, X)
+        return forward([self._weights], self._validated_rows(X))[0]
 
     def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
         """The same, of a chunk of the rows after the other."""
         X = self._validated_rows(X)
-        activation = self._architecture.activation
         for start in range(0, X.shape[0], CHUNK):
-            chunk = X[start : start + CHUNK]
-            yield forward(self._kernels, self._biases, activation, chunk)
+            yield forward([self._weights], X[start : start + CHUNK])[0]
+
+    @property
+    def _weights(self) -> Weights:
+        return Weights(self._kernels, self._biases, self._architecture.activation)
+
+    @abstractmethod
+    def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Probabilities, or numbers in the units of `y`, from `_outputs`."""
 
     def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)

@@ -369,13 +369,7 @@ default=None
         ValueError
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
-        logits = self._outputs(X)
-        if self._multilabel:
-            return expit(logits)
-        if logits.shape[1] > 1:
-            return softmax(logits, axis=1)
-        positive = expit(logits)
-        return np.hstack([1 - positive, positive])
+        return self._values(self._outputs(X))
 
     def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict logarithms of the probabilities, exact for very small ones too.
@@ -442,6 +436,14 @@ default=None
                 "sklearn.utils.class_weight.compute_class_weight."
             )
         return super()._partial_fit_obstacle()
+
+    def _values(self, outputs):
+        if self._multilabel:
+            return expit(outputs)
+        if outputs.shape[1] > 1:
+            return softmax(outputs, axis=1)
+        positive = expit(outputs)
+        return np.hstack([1 - positive, positive])
 
     def _learn_targets(self, y, *, resume, partial, classes):
         check_classification_targets(y)

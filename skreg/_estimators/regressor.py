@@ -303,15 +303,17 @@ default=None
         ValueError
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
-        outputs = self._outputs(X)
-        predicted = self._units.to_user(outputs)
-        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
+        return self._values(self._outputs(X))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
+
+    def _values(self, outputs):
+        predicted = self._units.to_user(outputs)
+        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def _learn_targets(self, y, *, resume, partial, classes):
         n_outputs = 1 if np.ndim(y) == 1 else y.shape[1]

@@ -7,15 +7,17 @@ the refit are scikit-learn's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from numbers import Integral
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
 from joblib import parallel_config
+from joblib.parallel import get_active_backend
 from sklearn import get_config
 from sklearn.base import MetaEstimatorMixin, is_classifier
 from sklearn.metrics import check_scoring
@@ -27,7 +29,10 @@ from sklearn.utils.parallel import Parallel
 from skreg._estimators.base import DocLinkMixin
 from skreg._estimators.types import MatrixLike
 from skreg._search.callback_tasks import SearchTask
+from skreg._search.composite import find_network, n_used_features
+from skreg._search.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from skreg._search.fitting import CandidateFitter
+from skreg._search.greedy import EnsembleSelector
 from skreg._search.prefitted import FixedSplits, PrefittedCandidates
 from skreg._search.scoring import check_refit, names_matter
 from skreg._search.workers import Workers, return_as
@@ -67,9 +72,11 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
         search = self._to_run()
+        search._selector = search._ensemble_selector(X, y, params)
         fitter = search._fitter(X, y, params)
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
         search.estimator = search._prefitted.provide()
+        search._joblib_config = get_active_backend()
         search.verbose = max(0, self.verbose - 1)
         with (
             self._acting_as(search),
@@ -138,30 +145,96 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         seconds, n_used = [], []
+        last_rung = ()
 
         def fit_and_evaluate(candidates, cv=None, callback_ctx=None, **options):
+            nonlocal last_rung
             candidates = list(candidates)
             splits = self._prefitted.split(cv)
             if (
                 len(splits) == self._prefitted.n_splits
             ):  # otherwise scikit-learn raises an error
                 task = SearchTask(self, callback_ctx)
-                of_fits = self._prefitted.fit(candidates, splits, task)
-                for past, new in zip((seconds, n_used), of_fits, strict=True):
-                    past.extend(new)
+                fits = self._prefitted.fit(candidates, splits, task)
+                seconds.extend([fit.seconds for fit in row] for row in fits)
+                outcomes = [[fit.outcome for fit in row] for row in fits]
+                n_used.extend([n_used_features(o) for o in row] for row in outcomes)
             splitter = FixedSplits(splits)
             results = evaluate_candidates(candidates, cv=splitter, **options)
             results["mean_fit_time"] = np.mean(seconds, axis=1)
             results["std_fit_time"] = np.std(seconds, axis=1)
+            if self._selector is not None:
+                scores = results.get(f"mean_test_{self.refit}")
+                scores = results["mean_test_score"] if scores is None else scores
+                last_rung = candidates, fits, splits, scores[-len(candidates) :]
             return results
 
         # scikit-learn 1.9 passes it, earlier versions do not take it.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(fit_and_evaluate, **context)
         self.n_used_features_ = np.array(n_used)
+        if self._selector is not None:
+            self._choose_ensemble(*last_rung)
+
+    def _ensemble_selector(self, X, y, params):
+        """What chooses the members of an ensemble; None without one."""
+        if self.ensemble_size is None:
+            return None
+        check_scalar(self.ensemble_size, "ensemble_size", Integral, min_val=1)
+        if not self.refit or callable(self.refit):
+            raise ValueError(
+                "refit must be True, or the name of a score, with ensemble_size="
+                f"{self.ensemble_size}: an ensemble is chosen by one score and fitted "
+                f"on all rows; got {self.refit!r}."
+            )
+        scorer, _ = self._get_scorers()
+        if self.scoring is None and find_network(self.estimator)[1] is None:
+            raise ValueError(
+                f"scoring must be given with ensemble_size={self.ensemble_size} where "
+                f"the estimator does not end in a network, got {self.estimator!r}."
+            )
+        routed = self._get_routed_params_for_fit(params)
+        selector = EnsembleSelector(
+            self.ensemble_size,
+            X,
+            y,
+            partial(_refit_score, scorer, self.refit),
+            routed.scorer.score,
+            is_classifier(self.estimator),
+        )
+        selector.check_scorer()
+        return selector
+
+    def _choose_ensemble(self, candidates, fits, splits, scores):
+        """Choose members, and have them fitted in place of the best candidate."""
+        outcomes = np.vectorize(attrgetter("outcome"), otypes=[object])(fits)
+        choice = self._selector.choose(outcomes, splits, scores)
+        first = len(self.n_used_features_) - len(candidates)
+        self.ensemble_indices_ = first + np.array(choice.numbers)
+        self.ensemble_params_ = [candidates[c] for c in choice.numbers]
+        self.ensemble_weights_ = np.array(choice.counts) / self.ensemble_size
+        self.ensemble_score_ = choice.score
+        classifier = is_classifier(self.estimator)
+        ensemble = MLPEnsembleClassifier if classifier else MLPEnsembleRegressor
+        members = np.repeat(self.ensemble_params_, choice.counts).tolist()
+        self._prefitted.refit(
+            ensemble(self._prefitted.new_estimator(), members, n_jobs=self.n_jobs),
+            *self._joblib_config,
+        )
 
     def __getstate__(self):
         # During `fit`, a search has the data and joblib's workers at hand.
         state = super().__getstate__().copy()
-        state.pop("_prefitted", None)
+        for name in ("_prefitted", "_selector", "_joblib_config"):
+            state.pop(name, None)
         return state
+
+
+def _refit_score(scorer, refit, *args, **params):
+    """The score by which a candidate is chosen, of several perhaps."""
+    score = scorer(*args, **params)
+    if isinstance(score, Mapping):
+        score = score[refit]
+    if isinstance(score, str):  # scikit-learn's form of an error, among several scores
+        raise ValueError(score)
+    return score

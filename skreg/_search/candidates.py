@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 
 from skreg._search.composite import find_network
 
-# Parameters in which the networks of a group may differ: neither the rows that a
-# network sees nor its random numbers depend on them.
+# Parameters in which the networks of a group may differ: the rows that a network sees
+# do not depend on them, but on `random_state` where early stopping holds some out.
 STACKED = (
     "l1",
     "l2",
@@ -24,6 +24,7 @@ STACKED = (
     "optimizer",
     "learning_rate",
     "ema_momentum",
+    "random_state",
 )
 
 
@@ -83,7 +84,8 @@ def make_candidate(estimator: BaseEstimator, params: dict[str, Any]) -> Candidat
         else:
             of_steps[name] = value
     for name in STACKED:
-        of_network.pop(name, None)
+        if name != "random_state" or not getattr(network, "early_stopping", False):
+            of_network.pop(name, None)
     steps_key = path, params_key(of_steps)
     return Candidate(
         estimator, params, candidate, network, steps_key, params_key(of_network)

@@ -98,6 +98,23 @@ def fitted_network(estimator, fitted):
     return fitted
 
 
+def split_network(fitted):
+    """The steps before the network in which a fitted estimator ends, and that network.
+
+    Returns
+    -------
+    steps : list of (name, transformer)
+        In the order in which they transform; none for a network.
+    network : RegularizedMLPClassifier, RegularizedMLPRegressor or None
+        None if the estimator does more with rows than to transform them for one.
+    """
+    steps = []
+    while type(fitted) is Pipeline:
+        steps += fitted.steps[:-1]
+        fitted = fitted.steps[-1][1]
+    return steps, fitted if type(fitted) in NETWORKS else None
+
+
 def n_used_features(fitted):
     """How many columns the network uses in which a fitted estimator ends.
 

@@ -6,7 +6,7 @@ as they would in any other search.
 """
 
 import inspect
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.base import RegularizedMLP, draw_seed
 from skreg._estimators.parameters import resolve
 from skreg._search.callback_tasks import CandidateTasks, Evaluation, NetworkFit
 from skreg._search.candidates import STACKED, Candidate
@@ -135,7 +135,7 @@ class Fold:
         if candidate.network_key not in self._templates:
             self._templates[candidate.network_key] = self._template(network, recorder)
         template, task = self._templates[candidate.network_key]
-        network, task = _stacked(template, task, network)
+        network, task = _stacked(template, task, network, self._seed)
         check_engine(task)
         if evaluation is not None:
             weights = recorder.params_.get("sample_weight")
@@ -154,17 +154,20 @@ class Fold:
         return template, task
 
 
-def _stacked(template, task, network):
+def _stacked(template, task, network, common_seed):
     """Copies of the template and its task, with `STACKED` as the network has them."""
     copied = copy(template).set_params(
         **{name: getattr(network, name) for name in STACKED}
     )
     settings = resolve(copied)
+    random_state = network.random_state
+    seed = draw_seed(common_seed if random_state is None else deepcopy(random_state))
     return copied, replace(
         task,
         regularization=settings.regularization,
         optimizer=settings.optimizer,
         ema_momentum=settings.ema_momentum,
+        seed=seed,
     )
 
 

@@ -223,6 +223,7 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
         n_jobs: int | None = None,
         verbose: int = 0,
         group_size: int | None = None,
+        ensemble_size: int | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -242,6 +243,7 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
             verbose=verbose,
         )
         self.group_size = group_size
+        self.ensemble_size = ensemble_size
 
 
 class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
@@ -380,6 +382,7 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
         n_jobs: int | None = None,
         verbose: int = 0,
         group_size: int | None = None,
+        ensemble_size: int | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -400,3 +403,4 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
             verbose=verbose,
         )
         self.group_size = group_size
+        self.ensemble_size = ensemble_size

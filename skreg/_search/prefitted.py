@@ -6,9 +6,8 @@ from functools import partial
 from numbers import Number
 
 import numpy as np
+from joblib import parallel_config
 from sklearn.base import clone
-
-from skreg._search.composite import n_used_features
 
 
 class PrefittedCandidates:
@@ -30,6 +29,7 @@ class PrefittedCandidates:
         self._estimator = estimator
         self._fitter = fitter
         self._fits = deque()
+        self._refitted = None
 
     @property
     def n_splits(self):
@@ -53,18 +53,29 @@ class PrefittedCandidates:
 
         Returns
         -------
-        seconds : ndarray of shape (n_candidates, n_folds)
-            What each fit took.
-        n_used : ndarray of shape (n_candidates, n_folds)
-            The number of columns that its network uses; NaN without one.
+        ndarray of Fit of shape (n_candidates, n_folds)
         """
         fits = self._fitter.fit_all(self._estimator, settings, splits, search_task)
         each = [params for params in settings for _ in splits]
         self._fits.extend(zip(each, (fit.outcome for fit in fits), strict=True))
-        shape = len(settings), len(splits)
-        seconds = np.reshape([fit.seconds for fit in fits], shape)
-        n_used = np.reshape([n_used_features(fit.outcome) for fit in fits], shape)
-        return seconds, n_used
+        return np.reshape(np.array(fits, object), (len(settings), len(splits)))
+
+    def refit(self, estimator, backend, n_jobs):
+        """Have the search fit this estimator on all rows, not its best candidate.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Not fitted.
+        backend : joblib.parallel.ParallelBackendBase
+        n_jobs : int or None
+            What joblib's configuration is to be while it is fitted.
+        """
+        self._refitted = _fit_where(estimator, backend, n_jobs)
+
+    def new_estimator(self):
+        """The estimator as it was given, not fitted."""
+        return clone(self._estimator)
 
     def provide(self):
         """The estimator, for the search to clone.
@@ -84,9 +95,9 @@ class PrefittedCandidates:
         return shadowed
 
     def _set_params(self, estimator, /, **params):
-        """The next fit; when there is none, the estimator with the parameters."""
+        """The next fit; when there is none, what is to be fitted on all rows."""
         if not self._fits:
-            return estimator.set_params(**params)
+            return self._refitted or estimator.set_params(**params)
         expected, outcome = self._fits.popleft()
         if _comparable(params) != _comparable(expected):
             raise RuntimeError(
@@ -110,6 +121,18 @@ def _fit_once(estimator, error=None):
         if error is not None:
             raise error
         return estimator
+
+    estimator.fit = fit
+    return estimator
+
+
+def _fit_where(estimator, backend, n_jobs):
+    """Shadow the estimator's ``fit``, for one call, by one in another configuration."""
+
+    def fit(X, y=None, **params):
+        del estimator.fit
+        with parallel_config(backend, n_jobs=n_jobs):
+            return estimator.fit(X, y, **params)
 
     estimator.fit = fit
     return estimator

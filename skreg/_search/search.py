@@ -160,6 +160,7 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
         error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         group_size: int | None = None,
+        ensemble_size: int | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -174,6 +175,7 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
             return_train_score=return_train_score,
         )
         self.group_size = group_size
+        self.ensemble_size = ensemble_size
 
 
 class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
@@ -279,6 +281,7 @@ class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
         error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         group_size: int | None = None,
+        ensemble_size: int | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -295,3 +298,4 @@ class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
             return_train_score=return_train_score,
         )
         self.group_size = group_size
+        self.ensemble_size = ensemble_size

@@ -106,6 +106,23 @@ def _dense(
     )
 
 
+def average_network(networks: list[keras.Sequential]) -> keras.Model:
+    """A plain `keras.Model` that gives the mean of what networks give."""
+    X = keras.Input(
+        networks[0].input_shape[1:], dtype=networks[0].input_dtype, name="input"
+    )
+    outputs = [
+        keras.Sequential(network.layers, name=f"member_{i}")(X)
+        for i, network in enumerate(networks, start=1)
+    ]
+    mean = (
+        keras.layers.Average(name="mean")
+        if len(outputs) > 1
+        else keras.layers.Identity()
+    )
+    return keras.Model(X, mean(outputs), name="ensemble")
+
+
 def dense_layers(network: keras.Sequential) -> list[keras.layers.Dense]:
     """The layers that carry weights, first to last."""
     return [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]

@@ -75,7 +75,6 @@ def stacking_key(task: Task) -> Hashable:
         task.batch_size,
         task.epochs,
         task.shuffle,
-        task.seed,
         task.constant_outputs,
         task.validation is None,
         task.early_stopping is None,
@@ -228,7 +227,6 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         _data(tasks),
         task.batch_size,
         task.epochs,
-        derived_seed(task.seed, DROPOUT),
         first_epoch=task.first_epoch,
         hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
         longest=scope.epochs,
@@ -293,6 +291,7 @@ def _networks(tasks: list[Task], scheduled: bool) -> Networks:
         hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
         schedules=([schedule_of(t.optimizer) for t in tasks] if scheduled else None),
         ema_momentum=np.array([t.ema_momentum for t in tasks]),
+        noise_seeds=[derived_seed(t.seed, DROPOUT) for t in tasks],
         patience=np.array([s.patience if s else 0 for s in stopping]),
         tol=np.array([s.tol if s else 0.0 for s in stopping]),
         best_loss=np.array([loss_to_beat(t) for t in tasks]),
@@ -304,10 +303,13 @@ def _networks(tasks: list[Task], scheduled: bool) -> Networks:
 def _starting_weights(
     tasks: list[Task],
 ) -> list[tuple[list[NDArray[Any]], list[NDArray[Any]]]]:
-    """Kernels and biases of each; fresh ones are the same for all."""
+    """Kernels and biases of each; fresh ones are the same for equal seeds."""
     starts = [t.resume for t in tasks if t.resume is not None]
     if not starts:
-        return [initial_weights(tasks[0])] * len(tasks)
+        of_seeds = {
+            seed: initial_weights(t) for seed, t in {t.seed: t for t in tasks}.items()
+        }
+        return [of_seeds[t.seed] for t in tasks]
     return [(start.kernels, start.biases) for start in starts]
 
 
@@ -350,12 +352,11 @@ def _data(tasks: list[Task]) -> Data:
 
     @lru_cache(maxsize=1)  # an epoch may be cut into many calls
     def order(epoch: int) -> list[np.ndarray]:
-        by_rows: dict[int, np.ndarray] = {}
+        orders: dict[tuple[int, int], np.ndarray] = {}
         for t in tasks:
-            if id(t.training) not in by_rows:
-                start = first_row[id(t.training)]
-                by_rows[id(t.training)] = start + t.order(epoch)
-        return [by_rows[id(t.training)] for t in tasks]
+            if (key := (id(t.training), t.seed)) not in orders:
+                orders[key] = first_row[id(t.training)] + t.order(epoch)
+        return [orders[id(t.training), t.seed] for t in tasks]
 
     validation: list[NDArray[Any]] | None = None
     if tasks[0].validation is not None:
