@@ -30,7 +30,7 @@ from skreg._estimators.validation import (
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import CHUNK, Weights, forward
+from skreg._prediction.forward import CHUNK, forward
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -488,17 +488,17 @@ class RegularizedMLP(
 
     def _outputs(self, X: MatrixLike) -> NDArray[np.floating]:
         """The output layer before its activation, of shape (n_samples, n_outputs)."""
-        return forward([self._weights], self._validated_rows(X))[0]
+        return self._forward(self._validated_rows(X))
 
     def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
         """The same, of a chunk of the rows after the other."""
         X = self._validated_rows(X)
         for start in range(0, X.shape[0], CHUNK):
-            yield forward([self._weights], X[start : start + CHUNK])[0]
+            yield self._forward(X[start : start + CHUNK])
 
-    @property
-    def _weights(self) -> Weights:
-        return Weights(self._kernels, self._biases, self._architecture.activation)
+    def _forward(self, X: Any) -> NDArray[np.floating]:
+        """`_outputs` for rows that have been validated."""
+        return forward(self._kernels, self._biases, self._architecture.activation, X)
 
     @abstractmethod
     def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:

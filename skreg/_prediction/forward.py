@@ -1,9 +1,7 @@
 """From a fitted network's weights and rows to its logits."""
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from skreg._prediction.activations import activate
 
@@ -11,51 +9,33 @@ from skreg._prediction.activations import activate
 CHUNK = 2048
 
 
-class Weights(NamedTuple):
-    """A fitted network, as the forward pass takes it.
-
-    Kernels are of shape (n_in, n_out), biases (n_out,); `activation` is the Keras name
-    of that of the hidden layers.
-    """
-
-    kernels: list[NDArray[np.floating]]
-    biases: list[NDArray[np.floating]]
-    activation: str
-
-
-def forward(networks, X):
-    """Logits of networks, by NumPy: a call into Keras costs milliseconds.
+def forward(kernels, biases, activation, X):
+    """Logits of a network, by NumPy: a call into Keras costs milliseconds.
 
     Parameters
     ----------
-    networks : list of Weights
-        All of the same dtype. Their first layers are one product.
+    kernels, biases : list of ndarray
+        Of shapes (n_in, n_out) and (n_out,).
+    activation : str
+        Keras name of the hidden layers' activation.
     X : ndarray or SciPy CSR of shape (n_rows, n_features)
         In the dtype of the weights.
 
     Returns
     -------
-    list of ndarray of shape (n_rows, n_outputs)
-        One per network.
+    ndarray of shape (n_rows, n_outputs)
     """
-    logits = [
-        np.empty((X.shape[0], n.biases[-1].shape[0]), n.kernels[0].dtype)
-        for n in networks
-    ]
-    first_kernel = networks[0].kernels[0]
-    if len(networks) > 1:
-        first_kernel = np.hstack([n.kernels[0] for n in networks])
-    ends = np.cumsum([n.kernels[0].shape[1] for n in networks])[:-1]
+    logits = np.empty((X.shape[0], biases[-1].shape[0]), kernels[0].dtype)
     for start in range(0, X.shape[0], CHUNK):
-        first = X[start : start + CHUNK] @ first_kernel
-        for network, z, out in zip(
-            networks, np.split(first, ends, axis=1), logits, strict=True
-        ):
-            z += network.biases[0]
-            for kernel, bias in zip(
-                network.kernels[1:], network.biases[1:], strict=True
-            ):
-                z = activate(network.activation, z) @ kernel
-                z += bias
-            out[start : start + CHUNK] = z
+        h = X[start : start + CHUNK]
+        for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
+            z = h @ kernel
+            z += bias
+            h = activate(activation, z)
+        out = logits[start : start + CHUNK]
+        if issparse(h):
+            out[...] = h @ kernels[-1]
+        else:
+            np.matmul(h, kernels[-1], out=out)
+        out += biases[-1]
     return logits

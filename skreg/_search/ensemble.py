@@ -31,7 +31,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg._estimators.base import DocLinkMixin
 from skreg._estimators.types import MatrixLike
-from skreg._prediction.forward import forward
 from skreg._search.callback_tasks import SearchTask
 from skreg._search.candidates import make_candidate
 from skreg._search.composite import find_network, split_network
@@ -183,10 +182,9 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
             steps, network = split_network(self.estimators_[numbers[0]])
             rows = Pipeline(steps).transform(X) if steps else X
             rows = network._validated_rows(rows)
-            networks = [split_network(self.estimators_[i])[1] for i in numbers]
-            outputs = forward([network._weights for network in networks], rows)
-            for i, network, output in zip(numbers, networks, outputs, strict=True):
-                yield i, network._values(output)
+            for i in numbers:
+                _, network = split_network(self.estimators_[i])
+                yield i, network._values(network._forward(rows))
 
     @abstractmethod
     def _values(self, member: BaseEstimator, X: MatrixLike) -> NDArray[np.floating]:

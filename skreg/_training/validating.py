@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import sparse
 
-from skreg._prediction.forward import Weights, forward
+from skreg._prediction.forward import forward
 from skreg._training.task import Task
 
 # Rows that are validated at once: bounds the memory.
@@ -59,5 +59,7 @@ def loss_to_beat(task: Task) -> float:
     start = task.resume
     if start is None or task.early_stopping is None or task.validation is None:
         return math.inf
-    weights = Weights(start.kernels, start.biases, task.architecture.activation)
-    return validation_figures(task, lambda X: forward([weights], X)[0])["val_loss"]
+    activation = task.architecture.activation
+    return validation_figures(
+        task, lambda X: forward(start.kernels, start.biases, activation, X)
+    )["val_loss"]
