@@ -7,6 +7,8 @@ from skreg._estimators.classifier import RegularizedMLPClassifier
 from skreg._estimators.regressor import RegularizedMLPRegressor
 
 if TYPE_CHECKING:
+    from skreg._cv.classifier import RegularizedMLPClassifierCV
+    from skreg._cv.regressor import RegularizedMLPRegressorCV
     from skreg._plotting.loss_curve import LossCurveDisplay
     from skreg._plotting.search import SearchDisplay
     from skreg._plotting.weights import WeightDisplay
@@ -28,7 +30,9 @@ __all__ = [
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",
     "RegularizedMLPClassifier",
+    "RegularizedMLPClassifierCV",
     "RegularizedMLPRegressor",
+    "RegularizedMLPRegressorCV",
     "SearchDisplay",
     "WeightDisplay",
 ]
@@ -43,6 +47,8 @@ _LATER = {
     "MLPEnsembleClassifier": "skreg._search.ensemble",
     "MLPEnsembleRegressor": "skreg._search.ensemble",
     "LossCurveDisplay": "skreg._plotting.loss_curve",
+    "RegularizedMLPClassifierCV": "skreg._cv.classifier",
+    "RegularizedMLPRegressorCV": "skreg._cv.regressor",
     "SearchDisplay": "skreg._plotting.search",
     "WeightDisplay": "skreg._plotting.weights",
 }

@@ -76,7 +76,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         fitter = search._fitter(X, y, params)
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
         search.estimator = search._prefitted.provide()
-        search._joblib_config = get_active_backend()
+        search._joblib_config = _joblib_config()
         search.verbose = max(0, self.verbose - 1)
         with (
             self._acting_as(search),
@@ -238,3 +238,10 @@ def _refit_score(scorer, refit, *args, **params):
     if isinstance(score, str):  # scikit-learn's form of an error, among several scores
         raise ValueError(score)
     return score
+
+
+def _joblib_config():
+    """The backend, threads unless another was configured, and the number of jobs."""
+    backend, _ = get_active_backend(prefer="threads")
+    _, n_jobs = get_active_backend()
+    return backend, n_jobs

@@ -27,7 +27,7 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.parallel import Parallel
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skreg._estimators.base import DocLinkMixin
 from skreg._estimators.types import MatrixLike
@@ -98,7 +98,7 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
             check_refit=None,
             visible=False,
         )
-        every_row = [(np.arange(len(y)), np.arange(0))]
+        every_row = [(np.arange(_num_samples(X)), np.arange(0))]
         fits = fitter.fit_all(
             self.estimator, self._seeded(), every_row, SearchTask(self, None)
         )

@@ -1,0 +1,181 @@
+"""RegularizedMLPRegressorCV: numbers in, numbers out, nothing to tune."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from sklearn.base import RegressorMixin
+
+from skreg._cv.base import RegularizedMLPCV
+from skreg._estimators.regressor import RegularizedMLPRegressor
+from skreg._estimators.types import Optimizer, RandomState
+from skreg._search.halving import Scorer
+from skreg._search.search import Splits
+
+
+class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
+    """Regression by networks that choose their own regularization.
+
+    Tries many settings of ``l1``, ``l2``, ``group_l1``, ``dropout`` and
+    ``learning_rate`` by cross-validation, all of them trained together, and predicts
+    with the mean of several networks of the best.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Units of each hidden layer.
+    param_distributions : dict or list of dict, default=None
+        What is tried: names of parameters of `RegularizedMLPRegressor`, with lists of
+        values or distributions that have an ``rvs`` method, such as those of
+        `scipy.stats`. Each candidate is drawn from one of the dicts, where there are
+        several. None means the built-in ones, see Notes.
+    n_candidates : int, default=27
+        How many settings are tried.
+    ensemble_size : int, default=8
+        Number of networks whose mean predicts; None means the best candidate alone.
+    cv : int, splitter or iterable, default=3
+        The folds; see `sklearn.model_selection.GridSearchCV`.
+    scoring : str or callable, default=None
+        How candidates are scored, and the mean of several; None means the
+        squared error.
+    activation : str, default="relu"
+        Activation of the hidden layers, any name that `keras.activations.get` knows.
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        As of `RegularizedMLPRegressor`; an object only beside `param_distributions`
+        without a ``learning_rate``.
+    ema_momentum : float, default=0.99
+        Momentum of the running average of the weights that is scored, kept and used
+        for predictions; None means no averaging.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
+    epochs : int, default=81
+        Passes over the training rows of those candidates that get to the last rung.
+    shuffle : bool, default=True
+        Whether every epoch visits the rows in another order.
+    loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
+default="squared_error"
+        What is minimised, as of `RegularizedMLPRegressor`.
+    n_jobs : int, default=None
+        Number of groups of networks that are trained at the same time, see
+        `BatchedGridSearchCV`; None means all cores.
+    random_state : int, RandomState instance or None, default=None
+        Determines the candidates, starting weights, the order of the rows and dropout.
+    verbose : int, default=0
+        1 or more shows one progress bar per rung, on a terminal or in a notebook.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, where `X` has names that are all strings.
+    search_ : BatchedHalvingRandomSearchCV
+        The fitted search, with ``best_params_``, ``best_score_`` and, for an ensemble,
+        ``ensemble_params_``, ``ensemble_weights_`` and ``ensemble_score_``.
+    cv_results_ : dict of str to ndarray or list
+        Scores of the candidates in every rung, for `SearchDisplay` too.
+    best_estimator_ : MLPEnsembleRegressor or RegularizedMLPRegressor
+        What predicts; the latter with ``ensemble_size=None``.
+    l1_, l2_, dropout_ : float
+        Strengths and rate of the best candidate, the one of the highest score.
+    group_l1_ : float
+        Its strength of the group lasso.
+    learning_rate_ : float or None
+        Its learning rate.
+    model_ : keras.Model
+        What predicts, in plain Keras.
+
+    See Also
+    --------
+    RegularizedMLPRegressor : One network, with the regularization that you give.
+    BatchedHalvingRandomSearchCV : The search, for other spaces and for Pipelines.
+
+    Notes
+    -----
+    Candidates are drawn at random and halved [1]_: all are trained for a ninth of the
+    epochs, the best third of them goes on to a third, and the best third of those to
+    all epochs, over folds and candidates at once. From those of the last rung,
+    `ensemble_size` choices are made greedily, with replacement: each time that
+    candidate is added which makes the mean of the out-of-fold predictions best [2]_.
+    Each choice becomes a network with a seed of its own, trained on all rows.
+
+    The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
+    3e-4 to 0.01, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
+    have ``l1`` from 1e-6 to 1e-3 beside them, and half have ``group_l1`` from 1e-4 to
+    0.03.
+
+    References
+    ----------
+    .. [1] K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
+       hyperparameter optimization", AISTATS 2016.
+    .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
+       from libraries of models", ICML 2004.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg import RegularizedMLPRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> mlp = RegularizedMLPRegressorCV((16,), n_candidates=3, random_state=0)
+    >>> bool(mlp.fit(X, y).score(X, y) > 0.4)
+    True
+    """
+
+    __module__ = "skreg"
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        *,
+        param_distributions: Mapping[str, Any]
+        | Sequence[Mapping[str, Any]]
+        | None = None,
+        n_candidates: int = 27,
+        ensemble_size: int | None = 8,
+        cv: Splits = 3,
+        scoring: Scorer = None,
+        loss: Literal[
+            "squared_error", "absolute_error", "huber", "poisson"
+        ] = "squared_error",
+        activation: str = "relu",
+        optimizer: Optimizer = "adam",
+        ema_momentum: float | None = 0.99,
+        batch_size: int | Literal["auto"] = "auto",
+        epochs: int = 81,
+        shuffle: bool = True,
+        n_jobs: int | None = None,
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.param_distributions = param_distributions
+        self.n_candidates = n_candidates
+        self.ensemble_size = ensemble_size
+        self.cv = cv
+        self.scoring = scoring
+        self.loss = loss
+        self.activation = activation
+        self.optimizer = optimizer
+        self.ema_momentum = ema_momentum
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.shuffle = shuffle
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _network(self):
+        return RegularizedMLPRegressor(
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            loss=self.loss,
+            activation=self.activation,
+            optimizer=self.optimizer,
+            ema_momentum=self.ema_momentum,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            shuffle=self.shuffle,
+        )
+
+    def _default_scoring(self):
+        return "neg_mean_squared_error"
