@@ -18,9 +18,12 @@ from skreg._engine.steps import run_steps
 
 # Functions without XLA that are kept; the least recently used goes first.
 MAX_FUNCTIONS = 64
-# Programs that XLA compiles in a process. TensorFlow never frees one, which takes 10 MB
-# or more. So their functions are all kept: for a new one XLA would compile again.
+# Programs that XLA compiles in a process. TensorFlow never frees one, which takes some
+# 10 MB. So their functions are all kept: for a new one XLA would compile again. Of long
+# trainings, which are two or three times longer without, there may be more.
 MAX_XLA_PROGRAMS = 32
+MAX_XLA_PROGRAMS_OF_LONG_TRAININGS = 128
+LONG_TRAINING_SECONDS = 1.0
 
 _functions: OrderedDict[tuple[Any, ...], Callable[..., Any]] = OrderedDict()
 _xla_programs: set[Hashable] = set()
@@ -28,17 +31,23 @@ _lock = threading.Lock()
 
 
 def reserve_xla_program(
-    program: Program, batch_size: int, n_slots: int, inputs: dict[str, Any]
+    program: Program,
+    batch_size: int,
+    n_slots: int,
+    inputs: dict[str, Any],
+    seconds: float,
 ) -> bool:
     """Whether XLA may compile for arrays of such sizes, or has done so before.
 
     Beside those of `inputs`, which all calls share, `batch_size` and `n_slots` give
-    the sizes of a plan.
+    the sizes of a plan; `seconds` is about how long a training takes.
     """
+    is_long = seconds >= LONG_TRAINING_SECONDS
+    limit = MAX_XLA_PROGRAMS_OF_LONG_TRAININGS if is_long else MAX_XLA_PROGRAMS
     sizes = (tuple(array.shape) for array in tf.nest.flatten(inputs))
     compiled_for = (program, batch_size, n_slots, *sizes)
     with _lock:
-        if len(_xla_programs) < MAX_XLA_PROGRAMS:
+        if len(_xla_programs) < limit:
             _xla_programs.add(compiled_for)
         return compiled_for in _xla_programs
 

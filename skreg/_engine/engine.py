@@ -28,6 +28,7 @@ from skreg._engine.planning import (
     Pace,
     plan_calls,
     xla_pays,
+    xla_seconds,
 )
 from skreg._engine.program import Kept, Program, State, carried_of, weights_of
 from skreg._engine.schedules import LearningRates
@@ -227,7 +228,10 @@ def _choose_variant(
 
     if xla_pays(data.X, data.targets, n_steps * epochs):
         chosen, calling, inputs = choose(xla=True)
-        if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs):
+        seconds = xla_seconds(
+            program.layers, program.dtype, batch_size, n_steps * epochs, len(networks)
+        )
+        if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs, seconds):
             return chosen, calling, inputs
     return choose(xla=False)
 

@@ -124,7 +124,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             ),
             workers=Workers(self.n_jobs, self.pre_dispatch),
             group_size=self.group_size,
-            refit=bool(self.refit),
+            refit=bool(self.refit) and self.ensemble_size is None,
             raise_errors=self.error_score == "raise",
             check_refit=partial(check_refit, self) if names_matter(self) else None,
             visible=self.verbose > 0,
