@@ -174,7 +174,9 @@ def an_empty_program(layers):
 def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
     """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
     steps = [(0, 0, n_steps // 2), (1, 0, n_steps // 2)]  # of two epochs
-    noise = batches.dropout_noise(steps, (n_rows, 2 * width), seeds=[5], n_slots=n_steps)
+    noise = batches.dropout_noise(
+        steps, (n_rows, 2 * width), seeds=[5], n_slots=n_steps
+    )
     rates = inputs.dropout_inputs(np.full((1, 2), rate), an_empty_program(()))
     ones = tf.ones((1, n_rows, width), tf.float64)
     return np.array(

@@ -208,7 +208,9 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
                 "model_ needs members that are networks, or Pipelines that end in one "
                 "and agree in the steps before it."
             )
-        return average_network([network.model_ for network in networks])
+        return average_network(
+            [network.model_ for network in networks], networks[0]._architecture
+        )
 
     @property
     def n_features_in_(self) -> int:

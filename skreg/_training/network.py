@@ -106,21 +106,20 @@ def _dense(
     )
 
 
-def average_network(networks: list[keras.Sequential]) -> keras.Model:
+def average_network(
+    networks: list[keras.Sequential], architecture: Architecture
+) -> keras.Model:
     """A plain `keras.Model` that gives the mean of what networks give."""
-    X = keras.Input(
-        networks[0].input_shape[1:], dtype=networks[0].input_dtype, name="input"
-    )
+    dtype = architecture.dtype
+    X = keras.Input((architecture.n_features,), dtype=dtype, name="input")
     outputs = [
         keras.Sequential(network.layers, name=f"member_{i}")(X)
         for i, network in enumerate(networks, start=1)
     ]
-    mean = (
-        keras.layers.Average(name="mean")
-        if len(outputs) > 1
-        else keras.layers.Identity()
-    )
-    return keras.Model(X, mean(outputs), name="ensemble")
+    mean = outputs[0]
+    if len(outputs) > 1:
+        mean = keras.layers.Average(dtype=dtype, name="mean")(outputs)
+    return keras.Model(X, mean, name="ensemble")
 
 
 def dense_layers(network: keras.Sequential) -> list[keras.layers.Dense]:
