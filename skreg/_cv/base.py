@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from math import floor, log
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, check_scalar, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.space import default_distributions
+from skreg._cv.time_limit import Countdown, Probe, fit_in_time
 from skreg._estimators.base import FLOATS, DocLinkMixin, RegularizedMLP, draw_seed
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
@@ -76,41 +78,67 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         n_candidates = check_scalar(
             self.n_candidates, "n_candidates", Integral, min_val=1
         )
+        limit = self.time_limit
+        if limit is not None:
+            check_scalar(
+                limit, "time_limit", Real, min_val=0, include_boundaries="neither"
+            )
+            countdown = Countdown(limit)
         random_state = check_random_state(self.random_state)
         network = self._network().set_params(random_state=draw_seed(random_state))
+        search_seed = draw_seed(random_state)
         X, y = validate_data(
             self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
         )
+        weights = {}
+        if sample_weight is not None:
+            weights["sample_weight"] = check_weights(
+                sample_weight, X.shape[0], "sample_weight"
+            )
         # Raises what would else fail every candidate.
-        network._prepare_task(X, y, sample_weight)
-        search = BatchedHalvingRandomSearchCV(
+        network._prepare_task(X, y, **weights)
+
+        def search(n_candidates: int, seconds: float | None) -> BaseEstimator:
+            search = self._search(network, n_candidates, seconds, search_seed)
+            return search.fit(X, y, groups=groups, **weights)
+
+        if limit is None:
+            fitted = search(n_candidates, None)
+        else:
+            cv = check_cv(self.cv, y, classifier=is_classifier(self))
+            n_splits = cv.get_n_splits(X, y, groups)
+            epochs = _first_rung(self.epochs, n_candidates) * (n_splits - 1)
+            probe = Probe(network, X, y, *weights.values())
+            fitted = fit_in_time(search, probe, n_candidates, epochs, countdown, limit)
+        self.__dict__.pop("search_", None)
+        if isinstance(fitted, RegularizedMLP):
+            self.best_estimator_ = fitted
+        else:
+            self.search_, self.best_estimator_ = fitted, fitted.best_estimator_
+        return self
+
+    def _search(
+        self,
+        network: RegularizedMLP,
+        n_candidates: int,
+        seconds: float | None,
+        random_state: int,
+    ) -> BatchedHalvingRandomSearchCV:
+        return BatchedHalvingRandomSearchCV(
             network,
             self.param_distributions or default_distributions(),
             n_candidates=n_candidates,
             factor=FACTOR,
-            min_resources=_first_rung(self.epochs, n_candidates),
+            min_resources=_first_rung(self.epochs, self.n_candidates),
             cv=self.cv,
             scoring=self.scoring or self._default_scoring(),
             return_train_score=False,
-            random_state=draw_seed(random_state),
+            random_state=random_state,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
             ensemble_size=self.ensemble_size,
+            time_limit=seconds,
         )
-        weights = {}
-        if sample_weight is not None:
-            n_rows = X.shape[0]
-            weights["sample_weight"] = check_weights(
-                sample_weight, n_rows, "sample_weight"
-            )
-        self.search_ = search.fit(X, y, groups=groups, **weights)
-        return self
-
-    @property
-    def best_estimator_(self) -> BaseEstimator:
-        """What predicts: the ensemble, or the best network."""
-        check_is_fitted(self)
-        return self.search_.best_estimator_
 
     @property
     def cv_results_(self) -> dict[str, Any]:
@@ -121,8 +149,8 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
     def _of_best(self, name: str) -> Any:
         """A parameter of the best candidate."""
         check_is_fitted(self)
-        default = getattr(self._network(), name)
-        return self.search_.best_params_.get(name, default)
+        chosen = self.search_.best_params_ if hasattr(self, "search_") else {}
+        return chosen.get(name, getattr(self._network(), name))
 
     @property
     def l1_(self) -> Any:
@@ -152,6 +180,7 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
     @property
     def model_(self) -> keras.Model:
         """The fitted network, or the mean of several, in plain Keras."""
+        check_is_fitted(self)
         return self.best_estimator_.model_
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
@@ -167,7 +196,8 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             As `y` was in `fit`.
         """
-        return self.best_estimator_.predict(self._validated_rows(X))
+        X = self._validated_rows(X)
+        return self.best_estimator_.predict(X)
 
     def predict_members(self, X: MatrixLike) -> NDArray[np.floating]:
         """What each member of the ensemble predicts, for a measure of uncertainty.
@@ -184,18 +214,17 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
             Probabilities, or numbers in the units of `y`. Their standard deviation
             along the first axis is the spread of the members.
         """
-        members = getattr(self.best_estimator_, "predict_members", None)
         X = self._validated_rows(X)
-        if members is None:
+        if isinstance(self.best_estimator_, RegularizedMLP):
             return self.best_estimator_._values(self.best_estimator_._outputs(X))[None]
-        return members(X)
+        return self.best_estimator_.predict_members(X)
 
     def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
         return validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse="csr")
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "search_")
+        return hasattr(self, "best_estimator_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.base import RegularizedMLPCV
 from skreg._cv.scoring import neg_log_loss
@@ -58,6 +59,11 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         Whether every epoch visits the rows in another order.
     class_weight : dict or "balanced", default=None
         Factors of the classes in the loss, as of `RegularizedMLPClassifier`.
+    time_limit : float, default=None
+        Seconds after which `fit` is to be done; None means no limit. It tries fewer
+        candidates, or leaves out rungs, as far as needed. Where there is no time to
+        compare any, one network with default regularization is trained as far as time
+        allows, but for one epoch at least, and a warning says so.
     n_jobs : int, default=None
         Number of groups of networks that are trained at the same time, see
         `BatchedGridSearchCV`; None means all cores.
@@ -76,7 +82,8 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         Names of the columns, where `X` has names that are all strings.
     search_ : BatchedHalvingRandomSearchCV
         The fitted search, with ``best_params_``, ``best_score_`` and, for an ensemble,
-        ``ensemble_params_``, ``ensemble_weights_`` and ``ensemble_score_``.
+        ``ensemble_params_``, ``ensemble_weights_`` and ``ensemble_score_``; not where
+        `time_limit` left no time for it.
     cv_results_ : dict of str to ndarray or list
         Scores of the candidates in every rung, for `SearchDisplay` too.
     best_estimator_ : MLPEnsembleClassifier or RegularizedMLPClassifier
@@ -146,6 +153,7 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         epochs: int = 81,
         shuffle: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        time_limit: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -163,6 +171,7 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         self.epochs = epochs
         self.shuffle = shuffle
         self.class_weight = class_weight
+        self.time_limit = time_limit
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -185,6 +194,7 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
     @property
     def classes_(self) -> NDArray[Any]:
         """Labels."""
+        check_is_fitted(self)
         return self.best_estimator_.classes_
 
     def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
@@ -201,7 +211,8 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
             Columns in the order of `classes_`; where a row may have several labels, the
             probability of each of them.
         """
-        return self.best_estimator_.predict_proba(self._validated_rows(X))
+        X = self._validated_rows(X)
+        return self.best_estimator_.predict_proba(X)
 
     def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict logarithms of the probabilities.
@@ -216,4 +227,5 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        return self.best_estimator_.predict_log_proba(self._validated_rows(X))
+        X = self._validated_rows(X)
+        return self.best_estimator_.predict_log_proba(X)

@@ -56,6 +56,11 @@ class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
     loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
 default="squared_error"
         What is minimised, as of `RegularizedMLPRegressor`.
+    time_limit : float, default=None
+        Seconds after which `fit` is to be done; None means no limit. It tries fewer
+        candidates, or leaves out rungs, as far as needed. Where there is no time to
+        compare any, one network with default regularization is trained as far as time
+        allows, but for one epoch at least, and a warning says so.
     n_jobs : int, default=None
         Number of groups of networks that are trained at the same time, see
         `BatchedGridSearchCV`; None means all cores.
@@ -72,7 +77,8 @@ default="squared_error"
         Names of the columns, where `X` has names that are all strings.
     search_ : BatchedHalvingRandomSearchCV
         The fitted search, with ``best_params_``, ``best_score_`` and, for an ensemble,
-        ``ensemble_params_``, ``ensemble_weights_`` and ``ensemble_score_``.
+        ``ensemble_params_``, ``ensemble_weights_`` and ``ensemble_score_``; not where
+        `time_limit` left no time for it.
     cv_results_ : dict of str to ndarray or list
         Scores of the candidates in every rung, for `SearchDisplay` too.
     best_estimator_ : MLPEnsembleRegressor or RegularizedMLPRegressor
@@ -144,6 +150,7 @@ default="squared_error"
         batch_size: int | Literal["auto"] = "auto",
         epochs: int = 81,
         shuffle: bool = True,
+        time_limit: float | None = None,
         n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
@@ -161,6 +168,7 @@ default="squared_error"
         self.batch_size = batch_size
         self.epochs = epochs
         self.shuffle = shuffle
+        self.time_limit = time_limit
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

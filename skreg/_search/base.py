@@ -129,10 +129,15 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             check_refit=partial(check_refit, self) if names_matter(self) else None,
             visible=self.verbose > 0,
             last_rung=self._last_rung(),
+            budget=self._time_budget(),
         )
 
     def _last_rung(self):
         """What a halving search goes on from; None for other searches."""
+        return
+
+    def _time_budget(self):
+        """How long the search may take; None where that has no limit."""
         return
 
     def _route(self, params):
@@ -155,7 +160,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
                 len(splits) == self._prefitted.n_splits
             ):  # otherwise scikit-learn raises an error
                 task = SearchTask(self, callback_ctx)
-                fits = self._prefitted.fit(candidates, splits, task)
+                fits = self._fit_candidates(candidates, splits, task)
                 seconds.extend([fit.seconds for fit in row] for row in fits)
                 outcomes = [[fit.outcome for fit in row] for row in fits]
                 n_used.extend([n_used_features(o) for o in row] for row in outcomes)
@@ -171,10 +176,18 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
 
         # scikit-learn 1.9 passes it, earlier versions do not take it.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-        super()._run_search(fit_and_evaluate, **context)
+        self._evaluate_all(fit_and_evaluate, **context)
         self.n_used_features_ = np.array(n_used)
         if self._selector is not None:
             self._choose_ensemble(*last_rung)
+
+    def _evaluate_all(self, evaluate_candidates, **context):
+        """Evaluate all candidates of the search, perhaps some of them several times."""
+        super()._run_search(evaluate_candidates, **context)
+
+    def _fit_candidates(self, candidates, splits, task):
+        """Fit some candidates on all folds, see `PrefittedCandidates.fit`."""
+        return self._prefitted.fit(candidates, splits, task)
 
     def _ensemble_selector(self, X, y, params):
         """What chooses the members of an ensemble; None without one."""
@@ -225,7 +238,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
     def __getstate__(self):
         # During `fit`, a search has the data and joblib's workers at hand.
         state = super().__getstate__().copy()
-        for name in ("_prefitted", "_selector", "_joblib_config"):
+        for name in ("_prefitted", "_selector", "_joblib_config", "_budget"):
             state.pop(name, None)
         return state
 

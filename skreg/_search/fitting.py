@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -20,6 +21,7 @@ from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
 from skreg._search.rungs import LastRung
+from skreg._search.time_limit import TimeBudget
 from skreg._search.workers import Workers
 from skreg._training.task import TrainedNetwork
 
@@ -70,6 +72,8 @@ class CandidateFitter:
         Whether to show progress.
     last_rung : LastRung or None
         What a halving search goes on from.
+    budget : TimeBudget or None
+        Says when to give up.
     """
 
     X: Any
@@ -85,6 +89,7 @@ class CandidateFitter:
     check_refit: Callable[[BaseEstimator, Any, Any], None] | None
     visible: bool
     last_rung: LastRung | None = None
+    budget: TimeBudget | None = None
 
     @property
     def n_splits(self):
@@ -120,7 +125,8 @@ class CandidateFitter:
         candidates = [make_candidate(estimator, params) for params in settings]
         title = f"{len(settings)} candidates x {len(splits)} folds"
         n_epochs = len(splits) * sum(c.n_epochs for c in candidates)
-        progress = Progress(self.visible, title, n_epochs)
+        deadline = inf if self.budget is None else self.budget.deadline
+        progress = Progress(self.visible, title, n_epochs, deadline)
         evaluations = search_task.evaluations(
             estimator, settings, splits, X=self.X, y=self.y, fit_params=self.fit_params
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral
+from math import floor, log
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,11 +21,16 @@ from sklearn.utils import check_scalar
 from skreg._estimators.types import RandomState
 from skreg._search.base import BatchedSearchMixin
 from skreg._search.composite import find_network
+from skreg._search.progress import OutOfTime
 from skreg._search.rungs import LastRung
 from skreg._search.search import Grid, Splits
+from skreg._search.time_limit import TimeBudget
 
 Scorer: TypeAlias = str | Callable[..., Any] | None
 Refit: TypeAlias = bool | Callable[[dict[str, Any]], int]
+
+# Of a network that is fitted alone, in networks that are trained together.
+SINGLE_REFIT_COST = 4
 
 
 class BatchedHalvingMixin(BatchedSearchMixin):
@@ -45,6 +51,48 @@ class BatchedHalvingMixin(BatchedSearchMixin):
         if self.resource == _epochs_name(self.estimator):
             return LastRung(self.resource, self.factor, self.max_resources)
         return None
+
+    def _time_budget(self):
+        if self.time_limit is None:
+            return None
+        check_scalar(
+            self.time_limit, "time_limit", Real, min_val=0, include_boundaries="neither"
+        )
+        self._budget = TimeBudget(self.time_limit)
+        return self._budget
+
+    def _fit_candidates(self, candidates, splits, task):
+        if self.time_limit is not None:
+            *earlier, resources = self.n_resources_
+            goes_on = earlier and self.resource == _epochs_name(self.estimator)
+            new = resources - earlier[-1] if goes_on else resources
+            n = len(splits)
+            # On all rows, and of one network alone about as slow as of a small group.
+            refit = (self.ensemble_size or SINGLE_REFIT_COST) * resources * n / (n - 1)
+            self._budget.begin_rung(len(candidates) * n * new, bool(self.refit) * refit)
+        return super()._fit_candidates(candidates, splits, task)
+
+    def _evaluate_all(self, evaluate_candidates, **context):
+        try:
+            super()._evaluate_all(evaluate_candidates, **context)
+        except OutOfTime:
+            self._leave_last_rung()
+
+    def _leave_last_rung(self):
+        """What scikit-learn's search sets after the last rung, which was not run."""
+        *self.n_resources_, _ = self.n_resources_
+        *self.n_candidates_, n_remaining = self.n_candidates_
+        if not self.n_resources_:
+            raise TimeoutError(
+                "time_limit must leave time for the first rung of all candidates, got "
+                f"{self.time_limit!r} seconds; lower min_resources or their number."
+            ) from None
+        n_possible = log(self.max_resources_ // self.min_resources_, self.factor)
+        n_required = log(self.n_candidates_[0], self.factor)
+        self.n_remaining_candidates_ = n_remaining
+        self.n_required_iterations_ = 1 + floor(n_required)
+        self.n_possible_iterations_ = 1 + floor(n_possible)
+        self.n_iterations_ = len(self.n_resources_)
 
 
 def _epochs_name(estimator):
@@ -224,6 +272,7 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
         verbose: int = 0,
         group_size: int | None = None,
         ensemble_size: int | None = None,
+        time_limit: float | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -244,6 +293,7 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
         )
         self.group_size = group_size
         self.ensemble_size = ensemble_size
+        self.time_limit = time_limit
 
 
 class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
@@ -383,6 +433,7 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
         verbose: int = 0,
         group_size: int | None = None,
         ensemble_size: int | None = None,
+        time_limit: float | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -404,3 +455,4 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
         )
         self.group_size = group_size
         self.ensemble_size = ensemble_size
+        self.time_limit = time_limit

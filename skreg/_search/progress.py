@@ -1,10 +1,16 @@
 """Progress of a search: one live bar, and a way to stop the threads that train."""
 
+from math import inf
 from threading import Event, Lock, Thread
+from time import time
 
 
 class SearchStopped(Exception):  # noqa: N818
     """Raised inside a training thread once the search itself has been left."""
+
+
+class OutOfTime(SearchStopped):
+    """Raised where a search has a time limit, and it is reached."""
 
 
 class Progress:
@@ -20,12 +26,15 @@ class Progress:
     title : str
     n_epochs : int
         Epochs of all networks together.
+    deadline : float, default=inf
+        As of `time.time`: after it, the networks stop, with `OutOfTime`.
     """
 
-    def __init__(self, visible, title, n_epochs):
+    def __init__(self, visible, title, n_epochs, deadline=inf):
         self._bar = _make_bar(title, n_epochs) if visible else None
         self._stopped = Event()
         self._group_locks = []
+        self._deadline = deadline
 
     def __enter__(self):
         if self._bar is not None:
@@ -51,7 +60,7 @@ class Progress:
         """Return a `GroupReport` for another group of networks."""
         lock = Lock()
         self._group_locks.append(lock)
-        return GroupReport(self, lock, n_networks)
+        return GroupReport(self, lock, n_networks, self._deadline)
 
     def raise_if_stopped(self):
         """Raise `SearchStopped` if the search has been left."""
@@ -68,7 +77,7 @@ class GroupReport:
     """Reports the epochs of a group of networks while they are trained.
 
     The group is trained inside its ``with`` block. Pickled to another process, it
-    reports nothing.
+    reports nothing, but stops in time.
 
     Parameters
     ----------
@@ -76,12 +85,14 @@ class GroupReport:
     lock : Lock or None
         Held while the group is trained.
     n_networks : int
+    deadline : float
     """
 
-    def __init__(self, progress, lock, n_networks):
+    def __init__(self, progress, lock, n_networks, deadline):
         self._progress = progress
         self._lock = lock
         self._n_networks = n_networks
+        self._deadline = deadline
         self._n_reported = 0
 
     def __enter__(self):
@@ -95,9 +106,9 @@ class GroupReport:
 
     def __call__(self, epoch, log):
         """Called by the engine after every epoch."""
+        self.check()
         if self._progress is None:
             return
-        self.check()
         self._n_reported += self._n_networks
         self._progress.advance(self._n_networks)
 
@@ -105,13 +116,15 @@ class GroupReport:
         """Called by an engine now and then; raises `SearchStopped`."""
         if self._progress is not None:
             self._progress.raise_if_stopped()
+        if time() > self._deadline:
+            raise OutOfTime
 
     def close(self, n_epochs):
         """Report the rest of the epochs, which ran in another process or not at all."""
         self._progress.advance(n_epochs - self._n_reported)
 
     def __reduce__(self):
-        return GroupReport, (None, None, self._n_networks)
+        return GroupReport, (None, None, self._n_networks, self._deadline)
 
 
 def _make_bar(title, n_epochs):
