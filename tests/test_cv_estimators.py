@@ -1,0 +1,284 @@
+"""The estimators that choose their own regularization."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_multilabel_classification
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GroupKFold
+from sklearn.utils import check_random_state
+
+from skreg import (
+    BatchedHalvingRandomSearchCV,
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
+    RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
+from skreg._cv.base import _first_rung
+from skreg._cv.scoring import neg_log_loss
+from skreg._cv.space import default_distributions
+
+SMALL = {"n_candidates": 4, "ensemble_size": 2, "cv": 2, "epochs": 3, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def fitted(iris):
+    """Not to be changed."""
+    return RegularizedMLPClassifierCV((8,), **SMALL).fit(*iris)
+
+
+@pytest.fixture(scope="module")
+def fitted_regressor(diabetes):
+    """Not to be changed."""
+    return RegularizedMLPRegressorCV((8,), **SMALL).fit(*diabetes)
+
+
+def test_it_is_a_halving_search_over_the_built_in_distributions(fitted, iris):
+    draws = check_random_state(0).randint(np.iinfo(np.int32).max, size=2)
+    search = BatchedHalvingRandomSearchCV(
+        RegularizedMLPClassifier(
+            (8,), epochs=3, ema_momentum=0.99, random_state=draws[0]
+        ),
+        default_distributions(),
+        n_candidates=4,
+        min_resources=1,
+        cv=2,
+        scoring=get_scorer("neg_log_loss"),
+        random_state=draws[1],
+        ensemble_size=2,
+    ).fit(*iris)
+    np.testing.assert_allclose(
+        fitted.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
+    )
+    for name in ("l2", "dropout", "learning_rate"):
+        assert getattr(fitted, f"{name}_") == search.best_params_[name]
+    assert fitted.l1_ == search.best_params_.get("l1", 0.0)
+    assert fitted.group_l1_ == search.best_params_.get("group_l1", 0.0)
+    assert type(fitted.best_estimator_) is MLPEnsembleClassifier
+    np.testing.assert_allclose(
+        fitted.predict_proba(iris[0]), search.predict_proba(iris[0])
+    )
+
+
+def test_predictions_are_those_of_the_ensemble(fitted, fitted_regressor, iris):
+    X, _ = iris
+    proba = fitted.predict_members(X).mean(axis=0)
+    assert fitted.predict_members(X).shape == (2, len(X), 3)
+    np.testing.assert_allclose(fitted.predict_proba(X), proba)
+    np.testing.assert_allclose(fitted.predict_log_proba(X), np.log(proba))
+    np.testing.assert_array_equal(
+        fitted.predict(X), fitted.classes_[proba.argmax(axis=1)]
+    )
+    np.testing.assert_allclose(fitted.model_(X).numpy(), proba, atol=1e-9)
+    assert type(fitted_regressor.best_estimator_) is MLPEnsembleRegressor
+
+
+def test_the_regressor_is_scored_by_the_squared_error(fitted_regressor, diabetes):
+    X, _ = diabetes
+    assert fitted_regressor.search_.scoring == "neg_mean_squared_error"
+    members = fitted_regressor.predict_members(X)
+    np.testing.assert_allclose(fitted_regressor.predict(X), members.mean(axis=0))
+
+
+def test_without_an_ensemble_the_best_network_predicts(diabetes, iris):
+    X, y = iris
+    options = {**SMALL, "ensemble_size": None}
+    mlp = RegularizedMLPClassifierCV((8,), **options).fit(X, y)
+    assert type(mlp.best_estimator_) is RegularizedMLPClassifier
+    np.testing.assert_array_equal(mlp.predict_members(X), [mlp.predict_proba(X)])
+    mlr = RegularizedMLPRegressorCV((8,), **options).fit(*diabetes)
+    assert type(mlr.best_estimator_) is RegularizedMLPRegressor
+    X, _ = diabetes
+    np.testing.assert_array_equal(mlr.predict_members(X), [mlr.predict(X)])
+
+
+def test_param_distributions_replace_the_built_in_ones(iris):
+    mlp = RegularizedMLPClassifierCV(
+        (8,), param_distributions={"l2": [0.5, 0.25], "no": [1, 2]}, **SMALL
+    )
+    with pytest.raises(ValueError, match="Invalid parameter 'no'"):
+        mlp.fit(*iris)
+    mlp.set_params(param_distributions={"l2": [0.5, 0.25]}, n_candidates=2).fit(*iris)
+    assert mlp.l2_ in (0.5, 0.25)
+    assert mlp.dropout_ == mlp.l1_ == mlp.group_l1_ == 0.0
+    assert mlp.learning_rate_ is None
+
+
+def test_parameters_of_the_network_are_passed_on(diabetes, iris):
+    options = {
+        "activation": "tanh",
+        "optimizer": "sgd",
+        "ema_momentum": None,
+        "batch_size": 20,
+        "shuffle": False,
+    }
+    mlp = RegularizedMLPClassifierCV((5,), class_weight="balanced", **options, **SMALL)
+    mlr = RegularizedMLPRegressorCV((5,), loss="huber", **options, **SMALL)
+    for est, data, own in (
+        (mlp, iris, {"class_weight": "balanced"}),
+        (mlr, diabetes, {"loss": "huber"}),
+    ):
+        member = est.fit(*data).best_estimator_.estimators_[0]
+        expected = {**options, **own, "hidden_layer_sizes": (5,), "epochs": 3}
+        assert expected.items() <= member.get_params().items()
+
+
+def test_sample_weights_reach_fits_and_scores(iris):
+    X, y = iris
+    rng = np.random.default_rng(0)
+    weights = rng.uniform(size=len(y))
+    mlp = RegularizedMLPClassifierCV((8,), **SMALL)
+    scores = [
+        clone(mlp).fit(X, y, sample_weight=w).cv_results_["mean_test_score"]
+        for w in (None, np.ones(len(y)), weights)
+    ]
+    np.testing.assert_allclose(scores[0], scores[1])
+    assert not np.allclose(scores[0], scores[2], rtol=1e-3)
+
+
+def test_groups_reach_the_splitter(iris):
+    X, y = iris
+    groups = np.arange(len(y)) % 2
+    options = {**SMALL, "cv": GroupKFold(2)}
+    mlp = RegularizedMLPClassifierCV((8,), **options).fit(X, y, groups=groups)
+    assert mlp.search_.n_splits_ == 2
+    with pytest.raises(ValueError, match="'groups' parameter should not be None"):
+        RegularizedMLPClassifierCV((8,), **options).fit(X, y)
+
+
+def test_sparse_rows_give_what_dense_ones_do(fitted, iris):
+    X, y = iris
+    rows = sparse.csr_array(X)
+    mlp = clone(fitted).fit(rows, y)
+    np.testing.assert_allclose(
+        mlp.predict_proba(rows), fitted.predict_proba(X), rtol=1e-6
+    )
+
+
+def test_several_labels_and_several_outputs(diabetes):
+    X, Y = make_multilabel_classification(60, n_classes=3, random_state=0)
+    mlp = RegularizedMLPClassifierCV((8,), **SMALL).fit(X, Y)
+    assert mlp.predict(X).shape == Y.shape
+    assert np.isfinite(mlp.search_.ensemble_score_)
+    X, y = diabetes
+    y = np.column_stack([y, -y])
+    mlr = RegularizedMLPRegressorCV((8,), **SMALL).fit(X, y)
+    assert mlr.predict_members(X).shape == (2, *y.shape)
+
+
+def test_the_same_seed_gives_the_same_bits(fitted, iris):
+    X, y = iris
+    again = clone(fitted).set_params(n_jobs=1).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    other = clone(fitted).set_params(random_state=1).fit(X, y)
+    assert not np.allclose(other.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_pickle_predicts_the_same(fitted, iris):
+    loaded = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(
+        loaded.predict_proba(iris[0]), fitted.predict_proba(iris[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "n_candidates", "expected"),
+    [(81, 27, 9), (81, 9, 9), (81, 8, 27), (81, 3, 27), (81, 2, 81), (5, 27, 1)],
+)
+def test_the_last_rung_has_all_epochs(epochs, n_candidates, expected):
+    assert _first_rung(epochs, n_candidates) == expected
+
+
+# The default score.
+
+
+def test_the_log_loss_is_scikit_learns(fitted, iris):
+    X, y = iris
+    weights = np.random.default_rng(0).uniform(size=len(y))
+    expected = get_scorer("neg_log_loss")
+    assert neg_log_loss(fitted, X, y) == pytest.approx(expected(fitted, X, y))
+    assert neg_log_loss(fitted, X, y, sample_weight=weights) == pytest.approx(
+        expected(fitted, X, y, sample_weight=weights)
+    )
+
+
+def test_the_log_loss_of_rows_without_some_class(fitted, iris):
+    X, y = iris
+    rows = y > 0
+    proba = fitted.predict_proba(X[rows])
+    expected = np.log(proba[np.arange(rows.sum()), y[rows]]).mean()
+    assert neg_log_loss(fitted, X[rows], y[rows]) == pytest.approx(expected)
+
+
+def test_the_log_loss_of_a_class_that_was_not_seen(fitted, iris):
+    X, y = iris
+    new = np.where(np.arange(len(y)) == 0, 7, y)
+    loss = neg_log_loss(fitted, X, new)
+    known = np.log(fitted.predict_proba(X)[np.arange(1, len(y)), y[1:]]).sum()
+    unseen = np.log(np.finfo(float).eps)
+    assert loss == pytest.approx((known + unseen) / len(y))
+
+
+def test_the_log_loss_of_several_labels_is_the_mean_over_them():
+    class Constant:
+        def predict_proba(self, X):
+            return np.array([[0.9, 0.4], [0.2, 0.4]])
+
+    y = np.array([[1, 0], [0, 0]])
+    expected = np.log([0.9, 0.6, 0.8, 0.6]).mean()
+    assert neg_log_loss(Constant(), None, y) == pytest.approx(expected)
+    assert neg_log_loss(Constant(), None, sparse.csr_array(y)) == pytest.approx(
+        expected
+    )
+
+
+# Bad input.
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Whatever trains is an error."""
+
+    def train(*_, **__):
+        raise AssertionError("trained")
+
+    monkeypatch.setattr("skreg._engine.engine.train", train)
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"n_candidates": 0}, ValueError, "n_candidates == 0, must be >= 1"),
+        ({"n_candidates": 2.5}, TypeError, "n_candidates must be an instance of int"),
+        ({"ensemble_size": 0}, ValueError, "ensemble_size == 0, must be >= 1"),
+        ({"time_limit": 0}, ValueError, "time_limit == 0, must be > 0"),
+        ({"time_limit": "1 h"}, TypeError, "time_limit must be an instance of"),
+        ({"epochs": 0}, ValueError, "epochs == 0, must be >= 1"),
+        ({"activation": "no"}, ValueError, "activation must be a name"),
+        ({"cv": 40}, ValueError, "n_splits=40 cannot be greater than the number"),
+    ],
+)
+def test_bad_parameters_are_errors_before_training(
+    fitted, iris, untrained, params, error, message
+):
+    mlp = clone(fitted).set_params(**params)
+    with pytest.raises(error, match=message):
+        mlp.fit(*iris)
+    assert not hasattr(mlp, "best_estimator_")
+
+
+def test_before_fit_nothing_predicts(iris):
+    mlp = RegularizedMLPClassifierCV()
+    for name in ("predict", "predict_proba", "predict_log_proba", "predict_members"):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            getattr(mlp, name)(iris[0])
+    for name in ("l2_", "classes_", "cv_results_", "model_"):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            getattr(mlp, name)
