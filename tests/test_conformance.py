@@ -4,7 +4,14 @@ import pytest
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
+    RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
 
 # The defaults are checked below, with all of their 100 epochs. These learn as much in
 # too few steps for XLA, which would compile anew for the rows of every check.
@@ -21,9 +28,35 @@ VARIANTS = [
         RegularizedMLPRegressor((20,), loss="poisson"),
     ]
 ]
+# Few candidates, one of them alone in two rungs and the final ensemble.
+SPACE = {"l2": [1e-4, 1e-3], "learning_rate": [0.05]}
+CV_VARIANTS = [
+    estimator(
+        (20,),
+        param_distributions=SPACE,
+        n_candidates=2,
+        ensemble_size=2,
+        cv=2,
+        epochs=30,
+    )
+    for estimator in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV)
+]
+# The checks set the seeds of estimators, but not of those within.
+LEARNING = {"epochs": 30, "learning_rate": 0.05, "random_state": 0}
+ENSEMBLES = [
+    MLPEnsembleClassifier(RegularizedMLPClassifier((20,), **LEARNING), [{}, {"l2": 0}]),
+    MLPEnsembleRegressor(RegularizedMLPRegressor((20,), **LEARNING), [{}, {"l2": 0}]),
+]
+ALL = [*VARIANTS, *CV_VARIANTS, *ENSEMBLES]
 
 
 def expected_failures(estimator):
+    check = "check_sample_weight_equivalence_on_{}_data"
+    if estimator in CV_VARIANTS:
+        reason = "the folds are cut by position"
+        return {check.format(kind): reason for kind in ("dense", "sparse")}
+    if estimator in ENSEMBLES:
+        return {}
     if getattr(estimator, "loss", None) == "poisson":
         # It does not look at the tag that says that targets must be positive.
         return {"check_regressor_multioutput": "its targets are negative"}
@@ -34,12 +67,11 @@ def expected_failures(estimator):
         reason = "the held-out rows are drawn by position"
     else:
         return {}
-    check = "check_sample_weight_equivalence_on_{}_data"
     return {check.format(kind): reason for kind in ("dense", "sparse")}
 
 
 # The reason for each expected failure is in `expected_failures`, right above.
-@parametrize_with_checks(VARIANTS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(ALL, expected_failed_checks=expected_failures)
 def test_variant_conforms(estimator, check):
     check(estimator)
 
@@ -60,7 +92,7 @@ def test_nothing_fails_and_nothing_but_the_array_api_is_skipped(estimator):
     assert others <= {"check_array_api_input"}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", ALL)
 def test_tags_claim_no_exemption(variant):
     tags = get_tags(variant)
     of_kind = tags.classifier_tags or tags.regressor_tags

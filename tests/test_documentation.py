@@ -44,6 +44,8 @@ SEARCHES = [
     BatchedHalvingGridSearchCV,
     BatchedHalvingRandomSearchCV,
 ]
+CV_ESTIMATORS = [skreg.RegularizedMLPClassifierCV, skreg.RegularizedMLPRegressorCV]
+ENSEMBLES = [skreg.MLPEnsembleClassifier, skreg.MLPEnsembleRegressor]
 DISPLAYS = [
     LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
     WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1], n_zeros=[0]),
@@ -111,9 +113,25 @@ def test_every_fitted_attribute_is_documented(cls, cancer):
 
 @pytest.mark.parametrize("cls", SEARCHES)
 def test_every_fitted_attribute_of_a_search_is_documented(cls, mlp, iris):
-    search = cls(mlp(), {"l2": np.geomspace(1e-5, 1e-2, 10)}, cv=2).fit(*iris)
+    grid = {"l2": np.geomspace(1e-5, 1e-2, 10)}
+    search = cls(mlp(), grid, cv=2, ensemble_size=2).fit(*iris)
     of_the_best = {"classes_", "n_features_in_", "feature_names_in_"}
     assert attributes(cls) == fitted(search) | of_the_best
+
+
+@pytest.mark.parametrize("cls", CV_ESTIMATORS)
+def test_every_fitted_attribute_of_a_cv_estimator_is_documented(cls, cancer):
+    est = cls((8,), epochs=2, n_candidates=2, ensemble_size=2).fit(*cancer)
+    of_class = {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
+    assert attributes(cls) == fitted(est) | of_class | {"feature_names_in_"}
+
+
+@pytest.mark.parametrize("cls", ENSEMBLES)
+def test_every_fitted_attribute_of_an_ensemble_is_documented(cls, mlp, mlr, cancer):
+    network = mlp() if cls is skreg.MLPEnsembleClassifier else mlr()
+    ensemble = cls(network, [{}]).fit(*cancer)
+    of_class = {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
+    assert attributes(cls) == fitted(ensemble) | of_class
 
 
 @pytest.mark.parametrize("name", skreg.__all__)

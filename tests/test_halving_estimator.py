@@ -66,7 +66,8 @@ def test_the_parameters_are_those_of_scikit_learn(ours, theirs):
         values = inspect.signature(search).parameters.values()
         return {parameter.name: parameter.default for parameter in values}
 
-    expected = {**parameters(theirs), "resource": "epochs", "group_size": None}
+    own = dict.fromkeys(("group_size", "ensemble_size", "time_limit"))
+    expected = {**parameters(theirs), "resource": "epochs", **own}
     assert parameters(ours) == expected
     assert list(parameters(ours)) == list(expected)
 
@@ -79,7 +80,8 @@ def test_the_fitted_attributes_are_those_of_scikit_learn(mlp, cancer, ours, thei
         names = {n for n in vars(search) if n.endswith("_")}
         return names | {n for n in dir(search) if not n.startswith("_")}
 
-    assert fitted(ours) - fitted(theirs) == {"group_size", "n_used_features_"}
+    own = {"group_size", "ensemble_size", "time_limit", "n_used_features_"}
+    assert fitted(ours) - fitted(theirs) == own
     assert fitted(theirs) <= fitted(ours)
 
 

@@ -52,14 +52,14 @@ def test_search_conforms(estimator, check):
 
 
 @pytest.mark.parametrize(("ours", "theirs"), TWINS)
-def test_the_parameters_are_those_of_scikit_learn_and_group_size(ours, theirs):
+def test_the_parameters_are_those_of_scikit_learn_and_two_more(ours, theirs):
     def parameters(search):
         untyped = inspect.Parameter.empty
         values = inspect.signature(search).parameters.values()
         return [str(parameter.replace(annotation=untyped)) for parameter in values]
 
-    assert parameters(ours)[:-1] == parameters(theirs)
-    assert parameters(ours)[-1] == "group_size=None"
+    assert parameters(ours)[:-2] == parameters(theirs)
+    assert parameters(ours)[-2:] == ["group_size=None", "ensemble_size=None"]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), TWINS)
@@ -70,7 +70,8 @@ def test_the_fitted_attributes_are_those_of_scikit_learn(mlp, cancer, ours, thei
         names = {n for n in vars(search) if n.endswith("_")}
         return names | {n for n in dir(search) if not n.startswith("_")}
 
-    assert fitted(ours) - fitted(theirs) == {"group_size", "n_used_features_"}
+    own = {"group_size", "ensemble_size", "n_used_features_"}
+    assert fitted(ours) - fitted(theirs) == own
     assert fitted(theirs) <= fitted(ours)
 
 

@@ -88,8 +88,12 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         Scores of the candidates in every rung, for `SearchDisplay` too.
     best_estimator_ : MLPEnsembleClassifier or RegularizedMLPClassifier
         What predicts; the latter with ``ensemble_size=None``.
-    l1_, l2_, dropout_ : float
-        Strengths and rate of the best candidate, the one of the highest score.
+    l1_ : float
+        Strength of the L1 penalty of the best candidate, the one of the highest score.
+    l2_ : float
+        Its strength of the L2 penalty.
+    dropout_ : float
+        Its dropout rate.
     group_l1_ : float
         Its strength of the group lasso.
     learning_rate_ : float or None

@@ -39,6 +39,9 @@ class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
     scoring : str or callable, default=None
         How candidates are scored, and the mean of several; None means the
         squared error.
+    loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
+default="squared_error"
+        What is minimised, as of `RegularizedMLPRegressor`.
     activation : str, default="relu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -53,9 +56,6 @@ class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
         Passes over the training rows of those candidates that get to the last rung.
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
-    loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
-default="squared_error"
-        What is minimised, as of `RegularizedMLPRegressor`.
     time_limit : float, default=None
         Seconds after which `fit` is to be done; None means no limit. It tries fewer
         candidates, or leaves out rungs, as far as needed. Where there is no time to
@@ -83,8 +83,12 @@ default="squared_error"
         Scores of the candidates in every rung, for `SearchDisplay` too.
     best_estimator_ : MLPEnsembleRegressor or RegularizedMLPRegressor
         What predicts; the latter with ``ensemble_size=None``.
-    l1_, l2_, dropout_ : float
-        Strengths and rate of the best candidate, the one of the highest score.
+    l1_ : float
+        Strength of the L1 penalty of the best candidate, the one of the highest score.
+    l2_ : float
+        Its strength of the L2 penalty.
+    dropout_ : float
+        Its dropout rate.
     group_l1_ : float
         Its strength of the group lasso.
     learning_rate_ : float or None

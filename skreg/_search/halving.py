@@ -162,6 +162,12 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
     group_size : int, default=None
         The most networks that are trained together; None means as many as fit into
         the processor's cache.
+    ensemble_size : int, default=None
+        Number of networks whose mean predicts, see `BatchedGridSearchCV`.
+    time_limit : float, default=None
+        Seconds after which `fit` is to be done, as far as the rungs before can tell: no
+        rung begins that would take longer, and one that does is abandoned. The best of
+        the last complete rung is then the result. None means no limit.
 
     Attributes
     ----------
@@ -194,6 +200,14 @@ class BatchedHalvingGridSearchCV(BatchedHalvingMixin, HalvingGridSearchCV):
         Parameters of the best candidate, the resource among them.
     best_index_ : int
         Its position in ``cv_results_``.
+    ensemble_params_ : list of dict
+        The candidates in the ensemble; with `ensemble_size` only, as the following.
+    ensemble_indices_ : ndarray of shape (n_chosen,), int
+        Their positions in ``cv_results_``.
+    ensemble_weights_ : ndarray of shape (n_chosen,)
+        Their shares of the networks, of sum 1.
+    ensemble_score_ : float
+        Score of the mean of the out-of-fold predictions, on average over the folds.
     scorer_ : callable
         The scorer.
     n_splits_ : int
@@ -342,6 +356,12 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
         Whether to show progress bars.
     group_size : int, default=None
         The most networks that are trained together.
+    ensemble_size : int, default=None
+        Number of networks whose mean predicts, see `BatchedGridSearchCV`.
+    time_limit : float, default=None
+        Seconds after which `fit` is to be done, as far as the rungs before can tell: no
+        rung begins that would take longer, and one that does is abandoned. The best of
+        the last complete rung is then the result. None means no limit.
 
     Attributes
     ----------
@@ -371,6 +391,14 @@ class BatchedHalvingRandomSearchCV(BatchedHalvingMixin, HalvingRandomSearchCV):
         Parameters of the best candidate.
     best_index_ : int
         Its position in ``cv_results_``.
+    ensemble_params_ : list of dict
+        The candidates in the ensemble; with `ensemble_size` only, as the following.
+    ensemble_indices_ : ndarray of shape (n_chosen,), int
+        Their positions in ``cv_results_``.
+    ensemble_weights_ : ndarray of shape (n_chosen,)
+        Their shares of the networks, of sum 1.
+    ensemble_score_ : float
+        Score of the mean of the out-of-fold predictions, on average over the folds.
     scorer_ : callable
         The scorer.
     n_splits_ : int

@@ -73,6 +73,13 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
     group_size : int, default=None
         The most networks that are trained together; None means as many as fit into
         the processor's cache.
+    ensemble_size : int, default=None
+        Number of networks whose mean predicts in place of the best candidate, see
+        `MLPEnsembleClassifier`. They are chosen greedily, with replacement [1]_: each
+        time that candidate is added which makes the score of the mean of the
+        out-of-fold predictions best. Each choice becomes a network with a seed of its
+        own, trained on all rows. Needs a score that can judge averaged probabilities,
+        or averaged predictions of a regressor. None means no ensemble.
 
     Attributes
     ----------
@@ -87,6 +94,14 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
         Parameters of the best candidate.
     best_index_ : int
         Its position in ``cv_results_``.
+    ensemble_params_ : list of dict
+        The candidates in the ensemble; with `ensemble_size` only, as the following.
+    ensemble_indices_ : ndarray of shape (n_chosen,), int
+        Their positions in ``cv_results_``.
+    ensemble_weights_ : ndarray of shape (n_chosen,)
+        Their shares of the networks, of sum 1.
+    ensemble_score_ : float
+        Score of the mean of the out-of-fold predictions, on average over the folds.
     scorer_ : callable or dict
         The scorer, or the scorers by name.
     n_splits_ : int
@@ -126,6 +141,11 @@ class BatchedGridSearchCV(BatchedSearchMixin, GridSearchCV):
     With ``random_state=None`` one seed is drawn for all networks that are trained in
     groups: they start alike and see the same noise, so that their scores differ only
     by what the grid varies. In scikit-learn's search each draws its own.
+
+    References
+    ----------
+    .. [1] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
+       from libraries of models", ICML 2004.
 
     Examples
     --------
@@ -213,6 +233,8 @@ class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
         Whether to score on the training rows too.
     group_size : int, default=None
         The most networks that are trained together.
+    ensemble_size : int, default=None
+        Number of networks whose mean predicts, see `BatchedGridSearchCV`.
 
     Attributes
     ----------
@@ -226,6 +248,14 @@ class BatchedRandomizedSearchCV(BatchedSearchMixin, RandomizedSearchCV):
         Parameters of the best candidate.
     best_index_ : int
         Its position in ``cv_results_``.
+    ensemble_params_ : list of dict
+        The candidates in the ensemble; with `ensemble_size` only, as the following.
+    ensemble_indices_ : ndarray of shape (n_chosen,), int
+        Their positions in ``cv_results_``.
+    ensemble_weights_ : ndarray of shape (n_chosen,)
+        Their shares of the networks, of sum 1.
+    ensemble_score_ : float
+        Score of the mean of the out-of-fold predictions, on average over the folds.
     scorer_ : callable or dict
         The scorer, or scorers by name.
     n_splits_ : int
