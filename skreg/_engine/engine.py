@@ -226,7 +226,7 @@ def _choose_variant(
         calling = plan_calls(chosen, data, batch_size, n_steps, together, n)
         return chosen, calling, fixed_inputs(networks, data, chosen, n_rows)
 
-    if xla_pays(data.X, data.targets, n_steps * epochs):
+    if xla_pays(data.X, data.targets, program.layers, batch_size, n_steps * epochs):
         chosen, calling, inputs = choose(xla=True)
         seconds = xla_seconds(
             program.layers, program.dtype, batch_size, n_steps * epochs, len(networks)

@@ -14,9 +14,10 @@ from skreg._engine.stacked import Data
 
 # XLA saves some 80 microseconds per step, or a third of a long one, and takes half a
 # second longer to compile, anew for every set of shapes; without it one function serves
-# all shapes. So it pays where there are many steps. The rule looks at one network
-# alone, so that K of them compute what one computes.
+# all shapes. So it pays where there are many steps, of which long ones count for more.
+# The rule looks at one network alone, so that K of them compute what one computes.
 XLA_STEPS = 500
+LONG_STEP_SECONDS = 2.4e-4
 # Without XLA, as many parameters are quicker updated by one thread than by two.
 SINGLE_THREADED_PARAMS = 1 << 16
 # A call should last a second at most, so that an interrupt is noticed. The estimate
@@ -77,9 +78,24 @@ class Pace:
         self._compiled = True
 
 
-def xla_pays(X: Any, targets: Any, n_steps: int) -> bool:
+def xla_pays(
+    X: Any,
+    targets: Any,
+    layers: Sequence[tuple[int, int]],
+    batch_size: int,
+    n_steps: int,
+) -> bool:
     """Whether XLA is worth its compiling, for so many steps."""
-    return n_steps >= XLA_STEPS and not (sparse.issparse(X) or sparse.issparse(targets))
+    if sparse.issparse(X) or sparse.issparse(targets):
+        return False
+    flops = _step_flops(layers, batch_size)
+    seconds = STEP_SECONDS + flops / FLOPS_PER_SECOND
+    return n_steps * max(1.0, seconds / LONG_STEP_SECONDS) >= XLA_STEPS
+
+
+def _step_flops(layers: Sequence[tuple[int, int]], batch_size: int) -> int:
+    """Of the products of a network's step, forward and backward."""
+    return 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
 
 
 def xla_seconds(
@@ -90,7 +106,7 @@ def xla_seconds(
     n_networks: int,
 ) -> float:
     """About how long one core trains so many networks together, once compiled."""
-    flops = 6 * batch_size * sum(n_in * n_out for n_in, n_out in layers)
+    flops = _step_flops(layers, batch_size)
     rate = CORE_BYTES_PER_SECOND / np.dtype(dtype).itemsize
     return n_steps * (STEP_SECONDS + n_networks * flops / rate)
 

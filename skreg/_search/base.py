@@ -34,6 +34,7 @@ from skreg._search.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from skreg._search.fitting import CandidateFitter
 from skreg._search.greedy import EnsembleSelector
 from skreg._search.prefitted import FixedSplits, PrefittedCandidates
+from skreg._search.refit import Refit
 from skreg._search.scoring import check_refit, names_matter
 from skreg._search.workers import Workers, return_as
 
@@ -124,7 +125,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             ),
             workers=Workers(self.n_jobs, self.pre_dispatch),
             group_size=self.group_size,
-            refit=bool(self.refit) and self.ensemble_size is None,
+            refit=Refit(bool(self.refit) and (self.ensemble_size or 1)),
             raise_errors=self.error_score == "raise",
             check_refit=partial(check_refit, self) if names_matter(self) else None,
             visible=self.verbose > 0,

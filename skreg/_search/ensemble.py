@@ -35,7 +35,9 @@ from skreg._search.callback_tasks import SearchTask
 from skreg._search.candidates import make_candidate
 from skreg._search.composite import find_network, split_network
 from skreg._search.fitting import CandidateFitter
+from skreg._search.refit import Refit
 from skreg._search.workers import Workers, return_as
+from skreg._training.task import ProgramScope
 
 if TYPE_CHECKING:
     import keras
@@ -80,9 +82,19 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
             If a parameter or an argument is not usable, or if a member can't be fitted.
             The ensemble is then left as it was.
         """
-        self._check_params()
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "fit", **params).estimator.fit
+        return self._fit(X, y, params)
+
+    def _fit(
+        self,
+        X: MatrixLike,
+        y: MatrixLike,
+        params: dict[str, Any],
+        scope: ProgramScope | None = None,
+    ) -> Self:
+        """`fit`, with the scope of a program that was compiled for it, if there is."""
+        self._check_params()
         X, y = indexable(X, y)
         fitter = CandidateFitter(
             X,
@@ -93,10 +105,11 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
             parallel=Parallel(self.n_jobs, return_as=return_as()),
             workers=Workers(self.n_jobs, "2*n_jobs"),
             group_size=None,
-            refit=False,
+            refit=Refit(0),
             raise_errors=True,
             check_refit=None,
             visible=False,
+            scope=scope,
         )
         every_row = [(np.arange(_num_samples(X)), np.arange(0))]
         fits = fitter.fit_all(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
@@ -20,10 +20,11 @@ from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
+from skreg._search.refit import Refit
 from skreg._search.rungs import LastRung
 from skreg._search.time_limit import TimeBudget
 from skreg._search.workers import Workers
-from skreg._training.task import TrainedNetwork
+from skreg._training.task import ProgramScope, TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class CandidateFitter:
         Run the groups of networks.
     group_size : int or None
         The most networks in a group.
-    refit : bool
-        Whether one of the candidates will be fitted on all rows afterwards.
+    refit : Refit
+        What will be fitted on all rows afterwards.
     raise_errors : bool
         Whether to raise the first error of a fit instead of returning it.
     check_refit : callable or None
@@ -70,6 +71,8 @@ class CandidateFitter:
         trained yet, and may raise; see `skreg._search.scoring`.
     visible : bool
         Whether to show progress.
+    scope : ProgramScope or None
+        What a program serves that was compiled for these fits in advance.
     last_rung : LastRung or None
         What a halving search goes on from.
     budget : TimeBudget or None
@@ -84,10 +87,11 @@ class CandidateFitter:
     parallel: Parallel
     workers: Workers
     group_size: int | None
-    refit: bool
+    refit: Refit
     raise_errors: bool
     check_refit: Callable[[BaseEstimator, Any, Any], None] | None
     visible: bool
+    scope: ProgramScope | None = None
     last_rung: LastRung | None = None
     budget: TimeBudget | None = None
 
@@ -235,7 +239,7 @@ class CandidateFitter:
             sizes = GroupSizes(n_workers, self.group_size)
         else:
             sizes = self.last_rung.sizes(
-                n_workers, self.group_size, n_folds, self.refit
+                n_workers, self.group_size, n_folds, self.refit.n_networks == 1
             )
         pending, tasks = {}, {}
         for key, fit in prepared:
@@ -250,8 +254,10 @@ class CandidateFitter:
             else:
                 yield key, Fit(fit.fitted(fit.earlier), 0.0)
         tasks = sizes.scoped(tasks)
-        if self.refit:
-            compile_for_refit(tasks, splits)
+        if self.scope is not None:
+            tasks = {key: replace(t, scope=self.scope) for key, t in tasks.items()}
+        if self.refit.n_networks:
+            compile_for_refit(tasks, splits, self.refit, n_workers)
         for key, outcome, seconds in train_in_groups(
             tasks, self.workers, sizes, progress, self.raise_errors
         ):

@@ -19,6 +19,7 @@ from skreg._training.stacking import (
     train_together,
     used_terms,
 )
+from skreg._training.task import ProgramScope
 
 
 def train_in_groups(tasks, workers, size_of, progress, raise_errors):
@@ -129,7 +130,7 @@ def _train_stacked(tasks, size, report, stop_at_failure):
     return outcomes
 
 
-def compile_for_refit(tasks, splits):
+def compile_for_refit(tasks, splits, refit, n_workers):
     """Start to compile for the refit now, while the groups are compiled.
 
     Only if all candidates make the same kind of network, so that the guess about the
@@ -140,9 +141,13 @@ def compile_for_refit(tasks, splits):
     tasks : dict of (int, int) to Task
         By the numbers of candidate and fold.
     splits : list of (train, test)
+    refit : Refit
+        Learns for what there is a program.
+    n_workers : int
+        Among which several networks will be divided.
     """
     shared = {stacking_key(task) for task in tasks.values()}
-    if len(shared) != 1 or None in shared:
+    if len(shared) != 1 or None in shared or refit.scope is not None:
         return
     (_, fold), task = max(
         tasks.items(), key=lambda item: max(item[1].regularization.dropout, default=0)
@@ -156,9 +161,15 @@ def compile_for_refit(tasks, splits):
     # Early stopping holds out a fraction, and rows of weight 0 are left out.
     used = len(task.training) / len(train_rows)
     n_rows = round(used * (len(train_rows) + len(test_rows)))
-    Thread(target=_try_to_compile, args=(task, n_rows)).start()
+    if refit.n_networks == 1:
+        ahead = [task]
+    else:  # a program that serves any candidates
+        refit.scope = ProgramScope(task.epochs, used_terms(tasks.values()), n_rows=0)
+        size = ceil(refit.n_networks / n_workers)
+        ahead = [replace(task, scope=refit.scope, seed=seed) for seed in range(size)]
+    Thread(target=_try_to_compile, args=(ahead, n_rows)).start()
 
 
-def _try_to_compile(task, n_rows):
+def _try_to_compile(tasks, n_rows):
     with suppress(Exception):  # the refit will meet it too, and raise it
-        compile_ahead(task, n_rows)
+        compile_ahead(tasks, n_rows)

@@ -60,18 +60,19 @@ class PrefittedCandidates:
         self._fits.extend(zip(each, (fit.outcome for fit in fits), strict=True))
         return np.reshape(np.array(fits, object), (len(settings), len(splits)))
 
-    def refit(self, estimator, backend, n_jobs):
-        """Have the search fit this estimator on all rows, not its best candidate.
+    def refit(self, ensemble, backend, n_jobs):
+        """Have the search fit this ensemble on all rows, not its best candidate.
 
         Parameters
         ----------
-        estimator : estimator
+        ensemble : MLPEnsembleClassifier or MLPEnsembleRegressor
             Not fitted.
         backend : joblib.parallel.ParallelBackendBase
         n_jobs : int or None
             What joblib's configuration is to be while it is fitted.
         """
-        self._refitted = _fit_where(estimator, backend, n_jobs)
+        scope = self._fitter.refit.scope
+        self._refitted = _fit_where(ensemble, scope, backend, n_jobs)
 
     def new_estimator(self):
         """The estimator as it was given, not fitted."""
@@ -126,16 +127,16 @@ def _fit_once(estimator, error=None):
     return estimator
 
 
-def _fit_where(estimator, backend, n_jobs):
-    """Shadow the estimator's ``fit``, for one call, by one in another configuration."""
+def _fit_where(ensemble, scope, backend, n_jobs):
+    """Shadow an ensemble's ``fit``, for one call, by one in another configuration."""
 
     def fit(X, y=None, **params):
-        del estimator.fit
+        del ensemble.fit
         with parallel_config(backend, n_jobs=n_jobs):
-            return estimator.fit(X, y, **params)
+            return ensemble._fit(X, y, params, scope)
 
-    estimator.fit = fit
-    return estimator
+    ensemble.fit = fit
+    return ensemble
 
 
 def _comparable(value):

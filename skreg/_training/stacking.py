@@ -138,7 +138,13 @@ def uses_xla(task: Task) -> bool:
     """Whether XLA compiles for such a task, anew for each size of its group."""
     rows = task.training
     epochs = task.scope.epochs if task.scope else task.epochs
-    return xla_pays(rows.X, rows.targets, _steps_per_epoch(task) * epochs)
+    return xla_pays(
+        rows.X,
+        rows.targets,
+        task.architecture.kernel_shapes,
+        task.batch_size,
+        _steps_per_epoch(task) * epochs,
+    )
 
 
 def group_seconds(task: Task, epochs: int, n_networks: int) -> float:
@@ -189,8 +195,9 @@ def train_together(
     return [_trained(t, result) for t, result in zip(tasks, results, strict=True)]
 
 
-def compile_ahead(task: Task, n_rows: int) -> None:
-    """Compile what `train` needs for such a task with `n_rows` training rows."""
+def compile_ahead(tasks: list[Task], n_rows: int) -> None:
+    """Compile what trains such tasks together, all with the same `n_rows` rows."""
+    task = tasks[0]
     labels = task.training.targets
     # Of sparse rows, or labels, nothing depends on the number.
     if sparse.issparse(task.training.X) or sparse.issparse(labels):
@@ -200,7 +207,7 @@ def compile_ahead(task: Task, n_rows: int) -> None:
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
     X = np.zeros((n_rows, a.n_features), a.dtype)
     rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
-    _run([replace(task, training=rows, hooks=None)], dry_run=True)
+    _run([replace(t, training=rows, hooks=None) for t in tasks], dry_run=True)
 
 
 def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
