@@ -18,6 +18,7 @@ from skreg._engine import (
     layers,
     planning,
 )
+from skreg._engine.noise import hashed, noise_of_networks, random_bits
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data
 from skreg._training.stacking import train_together
@@ -171,12 +172,11 @@ def an_empty_program(layers):
     )
 
 
-def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200):
+def dropout_factors(rate=0.3, n_steps=4, n_rows=500, width=200, key=5):
     """What the engine's dropout multiplies units by: (step, layer, row, unit)."""
     steps = [(0, 0, n_steps // 2), (1, 0, n_steps // 2)]  # of two epochs
-    noise = batches.dropout_noise(
-        steps, (n_rows, 2 * width), seeds=[5], n_slots=n_steps
-    )
+    bits = random_bits(steps, (n_rows, 2 * width), n_slots=n_steps)
+    noise = noise_of_networks(bits, np.array([key], np.uint32))
     rates = inputs.dropout_inputs(np.full((1, 2), rate), an_empty_program(()))
     ones = tf.ones((1, n_rows, width), tf.float64)
     return np.array(
@@ -206,6 +206,24 @@ def test_dropout_is_independent_between_steps_layers_rows_and_units():
             b = np.take(kept, range(lag, size), axis)
             # Each product is +-1/4, with mean 0 where the two are independent.
             assert abs((a * b).mean()) < 5 * 0.25 / np.sqrt(a.size)
+
+
+def test_dropout_is_independent_between_keys():
+    a, b = ((dropout_factors(rate=0.5, key=key) != 0) - 0.5 for key in (5, 6))
+    assert abs((a * b).mean()) < 5 * 0.25 / np.sqrt(a.size)
+
+
+def test_hashing_is_one_to_one_and_the_same_in_tensorflow():
+    bits = np.arange(1 << 16, dtype=np.uint32) * np.uint32(65537)
+    key = np.uint32(12345)
+    ours = hashed(bits, key)
+    assert len(np.unique(ours)) == len(bits)
+    assert ours.dtype == np.uint32
+    functions = tf.bitwise.bitwise_xor, tf.bitwise.right_shift
+    theirs = hashed(tf.constant(bits), tf.constant(key), *functions)
+    np.testing.assert_array_equal(ours, theirs.numpy())
+    # Of the finalizer of MurmurHash3, computed with Python's integers.
+    assert hashed(np.array([1], np.uint32), np.uint32(0)).tolist() == [0x514E28B7]
 
 
 def test_strengths_rates_and_seeds_do_not_trace_again(mlp, cancer, monkeypatch):

@@ -1,9 +1,9 @@
-"""What each step of the compiled engine sees: rows, where epochs end, dropout noise."""
+"""What each step of the compiled engine sees: its rows, and where epochs end."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -222,34 +222,3 @@ def entries(
         "values": chosen.data,
         "starts": chosen.indptr[::per_step].astype(np.int64),
     }
-
-
-def dropout_noise(
-    segments: Iterable[Segment], shape: tuple[int, int], seeds: list[int], n_slots: int
-) -> NDArray[np.uint32]:
-    """Uniform random integers (n_slots, batch_size, n_units) in [0, 2**32).
-
-    With several seeds of shape (n_slots, K, batch_size, n_units). Each step has its
-    place in one stream per seed, which depends on its number and its epoch's alone: not
-    on how many steps an epoch or a call has.
-    """
-    noise = np.empty((len(seeds), n_slots, *shape), np.uint32)
-    for of_seed, seed in zip(noise, seeds, strict=True):
-        _draw_noise(of_seed, segments, seed)
-    return noise[0] if len(seeds) == 1 else np.ascontiguousarray(noise.swapaxes(0, 1))
-
-
-def _draw_noise(
-    noise: NDArray[np.uint32], segments: Iterable[Segment], seed: int
-) -> None:
-    size = noise[0].size
-    words = math.ceil(size / 2)  # of 64 bits
-    start = 0
-    for epoch, first, last in segments:
-        stream = np.random.PCG64DXSM(seed).advance(((epoch << 32) + first) * words)
-        drawn = stream.random_raw((last - first) * words).view(np.uint32)
-        stop = start + last - first
-        noise[start:stop].reshape(stop - start, size)[...] = drawn.reshape(
-            stop - start, 2 * words
-        )[:, :size]
-        start = stop

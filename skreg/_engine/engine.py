@@ -18,10 +18,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skreg._engine.batches import calls, dropout_noise, training_batches
+from skreg._engine.batches import calls, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
 from skreg._engine.inputs import fixed_inputs, initial_state
+from skreg._engine.noise import noise_of_networks, random_bits
 from skreg._engine.planning import (
     SINGLE_THREADED_PARAMS,
     Calling,
@@ -138,7 +139,6 @@ def train(
         return []
     state = initial_state(networks, program, active=not dry_run)
     rates = _scheduled_rates(networks, program)
-    seeds = networks.noise_seeds if program.own_noise else networks.noise_seeds[:1]
     history = History(len(networks), data.validation is not None)
     interrupted = False
     pace = Pace(calling)
@@ -167,7 +167,10 @@ def train(
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
                 of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                plan["noise"] = dropout_noise(of_noise, shape, seeds, n_slots)
+                noise = random_bits(of_noise, shape, n_slots)
+                if not program.xla:
+                    noise = noise_of_networks(noise, networks.noise_keys)
+                plan["noise"] = noise
             if rates is not None:
                 moves = plan["n_rows"] > 0
                 plan["rates"] = rates.of_steps(state.step.numpy(), moves)
@@ -220,10 +223,10 @@ def _choose_variant(
             program,
             xla=xla,
             unbatched=n == 1 and not xla,
-            own_noise=program.dropout and len(set(networks.noise_seeds)) > 1,
             single_threaded=not xla and n * program.n_params <= SINGLE_THREADED_PARAMS,
         )
-        calling = plan_calls(chosen, data, batch_size, n_steps, together, n)
+        n_noises = 1 if xla else len(np.unique(networks.noise_keys))
+        calling = plan_calls(chosen, data, batch_size, n_steps, together, n, n_noises)
         return chosen, calling, fixed_inputs(networks, data, chosen, n_rows)
 
     if xla_pays(data.X, data.targets, program.layers, batch_size, n_steps * epochs):

@@ -39,6 +39,8 @@ def fixed_inputs(
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
     }
+    if program.dropout and program.xla:  # without it, noise is hashed before a call
+        inputs["noise_keys"] = networks.noise_keys[:, np.newaxis, np.newaxis]
     if program.l1:
         inputs["l1"] = _of_params(networks.l1, program)
     if program.group_l1:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import tensorflow as tf
 
 from skreg._engine.gather import SharedRows
+from skreg._engine.noise import hashed
 from skreg._engine.program import SeparateBias
 
 Kernel: TypeAlias = tf.Tensor | SeparateBias
@@ -130,10 +131,14 @@ def make_dropouts(
 ) -> list[Callable[[tf.Tensor], tf.Tensor]]:
     """Dropout of each hidden layer, of each network by its rates.
 
-    The noise is of shape (B, units of all hidden layers), one for all networks, or
-    (K, B, units).
+    The noise is of shape (B, units of all hidden layers), or (K, B, units). With XLA it
+    has still to be hashed with the keys of the networks.
     """
     n = len(widths)
+    if "noise_keys" in inputs:
+        noise = hashed(
+            noise, inputs["noise_keys"], tf.bitwise.bitwise_xor, tf.bitwise.right_shift
+        )
 
     def make(noise: tf.Tensor, least_kept: tf.Tensor, kept_share: tf.Tensor) -> Any:
         kept = noise >= least_kept

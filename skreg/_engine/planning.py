@@ -118,6 +118,7 @@ def plan_calls(
     steps_per_epoch: int,
     epochs: int,
     n_networks: int,
+    n_noises: int = 1,
 ) -> Calling:
     """Decide how to call the compiled function for such a training."""
     X: Any = data.X
@@ -133,7 +134,6 @@ def plan_calls(
         row_bytes += rows.nnz / rows.shape[0] * (16 + rows.dtype.itemsize)
     step_bytes = n_networks * batch_size * row_bytes
     if program.dropout:
-        n_noises = n_networks if program.own_noise else 1
         step_bytes += 4 * n_noises * batch_size * program.n_hidden_units
     most = min(
         MAX_STEPS_PER_CALL, int(CALL_SECONDS / seconds), int(CALL_BYTES / step_bytes)

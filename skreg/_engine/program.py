@@ -71,8 +71,6 @@ class Program:
         How gradients are clipped, by Keras' names.
     weight_decay, scheduled : bool
         Whether there is any; `scheduled` are learning rates, that come with a call.
-    own_noise : bool
-        Whether each network has dropout noise of its own, or one serves all.
     keeps_slots : bool
         Whether early stopping keeps, with the weights of the best epoch, what the
         optimizer had accumulated by then: for a training that goes on from there.
@@ -97,7 +95,6 @@ class Program:
     clipping: str | None = None
     weight_decay: bool = False
     scheduled: bool = False
-    own_noise: bool = False
     keeps_slots: bool = False
     xla: bool = False
     unbatched: bool = False

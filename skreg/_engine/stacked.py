@@ -34,9 +34,8 @@ class Networks:
         `skreg._engine.schedules.LearningRates`.
     ema_momentum : ndarray of shape (K,)
         Of the average of the weights; 0 is none.
-    noise_seeds : list of K int
-        Each determines the dropout noise of a network. Networks of equal seeds have the
-        same noise, which is drawn once: it is compared with the rate of each.
+    noise_keys : ndarray of shape (K,), uint32
+        Each determines the dropout noise of a network, see `skreg._engine.noise`.
     patience : ndarray of shape (K,), int
     tol : ndarray of shape (K,)
         For early stopping.
@@ -59,7 +58,7 @@ class Networks:
     hyper: dict[str, NDArray[Any]]
     schedules: list[Schedule] | None
     ema_momentum: NDArray[Any]
-    noise_seeds: list[int]
+    noise_keys: NDArray[np.uint32]
     patience: NDArray[Any]
     tol: NDArray[Any]
     best_loss: NDArray[Any]

@@ -239,7 +239,7 @@ class CandidateFitter:
             sizes = GroupSizes(n_workers, self.group_size)
         else:
             sizes = self.last_rung.sizes(
-                n_workers, self.group_size, n_folds, self.refit.n_networks == 1
+                n_workers, self.group_size, n_folds, self.refit
             )
         pending, tasks = {}, {}
         for key, fit in prepared:

@@ -147,26 +147,24 @@ def compile_for_refit(tasks, splits, refit, n_workers):
         Among which several networks will be divided.
     """
     shared = {stacking_key(task) for task in tasks.values()}
-    if len(shared) != 1 or None in shared or refit.scope is not None:
+    if len(shared) != 1 or None in shared:
         return
     (_, fold), task = max(
         tasks.items(), key=lambda item: max(item[1].regularization.dropout, default=0)
     )
     if task.scope is not None:
         terms = {used_terms([t]) for t in tasks.values()}
-        if task.resume is not None and len(terms) > 1:
+        if task.resume is not None and (refit.n_networks > 1 or len(terms) > 1):
             return  # a first guess has been made, and the next would be no better
         task = replace(task, resume=None, epochs=task.scope.epochs)
     train_rows, test_rows = splits[fold]
     # Early stopping holds out a fraction, and rows of weight 0 are left out.
     used = len(task.training) / len(train_rows)
     n_rows = round(used * (len(train_rows) + len(test_rows)))
-    if refit.n_networks == 1:
-        ahead = [task]
-    else:  # a program that serves any candidates
+    if refit.n_networks > 1 and refit.scope is None:
         refit.scope = ProgramScope(task.epochs, used_terms(tasks.values()), n_rows=0)
-        size = ceil(refit.n_networks / n_workers)
-        ahead = [replace(task, scope=refit.scope, seed=seed) for seed in range(size)]
+    size = ceil(refit.n_networks / n_workers)
+    ahead = [replace(task, scope=refit.scope)] * size
     Thread(target=_try_to_compile, args=(ahead, n_rows)).start()
 
 

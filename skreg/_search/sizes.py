@@ -70,8 +70,9 @@ class RungSizes(GroupSizes):
     max_epochs : int
         That no rung exceeds.
     n_folds : int
-    refit : bool
-        Whether a program for a single network is compiled anyway.
+    refit : Refit
+        A program for as many networks as this fits per worker is compiled anyway, and
+        it learns of the scope of that program.
     """
 
     def __init__(self, n_workers, group_size, factor, max_epochs, n_folds, refit):
@@ -97,8 +98,10 @@ class RungSizes(GroupSizes):
                 self._scopes[kind] = ProgramScope(
                     epochs, used_terms(of_kind), count_rows(of_kind)
                 )
-                if self._refit and len(of_stacks) == 1:
-                    self._compiled[kind].add(1)
+                if self._refit.n_networks and len(of_stacks) == 1:
+                    size = ceil(self._refit.n_networks / self._n_workers)
+                    self._compiled[kind].add(size)
+                    self._refit.scope = self._scopes[kind]
             for key in keys:
                 scoped[key] = replace(tasks[key], scope=self._scopes[kind])
         return scoped

@@ -298,7 +298,7 @@ def _networks(tasks: list[Task], scheduled: bool) -> Networks:
         hyper={name: np.array([h[name] for h in hyper]) for name in hyper[0]},
         schedules=([schedule_of(t.optimizer) for t in tasks] if scheduled else None),
         ema_momentum=np.array([t.ema_momentum for t in tasks]),
-        noise_seeds=[derived_seed(t.seed, DROPOUT) for t in tasks],
+        noise_keys=np.array([derived_seed(t.seed, DROPOUT) for t in tasks], np.uint32),
         patience=np.array([s.patience if s else 0 for s in stopping]),
         tol=np.array([s.tol if s else 0.0 for s in stopping]),
         best_loss=np.array([loss_to_beat(t) for t in tasks]),
