@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.metrics import log_loss
 
 
 def neg_log_loss(
@@ -18,18 +17,19 @@ def neg_log_loss(
 
     Unlike scikit-learn's scorer of that name: a class that the estimator has not seen
     has probability 0, clipped as all are, and where a row may have several labels, it
-    is the mean over the labels.
+    is the mean over the labels. It is also many times faster, as it checks nothing.
     """
     proba = estimator.predict_proba(X)
     y = y.toarray() if issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] > 1:
-        losses = [
-            log_loss(label, p, sample_weight=sample_weight, labels=[0, 1])
-            for label, p in zip(y.T, proba.T, strict=True)
-        ]
-        return -float(np.mean(losses))
-    classes = np.union1d(estimator.classes_, y)
-    known = np.searchsorted(classes, estimator.classes_)
-    of_all = np.zeros((len(proba), len(classes)), proba.dtype)
-    of_all[:, known] = proba
-    return -float(log_loss(y, of_all, sample_weight=sample_weight, labels=classes))
+        of_truth = np.where(y > 0, proba, 1 - proba)
+    else:
+        y = y.ravel()
+        column = np.searchsorted(estimator.classes_, y).clip(max=proba.shape[1] - 1)
+        of_truth = proba[np.arange(len(y)), column]
+        of_truth = np.where(estimator.classes_[column] == y, of_truth, 0)
+    losses = np.log(of_truth.clip(min=np.finfo(proba.dtype).eps))
+    if losses.ndim == 2:
+        losses = losses.mean(axis=1)
+    weights = None if sample_weight is None else np.asarray(sample_weight)
+    return float(np.average(losses, weights=weights))

@@ -260,7 +260,9 @@ def _results(
     arrays = None
     if program.keeps_slots or not program.early_stopping:
         named = zip(program.carried, left.carried, strict=True)
-        arrays = {"step": left.step, **dict(named)}
+        # Not cut by TensorFlow, for which each network's part is an operation.
+        arrays = {"step": left.step.numpy()}
+        arrays |= {name: array.numpy() for name, array in named}
     results = []
     for k in range(len(params)):
         past, failed_epoch = history.of(k, n_epochs)
@@ -284,7 +286,7 @@ def _results(
                 optimizer_arrays=(
                     None
                     if arrays is None
-                    else {name: a[k : k + 1].numpy() for name, a in arrays.items()}
+                    else {name: a[k : k + 1].copy() for name, a in arrays.items()}
                 ),
                 wait=int(wait[k]),
                 interrupted=interrupted,
