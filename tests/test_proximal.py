@@ -6,14 +6,16 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.sparse import csr_array
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 from skreg import BatchedGridSearchCV
+from skreg._engine import penalties
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam(0.01),
@@ -255,3 +257,36 @@ def test_fits_in_parts_go_on_where_they_were(mlp, cancer, engine):
     parts = mlp(epochs=3, warm_start=True, **params).fit(*cancer).fit(*cancer)
     for kernel, expected in zip(parts.coefs_, whole.coefs_, strict=True):
         np.testing.assert_allclose(kernel, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1e-30, 1e-12, 1e-3])
+def test_a_row_that_was_zero_may_come_back_at_any_strength(strength):
+    rng = np.random.default_rng(0)
+    w = rng.normal(scale=1e-2, size=(1, 6, 4)).astype(np.float32)
+    w[:, 0] = 0
+    # As Adam's are: of the learning rate, and for a column that is always 0 far more.
+    step_size = np.full((1, 6, 4), 1e-3, np.float32)
+    step_size[:, 1] = 5e4
+    before = np.zeros_like(w)
+    penalty = penalties.GroupL1(np.full((1, 1, 1), strength, np.float32))
+    u = penalty.prox(tf.constant(w), tf.constant(step_size), before).numpy()
+    # With equal step sizes in a row, it is that of the Euclidean norm.
+    norms = np.linalg.norm(w.astype(float), axis=2, keepdims=True)
+    shrunk = 1 - strength * step_size.astype(float) / np.maximum(norms, 1e-30)
+    np.testing.assert_allclose(u, w * np.maximum(shrunk, 0), rtol=1e-4, atol=1e-9)
+
+
+def test_networks_without_group_l1_train_beside_others_as_alone(mlp):
+    X, y = load_digits(return_X_y=True)
+    X, y = (X[:400] / 16).astype(np.float32), y[:400]
+    assert (X == 0).all(axis=0).any()  # whose weights get no gradient
+    grid = {"group_l1": [0.0, 1e-3], "l1": [1e-3]}
+    options = {"cv": 2, "scoring": "neg_log_loss", "error_score": "raise"}
+    network = mlp((16,), epochs=10, learning_rate=0.01)
+    ours = BatchedGridSearchCV(network, grid, **options).fit(X, y)
+    theirs = GridSearchCV(network, grid, **options).fit(X, y)
+    np.testing.assert_allclose(
+        ours.cv_results_["mean_test_score"],
+        theirs.cv_results_["mean_test_score"],
+        rtol=1e-3,
+    )

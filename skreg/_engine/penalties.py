@@ -91,7 +91,8 @@ class GroupL1(NamedTuple):
         where training rests.
         """
         a = self.strength * step_size
-        r = tf.maximum(tf.sqrt(_row_sums(before * before)), 1e-30)
+        # Not from 0, where squares overflow if there is no penalty, or hardly any.
+        r = tf.maximum(tf.sqrt(_row_sums(before * before)), 1e-10)
         inverse = 1 / (r + a)
         terms = tf.square(w * inverse)
         phi, slope = _row_sums(terms), _row_sums(terms * inverse)
