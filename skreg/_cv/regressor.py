@@ -111,7 +111,7 @@ default="squared_error"
     Each choice becomes a network with a seed of its own, trained on all rows.
 
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
-    3e-4 to 0.01, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
+    1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
     have ``l1`` from 1e-6 to 1e-3 beside them, and half have ``group_l1`` from 1e-4 to
     0.03.
 

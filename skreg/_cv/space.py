@@ -16,7 +16,7 @@ def default_distributions() -> list[dict[str, Any]]:
     common = {
         "l2": loguniform(1e-5, 1e-1),
         "dropout": uniform(0.0, 0.5),
-        "learning_rate": loguniform(3e-4, 1e-2),
+        "learning_rate": loguniform(1e-3, 2e-2),
     }
     l1 = {"l1": loguniform(1e-6, 1e-3)}
     group_l1 = {"group_l1": loguniform(1e-4, 3e-2)}
