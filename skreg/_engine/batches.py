@@ -126,7 +126,7 @@ def training_batches(
         "n_segments": np.int32(len(segments)),
     }
     if sparse.issparse(data.X):
-        plan["entries"] = entries(data.X, all_rows, block_diagonal=True)
+        plan["entries"] = entries(data.X, data.numbers[all_rows], block_diagonal=True)
     if sparse.issparse(data.targets):
         plan["target_entries"] = entries(data.targets, all_rows)
     return plan
@@ -170,7 +170,9 @@ def validation_batches(
     )
     of_sets = rows[:, first]
     if sparse.issparse(data.X):  # a matrix for each set of each batch
-        plan["entries"] = entries(data.X, of_sets.reshape(-1, 1, batch_size))
+        plan["entries"] = entries(
+            data.X, data.numbers[of_sets].reshape(-1, 1, batch_size)
+        )
         plan["sets"] = sets.astype(np.int32)
     if sparse.issparse(data.targets):  # one for each batch
         plan["target_entries"] = entries(data.targets, of_sets)

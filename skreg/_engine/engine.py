@@ -82,7 +82,7 @@ def train(
     *,
     first_epoch: int = 0,
     longest: int | None = None,
-    n_rows: int = 0,
+    most_rows: tuple[int, int] = (0, 0),
     report: Callable[[int, dict[str, Any]], None] | None = None,
     hooks: EpochHooks | None = None,
     check: Callable[[], None] | None = None,
@@ -106,8 +106,8 @@ def train(
     longest : int, default=None
         Epochs of the longest training that is to share the compiled program; None means
         that there is none but this one.
-    n_rows : int, default=0
-        The most rows that the data of such a training have.
+    most_rows : (int, int), default=(0, 0)
+        The most rows that X, and the data, of such a training have.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
@@ -133,7 +133,7 @@ def train(
     longest = longest or epochs
     together = longest if hooks is None else 1
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, longest, together, n_rows
+        program, networks, data, batch_size, n_steps, longest, together, most_rows
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
@@ -210,7 +210,7 @@ def _choose_variant(
     n_steps: int,
     epochs: int,
     together: int,
-    n_rows: int,
+    most_rows: tuple[int, int],
 ) -> tuple[Program, Calling, dict[str, Any]]:
     """The program's variant, how it is called, and what all calls share.
 
@@ -227,7 +227,7 @@ def _choose_variant(
         )
         n_noises = 1 if xla else len(np.unique(networks.noise_keys))
         calling = plan_calls(chosen, data, batch_size, n_steps, together, n, n_noises)
-        return chosen, calling, fixed_inputs(networks, data, chosen, n_rows)
+        return chosen, calling, fixed_inputs(networks, data, chosen, most_rows)
 
     if xla_pays(data.X, data.targets, program.layers, batch_size, n_steps * epochs):
         chosen, calling, inputs = choose(xla=True)

@@ -78,7 +78,7 @@ def stacking_key(task: Task) -> Hashable:
         task.constant_outputs,
         task.validation is None,
         task.early_stopping is None,
-        sparse.issparse(task.training.X),
+        sparse.issparse(task.training.table),
         sparse.issparse(task.training.targets),
         task.first_epoch,
         bool(_accumulated(task)),
@@ -128,10 +128,21 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
-def count_rows(tasks: Iterable[Task]) -> int:
-    """Rows of all tasks together, those that are shared once."""
+def count_rows(tasks: Iterable[Task]) -> tuple[int, int]:
+    """Rows of the tables, and of all tasks together; what is shared counts once."""
+    blocks = _blocks(tasks)
+    return sum(table.shape[0] for table in _tables(blocks)), sum(map(len, blocks))
+
+
+def _blocks(tasks: Iterable[Task]) -> list[Rows]:
+    """The rows of all tasks, those that are shared once."""
     held = (rows for t in tasks for rows in (t.training, t.validation))
-    return sum({id(rows): len(rows) for rows in held if rows is not None}.values())
+    return list({id(rows): rows for rows in held if rows is not None}.values())
+
+
+def _tables(blocks: list[Rows]) -> list[Any]:
+    """The tables of all rows, those that are shared once."""
+    return list({id(rows.table): rows.table for rows in blocks}.values())
 
 
 def uses_xla(task: Task) -> bool:
@@ -139,7 +150,7 @@ def uses_xla(task: Task) -> bool:
     rows = task.training
     epochs = task.scope.epochs if task.scope else task.epochs
     return xla_pays(
-        rows.X,
+        rows.table,
         rows.targets,
         task.architecture.kernel_shapes,
         task.batch_size,
@@ -200,13 +211,14 @@ def compile_ahead(tasks: list[Task], n_rows: int) -> None:
     task = tasks[0]
     labels = task.training.targets
     # Of sparse rows, or labels, nothing depends on the number.
-    if sparse.issparse(task.training.X) or sparse.issparse(labels):
+    if sparse.issparse(task.training.table) or sparse.issparse(labels):
         return
     a = task.architecture
     weight = np.zeros(n_rows, a.dtype)
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
     X = np.zeros((n_rows, a.n_features), a.dtype)
-    rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
+    score_weight = task.loss.score_weights(weight, targets)
+    rows = Rows(X, np.arange(n_rows), targets, weight, score_weight)
     _run([replace(t, training=rows, hooks=None) for t in tasks], dry_run=True)
 
 
@@ -237,7 +249,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         first_epoch=task.first_epoch,
         hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
         longest=scope.epochs,
-        n_rows=scope.n_rows,
+        most_rows=scope.most_rows,
         **options,
     )
 
@@ -247,7 +259,7 @@ def _scope(tasks: list[Task]) -> ProgramScope:
     if scope is not None and len(tasks) > 1:
         return scope
     longest = tasks[0].epochs if scope is None else scope.epochs
-    return ProgramScope(longest, used_terms(tasks), n_rows=0)
+    return ProgramScope(longest, used_terms(tasks), most_rows=(0, 0))
 
 
 class _Hooks:
@@ -347,15 +359,10 @@ def _flat_weights(start: ResumePoint) -> NDArray[Any]:
 
 def _data(tasks: list[Task]) -> Data:
     """Lay the rows of all tasks one below the other, those that are shared once."""
-    blocks: list[Rows] = []
-    first_row: dict[int, int] = {}
-    n_rows = 0
-    for task in tasks:
-        for rows in (task.training, task.validation):
-            if rows is not None and id(rows) not in first_row:
-                first_row[id(rows)] = n_rows
-                blocks.append(rows)
-                n_rows += len(rows)
+    blocks = _blocks(tasks)
+    tables = _tables(blocks)
+    first_row = _starts(blocks, [len(rows) for rows in blocks])
+    first_in_X = _starts(tables, [table.shape[0] for table in tables])
 
     @lru_cache(maxsize=1)  # an epoch may be cut into many calls
     def order(epoch: int) -> list[np.ndarray]:
@@ -372,13 +379,23 @@ def _data(tasks: list[Task]) -> Data:
         }
         validation = [numbers[id(t.validation)] for t in tasks]
     return Data(
-        _stack_blocks([rows.X for rows in blocks]),
+        _stack_blocks(tables),
+        np.concatenate(
+            [first_in_X[id(rows.table)] + rows.numbers for rows in blocks],
+            dtype=np.int32,
+        ),
         _stack_blocks([rows.targets for rows in blocks]),
         _stack_blocks([rows.weight for rows in blocks]),
         _stack_blocks([rows.score_weight for rows in blocks]),
         order,
         validation,
     )
+
+
+def _starts(blocks: list[Any], lengths: list[int]) -> dict[int, int]:
+    """Where each block starts, by its `id`, if one lies below the other."""
+    starts = itertools.accumulate(lengths, initial=0)
+    return dict(zip(map(id, blocks), starts, strict=False))
 
 
 def _stack_blocks(blocks: list[Any]) -> Any:
