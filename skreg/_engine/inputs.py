@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.alignment import aligned
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
+from skreg._engine.pages import LARGE, shareable
 from skreg._engine.program import Kept, Program, State, carried_of
 from skreg._engine.stacked import Data, Networks
 
@@ -74,10 +74,9 @@ def _padded(array: NDArray[Any], least: int, most: int) -> NDArray[Any]:
 
 
 def _tensor(array: NDArray[Any]) -> tf.Tensor:
-    """A large array without a copy if possible: `tf.convert_to_tensor` makes two."""
-    if array.nbytes < MIN_PADDED_BYTES:
+    if array.nbytes < LARGE:
         return tf.convert_to_tensor(array)
-    return tf.experimental.dlpack.from_dlpack(aligned(array).__dlpack__())
+    return tf.experimental.dlpack.from_dlpack(shareable(array).__dlpack__())
 
 
 def dropout_inputs(rates: NDArray[Any], program: Program) -> dict[str, NDArray[Any]]:

@@ -232,6 +232,7 @@ class CandidateFitter:
             prepared |= self._prepare_on(f, fold, candidates, numbers, evaluations)
             n_bytes += fold.n_bytes
             is_full = n_bytes + fold.n_bytes > FOLDS_BYTES
+            del fold  # and with it the rows as they were given to the network
             if is_full and len(prepared) >= self.workers.n_workers:
                 yield prepared
                 prepared.clear()

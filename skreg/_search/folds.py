@@ -17,7 +17,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from skreg._engine.alignment import aligned
+from skreg._engine.pages import shareable
 from skreg._estimators.base import FLOATS, RegularizedMLP, draw_seed
 from skreg._estimators.parameters import resolve
 from skreg._search.callback_tasks import CandidateTasks, Evaluation, NetworkFit
@@ -136,7 +136,7 @@ class AllRows:
 
 def _shareable(table):
     """A table that no group needs to copy."""
-    return table if sparse.issparse(table) else aligned(table)
+    return table if sparse.issparse(table) else shareable(table)
 
 
 class Fold:

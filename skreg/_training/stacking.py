@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
+from skreg._engine.pages import zeros
 from skreg._engine.planning import xla_pays, xla_seconds
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data, Networks
@@ -216,7 +217,7 @@ def compile_ahead(tasks: list[Task], n_rows: int) -> None:
     a = task.architecture
     weight = np.zeros(n_rows, a.dtype)
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
-    X = np.zeros((n_rows, a.n_features), a.dtype)
+    X = zeros((n_rows, a.n_features), a.dtype)
     score_weight = task.loss.score_weights(weight, targets)
     rows = Rows(X, np.arange(n_rows), targets, weight, score_weight)
     _run([replace(t, training=rows, hooks=None) for t in tasks], dry_run=True)
