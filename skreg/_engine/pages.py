@@ -1,4 +1,4 @@
-"""Large arrays that TensorFlow reads where they are, so that nothing is held twice.
+"""Memory of large arrays: read by TensorFlow where they are, given back when freed.
 
 `tf.convert_to_tensor` copies an array twice, and keeps one copy. By DLPack there is
 none, of an array that is aligned as TensorFlow's own are, and NumPy's are not. An array
@@ -7,8 +7,10 @@ with pages of its own is, and gives them back to the system at once when it is f
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
+import sys
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,18 @@ def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     if n_bytes < LARGE:
         return np.zeros(shape, dtype)
     return np.frombuffer(mmap.mmap(-1, n_bytes), dtype, size).reshape(shape)
+
+
+def give_back_free_memory() -> None:
+    """Have C's allocator return to the system what it keeps of memory that was freed.
+
+    Those of GNU systems keep arrays of up to 32 MB, and all that XLA has used to
+    compile, some 50 MB for a program: for the thread that freed it, not for others.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # musl has none
+            trim(0)
 
 
 def shareable(array: NDArray[Any]) -> NDArray[Any]:

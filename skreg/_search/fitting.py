@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
 
+from skreg._engine.pages import give_back_free_memory
 from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import AllRows, Fold, PendingFit, fit_on_fold
@@ -231,14 +232,16 @@ class CandidateFitter:
             fold = make_fold(split)
             prepared |= self._prepare_on(f, fold, candidates, numbers, evaluations)
             n_bytes += fold.n_bytes
-            is_full = n_bytes + fold.n_bytes > FOLDS_BYTES
+            is_full = (
+                n_bytes + fold.n_bytes > FOLDS_BYTES
+                and len(prepared) >= self.workers.n_workers
+            )
             del fold  # and with it the rows as they were given to the network
-            if is_full and len(prepared) >= self.workers.n_workers:
+            if is_full or f == len(splits) - 1:
                 yield prepared
                 prepared.clear()
                 n_bytes = 0
-        if prepared:
-            yield prepared
+                give_back_free_memory()
 
     def _prepare_on(self, f, fold, candidates, numbers, evaluations):
         """Prepare candidates on the fold of number `f`.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
-from skreg._engine.pages import zeros
+from skreg._engine.inputs import MAX_PADDED_BYTES
 from skreg._engine.planning import xla_pays, xla_seconds
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data, Networks
@@ -210,14 +210,17 @@ def train_together(
 def compile_ahead(tasks: list[Task], n_rows: int) -> None:
     """Compile what trains such tasks together, all with the same `n_rows` rows."""
     task = tasks[0]
-    labels = task.training.targets
+    table, labels = task.training.table, task.training.targets
     # Of sparse rows, or labels, nothing depends on the number.
-    if sparse.issparse(task.training.table) or sparse.issparse(labels):
+    if sparse.issparse(table) or sparse.issparse(labels):
+        return
+    # To compile several programs at once takes memory, and here gains little time.
+    if table.nbytes > MAX_PADDED_BYTES:
         return
     a = task.architecture
     weight = np.zeros(n_rows, a.dtype)
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
-    X = zeros((n_rows, a.n_features), a.dtype)
+    X = np.zeros((n_rows, a.n_features), a.dtype)
     score_weight = task.loss.score_weights(weight, targets)
     rows = Rows(X, np.arange(n_rows), targets, weight, score_weight)
     _run([replace(t, training=rows, hooks=None) for t in tasks], dry_run=True)
