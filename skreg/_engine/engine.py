@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from skreg._engine.batches import calls, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
-from skreg._engine.inputs import fixed_inputs, initial_state
+from skreg._engine.inputs import as_tensor, fixed_inputs, initial_state
 from skreg._engine.noise import noise_of_networks, random_bits
 from skreg._engine.planning import (
     SINGLE_THREADED_PARAMS,
@@ -167,17 +167,18 @@ def train(
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
                 of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                noise = random_bits(of_noise, shape, n_slots)
+                plan["noise"] = random_bits(of_noise, shape, n_slots)
                 if not program.xla:
-                    noise = noise_of_networks(noise, networks.noise_keys)
-                plan["noise"] = noise
+                    keys = networks.noise_keys
+                    plan["noise"] = noise_of_networks(plan["noise"], keys)
             if rates is not None:
                 moves = plan["n_rows"] > 0
                 plan["rates"] = rates.of_steps(state.step.numpy(), moves)
-            plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
+            plan = tf.nest.map_structure(as_tensor, plan)
             run = compiled_function(program, inputs, plan, state)
             start = time.perf_counter()
             state, figures = run(inputs, plan, state)
+            del plan  # before the next one is made
             logs = history.extend(segments, figures.numpy(), n_steps)
             pace.timed(n_taken, time.perf_counter() - start)
             if segments[-1][-1] == n_steps:

@@ -59,7 +59,7 @@ def fixed_inputs(
             inputs[name] = _padded(inputs[name], least, most)
     if data.validation is not None:
         inputs["validation"] = validation_batches(data, data.validation, program)
-    return tf.nest.map_structure(_tensor, inputs)
+    return tf.nest.map_structure(as_tensor, inputs)
 
 
 def _padded(array: NDArray[Any], least: int, most: int) -> NDArray[Any]:
@@ -73,7 +73,8 @@ def _padded(array: NDArray[Any], least: int, most: int) -> NDArray[Any]:
     return pad_rows(array, padded_size(n_rows, least))
 
 
-def _tensor(array: NDArray[Any]) -> tf.Tensor:
+def as_tensor(array: NDArray[Any]) -> tf.Tensor:
+    """An array as a tensor, in the same memory if it is large and shareable."""
     if array.nbytes < LARGE:
         return tf.convert_to_tensor(array)
     return tf.experimental.dlpack.from_dlpack(shareable(array).__dlpack__())
