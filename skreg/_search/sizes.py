@@ -5,8 +5,8 @@ from dataclasses import replace
 from math import ceil, floor, log
 
 from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
+from skreg._training.stacked_rows import count_rows
 from skreg._training.stacking import (
-    count_rows,
     group_seconds,
     max_group_size,
     stacking_key,

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -18,12 +18,13 @@ from skreg._engine import engine
 from skreg._engine.inputs import MAX_PADDED_BYTES
 from skreg._engine.planning import xla_pays, xla_seconds
 from skreg._engine.program import Program
-from skreg._engine.stacked import Data, Networks
+from skreg._engine.stacked import Networks
 from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.forking import check_tensorflow_runs
 from skreg._training.initialization import initial_weights
 from skreg._training.schedules import schedule_of
+from skreg._training.stacked_rows import stack_rows
 from skreg._training.task import (
     DROPOUT,
     OptimizerState,
@@ -129,23 +130,6 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
-def count_rows(tasks: Iterable[Task]) -> tuple[int, int]:
-    """Rows of the tables, and of all tasks together; what is shared counts once."""
-    blocks = _blocks(tasks)
-    return sum(table.shape[0] for table in _tables(blocks)), sum(map(len, blocks))
-
-
-def _blocks(tasks: Iterable[Task]) -> list[Rows]:
-    """The rows of all tasks, those that are shared once."""
-    held = (rows for t in tasks for rows in (t.training, t.validation))
-    return list({id(rows): rows for rows in held if rows is not None}.values())
-
-
-def _tables(blocks: list[Rows]) -> list[Any]:
-    """The tables of all rows, those that are shared once."""
-    return list({id(rows.table): rows.table for rows in blocks}.values())
-
-
 def uses_xla(task: Task) -> bool:
     """Whether XLA compiles for such a task, anew for each size of its group."""
     rows = task.training
@@ -247,7 +231,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     return engine.train(
         program,
         _networks(tasks, program.scheduled),
-        _data(tasks),
+        stack_rows(tasks),
         task.batch_size,
         task.epochs,
         first_epoch=task.first_epoch,
@@ -359,55 +343,6 @@ def _flat_weights(start: ResumePoint) -> NDArray[Any]:
     """As the engine has them, of shape (1, n_parameters)."""
     pairs = zip(start.kernels, start.biases, strict=True)
     return np.concatenate([w.ravel() for pair in pairs for w in pair])[np.newaxis]
-
-
-def _data(tasks: list[Task]) -> Data:
-    """Lay the rows of all tasks one below the other, those that are shared once."""
-    blocks = _blocks(tasks)
-    tables = _tables(blocks)
-    first_row = _starts(blocks, [len(rows) for rows in blocks])
-    first_in_X = _starts(tables, [table.shape[0] for table in tables])
-
-    @lru_cache(maxsize=1)  # an epoch may be cut into many calls
-    def order(epoch: int) -> list[np.ndarray]:
-        orders: dict[tuple[int, int], np.ndarray] = {}
-        for t in tasks:
-            if (key := (id(t.training), t.seed)) not in orders:
-                orders[key] = first_row[id(t.training)] + t.order(epoch)
-        return [orders[id(t.training), t.seed] for t in tasks]
-
-    validation: list[NDArray[Any]] | None = None
-    if tasks[0].validation is not None:
-        numbers = {
-            id(rows): first_row[id(rows)] + np.arange(len(rows)) for rows in blocks
-        }
-        validation = [numbers[id(t.validation)] for t in tasks]
-    return Data(
-        _stack_blocks(tables),
-        np.concatenate(
-            [first_in_X[id(rows.table)] + rows.numbers for rows in blocks],
-            dtype=np.int32,
-        ),
-        _stack_blocks([rows.targets for rows in blocks]),
-        _stack_blocks([rows.weight for rows in blocks]),
-        _stack_blocks([rows.score_weight for rows in blocks]),
-        order,
-        validation,
-    )
-
-
-def _starts(blocks: list[Any], lengths: list[int]) -> dict[int, int]:
-    """Where each block starts, by its `id`, if one lies below the other."""
-    starts = itertools.accumulate(lengths, initial=0)
-    return dict(zip(map(id, blocks), starts, strict=False))
-
-
-def _stack_blocks(blocks: list[Any]) -> Any:
-    if len(blocks) == 1:
-        return blocks[0]
-    if sparse.issparse(blocks[0]):
-        return sparse.vstack(blocks, format="csr")
-    return np.concatenate(blocks)
 
 
 def _trained(task: Task, result: engine.Result) -> TrainedNetwork | ValueError:
