@@ -3,7 +3,8 @@
 Prints median times in seconds, and ratios to skreg, in double and in single precision;
 most peers support single precision only. Compiled functions are discarded before each
 timing, so that it includes compilation. `--quick` only tests that the script runs;
-`--only` takes names of peers as they are printed.
+`--only` takes names of peers as they are printed. `--memory` measures the memory of
+searches instead, over numbers of rows and of candidates.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -181,13 +183,47 @@ def peak_memory():
 
 
 def compare_sizes(X, y, epochs, quick):
-    counts, n_folds = ((3,), 2) if quick else ((12, 300), 5)
+    counts, n_folds = ((3,), 2) if quick else ((12, 60, 300), 5)
     print(f"\nBatchedGridSearchCV, digits, {n_folds} folds, each in a new process")
     for n in counts:
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=spawn) as process:
-            each, peak = process.submit(large_search, n, X, y, epochs, n_folds).result()
+        each, peak = in_new_process(large_search, n, X, y, epochs, n_folds)
         print(f"  {n} candidates: {1e3 * each:.4g} ms per fit, peak {peak:.0f} MB")
+
+
+def search_beside_rows(n_rows, n_jobs, scaled):
+    """Peak memory of a search in MB, beside what was there before; the MB of X."""
+    X = np.random.default_rng(0).standard_normal((n_rows, 100), np.float32)
+    y = X[:, 0] > 0
+    mlp = RegularizedMLPClassifier((64, 64), epochs=2, random_state=0)
+    est = make_pipeline(StandardScaler(), mlp) if scaled else mlp
+    name = "regularizedmlpclassifier__l2" if scaled else "l2"
+    grid = {name: [0.0, 1e-5, 1e-4, 1e-3]}
+    search = BatchedGridSearchCV(est, grid, cv=5, n_jobs=n_jobs)
+    clone(search).fit(X[:1000], y[:1000])
+    gc.collect()
+    before = psutil.Process().memory_info().rss / 1e6
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is to be a new one
+    search.fit(X, y)
+    return peak_memory() - before, X.nbytes / 1e6
+
+
+def compare_rows(quick):
+    print("\nBatchedGridSearchCV, 100 columns, float32, 4 candidates x 5 folds")
+    for n_rows in (1_000,) if quick else (10_000, 100_000, 1_000_000):
+        for n_jobs, scaled in product((1, 2), (False, True)):
+            peak, size = in_new_process(search_beside_rows, n_rows, n_jobs, scaled)
+            kind = "scaled in a Pipeline" if scaled else "as they are"
+            print(
+                f"  {n_rows} rows, {kind}, n_jobs={n_jobs}: peak {peak:.0f} MB, "
+                f"{peak / size:.2f} times X",
+                flush=True,
+            )
+
+
+def in_new_process(function, *arguments):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as process:
+        return process.submit(function, *arguments).result()
 
 
 def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
@@ -256,6 +292,9 @@ def main():
     parser.add_argument(
         "--only", nargs="+", metavar="PEER", help="compare with these peers only"
     )
+    parser.add_argument(
+        "--memory", action="store_true", help="measure the memory of searches instead"
+    )
     options = parser.parse_args()
     quick, only = options.quick, options.only and {SKLEARN, *options.only}
     keras.utils.disable_interactive_logging()  # progress bars of Keras' wrapper
@@ -270,6 +309,10 @@ def main():
     cancer, digits = (
         load(return_X_y=True) for load in (load_breast_cancer, load_digits)
     )
+    if options.memory:
+        compare_sizes(*digits, epochs, quick)
+        compare_rows(quick)
+        return
     big = make_classification(
         300 if quick else 100_000, 100, n_informative=20, random_state=0
     )

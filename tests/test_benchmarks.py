@@ -9,10 +9,12 @@ from pathlib import Path
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def printed_by_process(name):
+def printed_by_process(name, *options):
     """What a benchmark prints that needs a process of its own."""
     done = subprocess.run(
-        [sys.executable, BENCHMARKS / name, "--quick"], capture_output=True, text=True
+        [sys.executable, BENCHMARKS / name, "--quick", *options],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -25,6 +27,12 @@ def test_peers_are_compared():
         assert f"\n{title}" in output
     for peer in ("skreg ", "scikit-learn", "scikeras", "Keras SKLearnClassifier"):
         assert output.count(f"  {peer}") > 3
+
+
+def test_memory_of_searches_is_measured():
+    output = printed_by_process("peers.py", "--memory")
+    assert re.search(r"  3 candidates: .* ms per fit, peak \d+ MB\n", output)
+    assert len(re.findall(r"  1000 rows, .*: peak \d+ MB, .* times X\n", output)) == 4
 
 
 # It starts processes, which import the script.

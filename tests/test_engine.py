@@ -147,6 +147,7 @@ def test_a_diverging_network_does_not_affect_its_neighbours(mlp, cancer):
 
 DENSE = Data(
     X=np.zeros((1, 1)),
+    numbers=np.zeros(1, np.int32),
     targets=np.zeros((1, 1)),
     weight=np.ones(1),
     score_weight=np.ones((1, 1)),

@@ -77,6 +77,8 @@ def test_networks_share_the_sparse_rows_that_they_validate_on(
         )
     held_out = [tasks[i].validation for i in (0, 2)]
     (plan,) = plans
-    assert len(plan["entries"]["values"]) >= sum(rows.X.nnz for rows in held_out)
+    assert len(plan["entries"]["values"]) >= sum(rows.features.nnz for rows in held_out)
     # Beside them only padding, of at most a batch per fold.
-    assert len(plan["entries"]["values"]) < 1.5 * sum(rows.X.nnz for rows in held_out)
+    assert len(plan["entries"]["values"]) < 1.5 * sum(
+        rows.features.nnz for rows in held_out
+    )

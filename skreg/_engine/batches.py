@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._engine.pages import zeros
 from skreg._engine.stacked import Data
 
 if TYPE_CHECKING:
@@ -54,8 +55,11 @@ def padded_size(n: int, least: int) -> int:
 
 def pad_rows(array: NDArray[Any], n_rows: int) -> NDArray[Any]:
     """Append rows of zeros."""
-    missing = n_rows - len(array)
-    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+    if len(array) == n_rows:
+        return array
+    padded = zeros((n_rows, *array.shape[1:]), array.dtype)
+    padded[: len(array)] = array
+    return padded
 
 
 def in_batches(
@@ -99,36 +103,39 @@ def training_batches(
         (n_slots, K); ``bounds`` (n_slots, 4), ``n_segments``; for sparse rows also
         ``entries``, for sparse targets ``target_entries``.
     """
-    rows, counts = [], []
+    shape = n_slots, len(data.order(segments[0][0])), batch_size
+    rows, weight = zeros(shape, np.int32), zeros(shape, data.weight.dtype)
+    n_rows = zeros(shape[:2], data.weight.dtype)
     bounds: list[tuple[int, int, bool, int]] = []
+    stop = 0
     for epoch, first, last in segments:
         # Networks of the same rows and order share one array.
         batches: dict[int, Any] = {}
         for visited in (orders := data.order(epoch)):
             if id(visited) not in batches:
                 batches[id(visited)] = in_batches(visited, n_steps, batch_size)
-        chosen = [batches[id(visited)] for visited in orders]
-        rows.append(np.stack([b[0][first:last] for b in chosen], 1))
-        counts.append(np.stack([b[1][first:last] for b in chosen], 1))
-        start = bounds[-1][1] if bounds else 0
-        bounds.append((start, start + last - first, last == n_steps, epoch + 1))
-    all_rows = np.concatenate(rows)
-    n_rows = np.concatenate(counts).astype(data.weight.dtype)
-    weight = data.weight[all_rows] / np.maximum(n_rows, 1)[..., np.newaxis]
-    weight[np.arange(batch_size) >= n_rows[..., np.newaxis]] = 0
-    of_rows = {"rows": all_rows, "weight": weight}
-    if unbatched:
-        of_rows = {name: array[:, 0] for name, array in of_rows.items()}
+        start, stop = stop, stop + last - first
+        for k, visited in enumerate(orders):
+            of_steps, counts = batches[id(visited)]
+            rows[start:stop, k] = of_steps[first:last]
+            n_rows[start:stop, k] = counts[first:last]
+        bounds.append((start, stop, last == n_steps, epoch + 1))
+    used, n_used = rows[:stop], n_rows[:stop, :, np.newaxis]
+    # All numbers are valid, and "raise" would take a copy of the result.
+    np.take(data.weight, used, out=weight[:stop], mode="clip")
+    weight[:stop] /= np.maximum(n_used, 1)
+    weight[:stop][np.arange(batch_size) >= n_used] = 0
     plan: dict[str, Any] = {
-        **{name: pad_rows(array, n_slots) for name, array in of_rows.items()},
-        "n_rows": pad_rows(n_rows, n_slots),
+        "rows": rows[:, 0] if unbatched else rows,
+        "weight": weight[:, 0] if unbatched else weight,
+        "n_rows": n_rows,
         "bounds": pad_rows(np.asarray(bounds, np.int32), n_slots),
         "n_segments": np.int32(len(segments)),
     }
     if sparse.issparse(data.X):
-        plan["entries"] = entries(data.X, all_rows, block_diagonal=True)
+        plan["entries"] = entries(data.X, data.numbers[used], block_diagonal=True)
     if sparse.issparse(data.targets):
-        plan["target_entries"] = entries(data.targets, all_rows)
+        plan["target_entries"] = entries(data.targets, used)
     return plan
 
 
@@ -170,7 +177,9 @@ def validation_batches(
     )
     of_sets = rows[:, first]
     if sparse.issparse(data.X):  # a matrix for each set of each batch
-        plan["entries"] = entries(data.X, of_sets.reshape(-1, 1, batch_size))
+        plan["entries"] = entries(
+            data.X, data.numbers[of_sets].reshape(-1, 1, batch_size)
+        )
         plan["sets"] = sets.astype(np.int32)
     if sparse.issparse(data.targets):  # one for each batch
         plan["target_entries"] = entries(data.targets, of_sets)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from skreg._engine.batches import calls, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
-from skreg._engine.inputs import fixed_inputs, initial_state
+from skreg._engine.inputs import as_tensor, fixed_inputs, initial_state
 from skreg._engine.noise import noise_of_networks, random_bits
 from skreg._engine.planning import (
     SINGLE_THREADED_PARAMS,
@@ -82,7 +82,7 @@ def train(
     *,
     first_epoch: int = 0,
     longest: int | None = None,
-    n_rows: int = 0,
+    most_rows: tuple[int, int] = (0, 0),
     report: Callable[[int, dict[str, Any]], None] | None = None,
     hooks: EpochHooks | None = None,
     check: Callable[[], None] | None = None,
@@ -106,8 +106,8 @@ def train(
     longest : int, default=None
         Epochs of the longest training that is to share the compiled program; None means
         that there is none but this one.
-    n_rows : int, default=0
-        The most rows that the data of such a training have.
+    most_rows : (int, int), default=(0, 0)
+        The most rows that X, and the data, of such a training have.
     report : callable, default=None
         ``report(epoch, log)`` after every epoch, counted from 1, with a dict of
         arrays of shape (K,).
@@ -133,7 +133,7 @@ def train(
     longest = longest or epochs
     together = longest if hooks is None else 1
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, longest, together, n_rows
+        program, networks, data, batch_size, n_steps, longest, together, most_rows
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
@@ -167,17 +167,18 @@ def train(
             if program.dropout:
                 shape = batch_size, program.n_hidden_units
                 of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                noise = random_bits(of_noise, shape, n_slots)
+                plan["noise"] = random_bits(of_noise, shape, n_slots)
                 if not program.xla:
-                    noise = noise_of_networks(noise, networks.noise_keys)
-                plan["noise"] = noise
+                    keys = networks.noise_keys
+                    plan["noise"] = noise_of_networks(plan["noise"], keys)
             if rates is not None:
                 moves = plan["n_rows"] > 0
                 plan["rates"] = rates.of_steps(state.step.numpy(), moves)
-            plan = tf.nest.map_structure(tf.convert_to_tensor, plan)
+            plan = tf.nest.map_structure(as_tensor, plan)
             run = compiled_function(program, inputs, plan, state)
             start = time.perf_counter()
             state, figures = run(inputs, plan, state)
+            del plan  # before the next one is made
             logs = history.extend(segments, figures.numpy(), n_steps)
             pace.timed(n_taken, time.perf_counter() - start)
             if segments[-1][-1] == n_steps:
@@ -210,7 +211,7 @@ def _choose_variant(
     n_steps: int,
     epochs: int,
     together: int,
-    n_rows: int,
+    most_rows: tuple[int, int],
 ) -> tuple[Program, Calling, dict[str, Any]]:
     """The program's variant, how it is called, and what all calls share.
 
@@ -227,7 +228,7 @@ def _choose_variant(
         )
         n_noises = 1 if xla else len(np.unique(networks.noise_keys))
         calling = plan_calls(chosen, data, batch_size, n_steps, together, n, n_noises)
-        return chosen, calling, fixed_inputs(networks, data, chosen, n_rows)
+        return chosen, calling, fixed_inputs(networks, data, chosen, most_rows)
 
     if xla_pays(data.X, data.targets, program.layers, batch_size, n_steps * epochs):
         chosen, calling, inputs = choose(xla=True)

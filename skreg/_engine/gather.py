@@ -62,7 +62,7 @@ def _gather(
         targets = tf.gather(inputs["targets"], rows)
     if "entries" in plan:
         return _sparse_rows(plan, t, rows, slices[0].n_in), targets
-    return tf.gather(inputs["X"], rows), targets
+    return tf.gather(inputs["X"], tf.gather(inputs["numbers"], rows)), targets
 
 
 class SharedRows(NamedTuple):

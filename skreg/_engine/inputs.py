@@ -11,21 +11,22 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
+from skreg._engine.pages import LARGE, shareable
 from skreg._engine.program import Kept, Program, State, carried_of
 from skreg._engine.stacked import Data, Networks
 
 # Bytes of X to which XLA's arrays are padded at least: see `padded_size`. Large arrays
 # are not padded, which would be to copy them.
 MIN_PADDED_BYTES = 1 << 21
-MAX_PADDED_BYTES = 1 << 26
+MAX_PADDED_BYTES = 1 << 24
 
 
 def fixed_inputs(
-    networks: Networks, data: Data, program: Program, n_rows: int
+    networks: Networks, data: Data, program: Program, most_rows: tuple[int, int]
 ) -> dict[str, Any]:
     """The tensors that all calls share.
 
-    With XLA, rows that are few are padded as `n_rows` would be, if they are fewer.
+    With XLA, X and the rows are padded as so many would be, if they are fewer.
     """
     dtype = program.dtype
     inputs: dict[str, Any] = {
@@ -45,20 +46,38 @@ def fixed_inputs(
         inputs["l1"] = _of_params(networks.l1, program)
     if program.group_l1:
         inputs["group_l1"] = networks.group_l1.astype(dtype)[:, np.newaxis, np.newaxis]
-    for name, rows in {"X": data.X, "targets": data.targets}.items():
-        if not sparse.issparse(rows):  # otherwise a call brings the entries of its rows
-            inputs[name] = rows
-    if program.xla and max(data.X.nbytes, data.targets.nbytes) <= MAX_PADDED_BYTES:
-        row_bytes = data.X[0].nbytes
-        if n_rows * row_bytes > MAX_PADDED_BYTES:
-            n_rows = 0
-        n_rows = max(len(data.X), n_rows)
-        n_padded = padded_size(n_rows, MIN_PADDED_BYTES // row_bytes)
-        for name in ("X", "targets", "weights"):
-            inputs[name] = pad_rows(inputs[name], n_padded)
+    # Of what is sparse, a call brings the entries of its rows.
+    if not sparse.issparse(data.X):
+        inputs["X"], inputs["numbers"] = data.X, data.numbers
+    if not sparse.issparse(data.targets):
+        inputs["targets"] = data.targets
+    if program.xla:
+        least = MIN_PADDED_BYTES // data.X[0].nbytes
+        most_in_X, most = most_rows
+        inputs["X"] = _padded(inputs["X"], least, most_in_X)
+        for name in ("numbers", "targets", "weights"):
+            inputs[name] = _padded(inputs[name], least, most)
     if data.validation is not None:
         inputs["validation"] = validation_batches(data, data.validation, program)
-    return tf.nest.map_structure(tf.convert_to_tensor, inputs)
+    return tf.nest.map_structure(as_tensor, inputs)
+
+
+def _padded(array: NDArray[Any], least: int, most: int) -> NDArray[Any]:
+    """The array, or a padded copy, as others that have `most` rows or fewer."""
+    row_bytes = array[0].nbytes
+    n_rows = len(array)
+    if most * row_bytes <= MAX_PADDED_BYTES:
+        n_rows = max(n_rows, most)
+    if n_rows * row_bytes > MAX_PADDED_BYTES:
+        return array
+    return pad_rows(array, padded_size(n_rows, least))
+
+
+def as_tensor(array: NDArray[Any]) -> tf.Tensor:
+    """An array as a tensor, in the same memory if it is large and shareable."""
+    if array.nbytes < LARGE:
+        return tf.convert_to_tensor(array)
+    return tf.experimental.dlpack.from_dlpack(shareable(array).__dlpack__())
 
 
 def dropout_inputs(rates: NDArray[Any], program: Program) -> dict[str, NDArray[Any]]:

@@ -75,7 +75,10 @@ class Data:
 
     Attributes
     ----------
-    X : ndarray, or a SciPy matrix or array in CSR format, (n_rows, n_features)
+    X : ndarray, or a SciPy matrix or array in CSR format, (n_in_X, n_features)
+    numbers : ndarray of shape (n_rows,), int32
+        Which row of X each row is: the folds of a search share one X, not targets,
+        which a fold may encode or scale in a way of its own.
     targets : ndarray, or a SciPy array in CSR format, of shape (n_rows, n)
         As the program's losses take them.
     weight : ndarray of shape (n_rows,)
@@ -91,6 +94,7 @@ class Data:
     """
 
     X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
+    numbers: NDArray[np.int32]
     targets: NDArray[Any] | sparse.csr_array
     weight: NDArray[Any]
     score_weight: NDArray[Any]

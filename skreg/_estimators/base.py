@@ -365,7 +365,7 @@ class RegularizedMLP(
 
     def _for_network(self, rows: Rows, loss: Loss) -> Rows:
         """Rows for an engine: targets in its units, weights scaled to mean 1."""
-        dtype = rows.X.dtype
+        dtype = rows.table.dtype
         targets = self._to_network_units(rows.targets, dtype)
         score_weight = mean_one(rows.score_weight, dtype)
         return replace(

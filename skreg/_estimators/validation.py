@@ -92,7 +92,8 @@ def drop_zero_weight_rows(
     ValueError
         If no row has a weight in the loss.
     """
-    rows = Rows(X, targets, sample_weight * class_factors(targets), sample_weight)
+    weight = sample_weight * class_factors(targets)
+    rows = Rows(X, np.arange(X.shape[0]), targets, weight, sample_weight)
     if not rows.weight.any():
         raise ValueError(f"{name} times class_weight must not be zero for all rows.")
     counts = sample_weight > 0

@@ -40,6 +40,18 @@ def find_network(estimator):
     return tuple(path), estimator if type(estimator) in NETWORKS else None
 
 
+def passes_rows_on(estimator):
+    """Whether the network sees the rows that the estimator is fitted on, unchanged."""
+    while (part := _last_part(estimator)) is not None:
+        if type(estimator) is Pipeline and any(
+            step is not None and step != "passthrough"
+            for _, step in estimator.steps[:-1]
+        ):
+            return False
+        _, estimator = part
+    return True
+
+
 def replace_network(estimator, other):
     """A copy of an estimator, not fitted, with something else in the network's place.
 

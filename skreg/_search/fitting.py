@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
+from traceback import clear_frames
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -16,15 +17,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
 
+from skreg._engine.pages import give_back_free_memory
 from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
-from skreg._search.folds import Fold, PendingFit, fit_on_fold
+from skreg._search.folds import AllRows, Fold, PendingFit, fit_on_fold
 from skreg._search.progress import Progress
 from skreg._search.refit import Refit
 from skreg._search.rungs import LastRung
 from skreg._search.time_limit import TimeBudget
 from skreg._search.workers import Workers
 from skreg._training.task import ProgramScope, TrainedNetwork
+
+# Bytes of the rows of folds that are prepared together, beside those of one per worker.
+FOLDS_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ class CandidateFitter:
                     fit.outcome.add_note(f"Candidate: {settings[c]}")
                     if self.raise_errors:
                         raise fit.outcome
+                    clear_frames(fit.outcome.__traceback__)  # which hold its rows
                 done[c, fold] = fit
         return [done[key] for key in sorted(done)]
 
@@ -152,26 +158,34 @@ class CandidateFitter:
             seed = common_seed(candidates)
         else:
             seed = self.last_rung.start_rung(candidates)
+        make_fold = partial(
+            Fold, self.X, self.y, self.fit_params, seed, AllRows(self.X)
+        )
         if shared:
             self.workers.check_can_train()
         if shared and self.check_refit is not None:
-            self._check_refit_early(candidates, shared[0][:1], splits[:1], seed)
+            self._check_refit_early(candidates, shared[0][:1], make_fold, splits[0])
         if self.raise_errors:
-            yield from self._early_errors(candidates, shared, splits[:1], seed)
+            yield from self._early_errors(candidates, shared, make_fold, splits[0])
         yield from self._fit_whole(candidates, splits, evaluations, progress)
         for numbers in shared:
-            prepared = self._prepare(candidates, numbers, splits, seed, evaluations)
-            yield from self._train(candidates, prepared, splits, progress)
+            compile_for = splits if self.refit.n_networks else None
+            for prepared in self._prepare(
+                candidates, numbers, make_fold, splits, evaluations
+            ):
+                yield from self._train(candidates, prepared, compile_for, progress)
+                compile_for = None
 
-    def _check_refit_early(self, candidates, numbers, splits, seed):
+    def _check_refit_early(self, candidates, numbers, make_fold, split):
         """Check `refit` by the scores of networks that are not trained yet."""
-        for (_, fold), prepared in self._prepare(candidates, numbers, splits, seed, {}):
+        fold = make_fold(split)
+        for prepared in self._prepare_on(0, fold, candidates, numbers, {}).values():
             if isinstance(prepared, PendingFit):
-                _, test = splits[fold]
+                _, test = split
                 rows = _safe_indexing(self.X, test), _safe_indexing(self.y, test)
                 self.check_refit(prepared.untrained(), *rows)
 
-    def _early_errors(self, candidates, shared, splits, seed):
+    def _early_errors(self, candidates, shared, make_fold, split):
         """Errors that are known before anything is trained.
 
         If all candidates share their steps, they are all prepared before that anyway.
@@ -179,9 +193,10 @@ class CandidateFitter:
         if len(shared) == 1 and len(shared[0]) == len(candidates):
             return
         for numbers in shared:
-            for key, prepared in self._prepare(candidates, numbers, splits, seed, {}):
-                if isinstance(prepared, Fit):
-                    yield key, prepared
+            prepared = self._prepare_on(0, make_fold(split), candidates, numbers, {})
+            for key, fit in prepared.items():
+                if isinstance(fit, Fit):
+                    yield key, fit
 
     def _fit_whole(self, candidates, splits, evaluations, progress):
         """Fit the candidates that do not end in a network."""
@@ -199,50 +214,77 @@ class CandidateFitter:
             progress.advance(candidates[key[0]].n_epochs)
             yield key, fit
 
-    def _prepare(self, candidates, numbers, splits, seed, evaluations):
+    def _prepare(self, candidates, numbers, make_fold, splits, evaluations):
         """Fit the steps before the network, which these candidates have in common.
+
+        On several folds at a time while their rows are few, or there would be fewer
+        networks than workers: so networks of several folds train together, and workers
+        need not wait for each other after every fold.
 
         Yields
         ------
-        key : (int, int)
-            Numbers of candidate and fold.
-        prepared : PendingFit or Fit
-            The latter with an error.
+        prepared : dict
+            As from `_prepare_on`. Emptied before the next is made, so that the rows are
+            not held any longer.
         """
-        for fold, split in enumerate(splits):
-            rows = Fold(self.X, self.y, split, self.fit_params, seed)
-            for c in numbers:
-                start = perf_counter()
-                evaluation = evaluations.get((c, fold))
-                try:
-                    prepared = rows.prepare(candidates[c], evaluation)
-                    if self.last_rung is not None:
-                        prepared = self.last_rung.resume(candidates[c], fold, prepared)
-                except Exception as error:
-                    seconds = perf_counter() - start
-                    fail = partial(_raise, error)
-                    estimator = candidates[c].new_estimator()
-                    prepared = Fit(
-                        fit_with_callbacks(fail, estimator, evaluation), seconds
-                    )
-                yield (c, fold), prepared
+        prepared, n_bytes = {}, 0
+        for f, split in enumerate(splits):
+            fold = make_fold(split)
+            prepared |= self._prepare_on(f, fold, candidates, numbers, evaluations)
+            n_bytes += fold.n_bytes
+            is_full = (
+                n_bytes + fold.n_bytes > FOLDS_BYTES
+                and len(prepared) >= self.workers.n_workers
+            )
+            del fold  # and with it the rows as they were given to the network
+            if is_full or f == len(splits) - 1:
+                yield prepared
+                prepared.clear()
+                n_bytes = 0
+                give_back_free_memory()
 
-    def _train(self, candidates, prepared, splits, progress):
-        """Train the networks of what is prepared."""
+    def _prepare_on(self, f, fold, candidates, numbers, evaluations):
+        """Prepare candidates on the fold of number `f`.
+
+        Returns
+        -------
+        dict of (int, int) to PendingFit or Fit
+            By the numbers of candidate and fold; a `Fit` with an error.
+        """
+        prepared = {}
+        for c in numbers:
+            start = perf_counter()
+            evaluation = evaluations.get((c, f))
+            try:
+                pending = fold.prepare(candidates[c], evaluation)
+                if self.last_rung is not None:
+                    pending = self.last_rung.resume(candidates[c], f, pending)
+                prepared[c, f] = pending
+            except Exception as error:
+                seconds = perf_counter() - start
+                fail = partial(_raise, error)
+                estimator = candidates[c].new_estimator()
+                outcome = fit_with_callbacks(fail, estimator, evaluation)
+                prepared[c, f] = Fit(outcome, seconds)
+        return prepared
+
+    def _train(self, candidates, prepared, compile_for, progress):
+        """Train the networks of what is prepared.
+
+        Meanwhile compile for the refit, on all rows of the splits `compile_for`.
+        """
         # Imports TensorFlow, which a process that loads a search and predicts, and so
         # imports this file, has no need of.
         from skreg._search.groups import compile_for_refit, train_in_groups
         from skreg._search.sizes import GroupSizes
 
-        n_workers, n_folds = self.workers.n_workers, len(splits)
+        n_workers = self.workers.n_workers
         if self.last_rung is None:
             sizes = GroupSizes(n_workers, self.group_size)
         else:
-            sizes = self.last_rung.sizes(
-                n_workers, self.group_size, n_folds, self.refit
-            )
+            sizes = self.last_rung.sizes(n_workers, self.group_size, self.refit)
         pending, tasks = {}, {}
-        for key, fit in prepared:
+        for key, fit in prepared.items():
             if isinstance(fit, Fit):
                 progress.advance(candidates[key[0]].n_epochs)
                 yield key, fit
@@ -256,8 +298,8 @@ class CandidateFitter:
         tasks = sizes.scoped(tasks)
         if self.scope is not None:
             tasks = {key: replace(t, scope=self.scope) for key, t in tasks.items()}
-        if self.refit.n_networks:
-            compile_for_refit(tasks, splits, self.refit, n_workers)
+        if compile_for is not None:
+            compile_for_refit(tasks, compile_for, self.refit, n_workers)
         for key, outcome, seconds in train_in_groups(
             tasks, self.workers, sizes, progress, self.raise_errors
         ):

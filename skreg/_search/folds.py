@@ -8,18 +8,26 @@ as they would in any other search.
 import inspect
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import get_tags
+from sklearn.utils import check_array, get_tags
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from skreg._estimators.base import RegularizedMLP, draw_seed
+from skreg._engine.pages import shareable
+from skreg._estimators.base import FLOATS, RegularizedMLP, draw_seed
 from skreg._estimators.parameters import resolve
 from skreg._search.callback_tasks import CandidateTasks, Evaluation, NetworkFit
 from skreg._search.candidates import STACKED, Candidate
-from skreg._search.composite import assemble, fitted_network, replace_network
+from skreg._search.composite import (
+    assemble,
+    fitted_network,
+    passes_rows_on,
+    replace_network,
+)
 from skreg._training.initialization import initial_weights
 from skreg._training.task import Task, TrainedNetwork
 
@@ -100,22 +108,67 @@ def fit_on_fold(estimator, X, y, split, fit_params):
     return estimator.fit(X_train, y_train, **fit_params)
 
 
-class Fold:
-    """One fold, for candidates whose steps before the network agree.
+class AllRows:
+    """All rows of a search as one table, for networks that see them unchanged.
 
     Parameters
     ----------
-    X, y, split, fit_params
+    X : array-like
+    """
+
+    def __init__(self, X):
+        self._X = X
+
+    @cached_property
+    def table(self):
+        """None where it can't be made: then not every fold can be fitted either."""
+        try:
+            table = check_array(
+                self._X,
+                dtype=FLOATS,
+                accept_sparse="csr",
+                ensure_all_finite=False,  # which each fold checks for its rows
+            )
+        except (TypeError, ValueError):
+            return None
+        return _shareable(table)
+
+
+def _shareable(table):
+    """A table that no group needs to copy."""
+    return table if sparse.issparse(table) else shareable(table)
+
+
+class Fold:
+    """One fold, for candidates whose steps before the network agree.
+
+    Holds the rows that its networks are trained on, once for all of them.
+
+    Parameters
+    ----------
+    X, y, fit_params
         See `fit_on_fold`.
     seed : int or None
         Replaces a ``random_state`` of None.
+    all_rows : AllRows
+        Of `X`.
+    split : (train, test)
+        Row numbers.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Bytes of the rows that only this fold has.
     """
 
-    def __init__(self, X, y, split, fit_params, seed):
+    def __init__(self, X, y, fit_params, seed, all_rows, split):
         self._fold = X, y, split, fit_params
         self._seed = seed
-        self._steps = None
+        self._all_rows = all_rows
+        self._steps = self._fit_args = None
+        self._table = self._numbers = None
         self._templates = {}
+        self.n_bytes = 0
 
     def prepare(
         self, candidate: Candidate, evaluation: Evaluation | None = None
@@ -131,27 +184,60 @@ class Fold:
             recorder = FitArgsRecorder(network)
             steps = replace_network(candidate.new_estimator(), recorder)
             self._steps = fit_on_fold(steps, *self._fold)
-        recorder = fitted_network(estimator, self._steps)
+            self._fit_args = fitted_network(estimator, self._steps).hand_over()
         if candidate.network_key not in self._templates:
-            self._templates[candidate.network_key] = self._template(network, recorder)
+            self._templates[candidate.network_key] = self._template(candidate)
         template, task = self._templates[candidate.network_key]
         network, task = _stacked(template, task, network, self._seed)
         check_engine(task)
         if evaluation is not None:
-            weights = recorder.params_.get("sample_weight")
-            fit = NetworkFit(network, task, recorder.X_, recorder.y_, weights)
+            X, y, params = self._fit_args
+            fit = NetworkFit(network, task, X, y, params.get("sample_weight"))
             up_to_network = assemble(estimator, self._steps, network)
             task = replace(task, hooks=CandidateTasks(evaluation, up_to_network, fit))
         return PendingFit(estimator, self._steps, network, task)
 
-    def _template(self, network, recorder):
+    def _template(self, candidate):
         """A network that has seen its rows, and its task."""
+        network = candidate.network
         template = clone(network)
         if network.random_state is None:
             template.random_state = self._seed
-        task = template._prepare_task(recorder.X_, recorder.y_, **recorder.params_)
+        X, y, params = self._fit_args
+        task = template._prepare_task(X, y, **params)
         template.random_state = network.random_state
-        return template, task
+        return template, self._on_shared_table(task, candidate)
+
+    def _on_shared_table(self, task, candidate):
+        """The task, its rows those of one table of all networks that see them."""
+        own = task.training.table
+        if self._table is None:
+            self._choose_table(own, passes_rows_on(candidate.estimator))
+
+        def share(rows):
+            if rows is None or rows.table is not own:  # X_val
+                return rows
+            return replace(rows, table=self._table, numbers=self._numbers[rows.numbers])
+
+        return replace(
+            task, training=share(task.training), validation=share(task.validation)
+        )
+
+    def _choose_table(self, own, unchanged):
+        _, _, (train, _), _ = self._fold
+        table = self._all_rows.table if unchanged else None
+        if table is not None and table.dtype == own.dtype:
+            self._table, self._numbers = table, np.arange(table.shape[0])[train]
+        else:
+            self._table, self._numbers = _shareable(own), np.arange(own.shape[0])
+            self.n_bytes = _n_bytes(own)
+
+
+def _n_bytes(table):
+    """Bytes of a table, dense or CSR."""
+    if sparse.issparse(table):
+        return table.data.nbytes + table.indices.nbytes + table.indptr.nbytes
+    return table.nbytes
 
 
 def _stacked(template, task, network, common_seed):
@@ -183,8 +269,12 @@ class FitArgsRecorder(BaseEstimator):
             inspect.signature(fit).bind(self.network, X, y, **params)
         except TypeError as error:
             raise TypeError(f"{fit.__qualname__}() {error}") from None
-        self.X_, self.y_, self.params_ = X, y, params
+        self._fit_args = X, y, params
         return self
+
+    def hand_over(self):
+        """The arguments, X, y and a dict, of which nothing is kept."""
+        return self.__dict__.pop("_fit_args")
 
     def predict(self, X):
         """Never called, but `TransformedTargetRegressor` demands that there is one."""

@@ -31,13 +31,13 @@ class LastRung:
         self._trained = {}
         self._sizes = self._seed = None
 
-    def sizes(self, n_workers, group_size, n_folds, refit):
+    def sizes(self, n_workers, group_size, refit):
         """The `RungSizes` of all rungs."""
         from skreg._search.sizes import RungSizes  # imports TensorFlow
 
         if self._sizes is None:
             limits = self._factor, self._max_epochs
-            self._sizes = RungSizes(n_workers, group_size, *limits, n_folds, refit)
+            self._sizes = RungSizes(n_workers, group_size, *limits, refit)
         return self._sizes
 
     def start_rung(self, candidates):

@@ -5,8 +5,8 @@ from dataclasses import replace
 from math import ceil, floor, log
 
 from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
+from skreg._training.stacked_rows import count_rows
 from skreg._training.stacking import (
-    count_rows,
     group_seconds,
     max_group_size,
     stacking_key,
@@ -69,23 +69,23 @@ class RungSizes(GroupSizes):
         rung.
     max_epochs : int
         That no rung exceeds.
-    n_folds : int
     refit : Refit
         A program for as many networks as this fits per worker is compiled anyway, and
         it learns of the scope of that program.
     """
 
-    def __init__(self, n_workers, group_size, factor, max_epochs, n_folds, refit):
+    def __init__(self, n_workers, group_size, factor, max_epochs, refit):
         super().__init__(n_workers, group_size)
-        self._n_folds = n_folds
         self._refit = refit
         self._factor = factor
         self._max_epochs = max_epochs
+        self._n_folds = 1
         self._scopes = {}
         self._compiled = defaultdict(set)
 
     def scoped(self, tasks):
         """The tasks, with the scope of a program that serves all rungs to come."""
+        self._n_folds = len({fold for _, fold in tasks})
         scoped = dict(tasks)
         of_stacks = stacks(tasks)
         for stacking, keys in of_stacks.items():

@@ -192,19 +192,19 @@ def _train_epoch(
     for step, start in enumerate(range(0, len(rows), task.batch_size)):
         if check is not None:
             check()
-        chosen = order[start : start + task.batch_size]
+        batch = rows.take(order[start : start + task.batch_size])
         callbacks("on_train_batch_begin", step)
         trainer.reset_metrics()  # as older versions of Keras do not
         with after_step.step():
             figures = trainer.train_on_batch(
-                _dense(rows.X[chosen]),
-                _dense(rows.targets[chosen]),
-                rows.weight[chosen],
+                _dense(batch.features),
+                _dense(batch.targets),
+                batch.weight,
                 return_dict=True,
             )
-        n_seen += len(chosen)
+        n_seen += len(batch)
         for name in sums:
-            sums[name] += len(chosen) * float(figures[name])
+            sums[name] += len(batch) * float(figures[name])
         means = {name: total / n_seen for name, total in sums.items()}
         # Keras' own figure is in float32 whatever the network's dtype.
         logs = {"loss": means["data_loss"] + means["penalty"], **means}

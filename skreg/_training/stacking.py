@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from skreg._engine import engine
+from skreg._engine.inputs import MAX_PADDED_BYTES
 from skreg._engine.planning import xla_pays, xla_seconds
 from skreg._engine.program import Program
-from skreg._engine.stacked import Data, Networks
+from skreg._engine.stacked import Networks
 from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.forking import check_tensorflow_runs
 from skreg._training.initialization import initial_weights
 from skreg._training.schedules import schedule_of
+from skreg._training.stacked_rows import stack_rows
 from skreg._training.task import (
     DROPOUT,
     OptimizerState,
@@ -78,7 +80,7 @@ def stacking_key(task: Task) -> Hashable:
         task.constant_outputs,
         task.validation is None,
         task.early_stopping is None,
-        sparse.issparse(task.training.X),
+        sparse.issparse(task.training.table),
         sparse.issparse(task.training.targets),
         task.first_epoch,
         bool(_accumulated(task)),
@@ -128,18 +130,12 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
-def count_rows(tasks: Iterable[Task]) -> int:
-    """Rows of all tasks together, those that are shared once."""
-    held = (rows for t in tasks for rows in (t.training, t.validation))
-    return sum({id(rows): len(rows) for rows in held if rows is not None}.values())
-
-
 def uses_xla(task: Task) -> bool:
     """Whether XLA compiles for such a task, anew for each size of its group."""
     rows = task.training
     epochs = task.scope.epochs if task.scope else task.epochs
     return xla_pays(
-        rows.X,
+        rows.table,
         rows.targets,
         task.architecture.kernel_shapes,
         task.batch_size,
@@ -198,15 +194,19 @@ def train_together(
 def compile_ahead(tasks: list[Task], n_rows: int) -> None:
     """Compile what trains such tasks together, all with the same `n_rows` rows."""
     task = tasks[0]
-    labels = task.training.targets
+    table, labels = task.training.table, task.training.targets
     # Of sparse rows, or labels, nothing depends on the number.
-    if sparse.issparse(task.training.X) or sparse.issparse(labels):
+    if sparse.issparse(table) or sparse.issparse(labels):
+        return
+    # To compile several programs at once takes memory, and here gains little time.
+    if table.nbytes > MAX_PADDED_BYTES:
         return
     a = task.architecture
     weight = np.zeros(n_rows, a.dtype)
     targets = np.zeros((n_rows, labels.shape[1]), labels.dtype)
     X = np.zeros((n_rows, a.n_features), a.dtype)
-    rows = Rows(X, targets, weight, task.loss.score_weights(weight, targets))
+    score_weight = task.loss.score_weights(weight, targets)
+    rows = Rows(X, np.arange(n_rows), targets, weight, score_weight)
     _run([replace(t, training=rows, hooks=None) for t in tasks], dry_run=True)
 
 
@@ -231,13 +231,13 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     return engine.train(
         program,
         _networks(tasks, program.scheduled),
-        _data(tasks),
+        stack_rows(tasks),
         task.batch_size,
         task.epochs,
         first_epoch=task.first_epoch,
         hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
         longest=scope.epochs,
-        n_rows=scope.n_rows,
+        most_rows=scope.most_rows,
         **options,
     )
 
@@ -247,7 +247,7 @@ def _scope(tasks: list[Task]) -> ProgramScope:
     if scope is not None and len(tasks) > 1:
         return scope
     longest = tasks[0].epochs if scope is None else scope.epochs
-    return ProgramScope(longest, used_terms(tasks), n_rows=0)
+    return ProgramScope(longest, used_terms(tasks), most_rows=(0, 0))
 
 
 class _Hooks:
@@ -343,50 +343,6 @@ def _flat_weights(start: ResumePoint) -> NDArray[Any]:
     """As the engine has them, of shape (1, n_parameters)."""
     pairs = zip(start.kernels, start.biases, strict=True)
     return np.concatenate([w.ravel() for pair in pairs for w in pair])[np.newaxis]
-
-
-def _data(tasks: list[Task]) -> Data:
-    """Lay the rows of all tasks one below the other, those that are shared once."""
-    blocks: list[Rows] = []
-    first_row: dict[int, int] = {}
-    n_rows = 0
-    for task in tasks:
-        for rows in (task.training, task.validation):
-            if rows is not None and id(rows) not in first_row:
-                first_row[id(rows)] = n_rows
-                blocks.append(rows)
-                n_rows += len(rows)
-
-    @lru_cache(maxsize=1)  # an epoch may be cut into many calls
-    def order(epoch: int) -> list[np.ndarray]:
-        orders: dict[tuple[int, int], np.ndarray] = {}
-        for t in tasks:
-            if (key := (id(t.training), t.seed)) not in orders:
-                orders[key] = first_row[id(t.training)] + t.order(epoch)
-        return [orders[id(t.training), t.seed] for t in tasks]
-
-    validation: list[NDArray[Any]] | None = None
-    if tasks[0].validation is not None:
-        numbers = {
-            id(rows): first_row[id(rows)] + np.arange(len(rows)) for rows in blocks
-        }
-        validation = [numbers[id(t.validation)] for t in tasks]
-    return Data(
-        _stack_blocks([rows.X for rows in blocks]),
-        _stack_blocks([rows.targets for rows in blocks]),
-        _stack_blocks([rows.weight for rows in blocks]),
-        _stack_blocks([rows.score_weight for rows in blocks]),
-        order,
-        validation,
-    )
-
-
-def _stack_blocks(blocks: list[Any]) -> Any:
-    if len(blocks) == 1:
-        return blocks[0]
-    if sparse.issparse(blocks[0]):
-        return sparse.vstack(blocks, format="csr")
-    return np.concatenate(blocks)
 
 
 def _trained(task: Task, result: engine.Result) -> TrainedNetwork | ValueError:

@@ -140,32 +140,45 @@ class OutputScale:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of data: X (n, n_features) and targets as the loss takes them.
+    """Rows of data: which rows of a table they are, and their targets.
 
-    Both dense or CSR; no row is made dense before its batch is.
+    ``table`` is of shape (n_table, n_features), ``numbers``, of shape (n,), says which
+    of its rows these are: a subset shares the table, which may be large. ``targets``
+    are as the loss takes them. Table and targets are dense or CSR; no row is made dense
+    before its batch is.
 
     ``weight``, of shape (n,), weighs the loss; ``score_weight``, of shape (n,) or
     (n, m), is what the loss' score asks of a row, and leaves class weights out. What an
     engine gets has ``weight`` of mean 1.
     """
 
-    X: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
+    table: NDArray[Any] | sparse.csr_array | sparse.csr_matrix
+    numbers: NDArray[np.integer]
     targets: NDArray[Any] | sparse.csr_array
     weight: NDArray[Any]
     score_weight: NDArray[Any]
 
     def __len__(self) -> int:
-        return self.X.shape[0]
+        return len(self.numbers)
+
+    @property
+    def features(self) -> Any:
+        """A copy of these rows of the table."""
+        return self.table[self.numbers]
 
     @cached_property
     def fingerprint(self) -> str:
         """Equal for rows that train equally."""
-        return str(joblib.hash((self.X, self.targets, self.weight)))
+        return str(joblib.hash((self.features, self.targets, self.weight)))
 
     def take(self, rows: NDArray[Any]) -> Rows:
         """The rows of these numbers, or where a mask is True."""
         return Rows(
-            self.X[rows], self.targets[rows], self.weight[rows], self.score_weight[rows]
+            self.table,
+            self.numbers[rows],
+            self.targets[rows],
+            self.weight[rows],
+            self.score_weight[rows],
         )
 
 
@@ -214,13 +227,14 @@ class ProgramScope:
 
     ``epochs`` are those of the longest training. Where several networks train together,
     ``terms`` names what the program has code for, see
-    `skreg._training.stacking.OPTIONAL_TERMS`, and ``n_rows`` is the number of rows that
-    a group has at most. A network alone has the program of any other fit of it.
+    `skreg._training.stacking.OPTIONAL_TERMS`, and ``most_rows`` are the rows that a
+    group's tables, and the group itself, have at most. A network alone has the program
+    of any other fit of it.
     """
 
     epochs: int
     terms: frozenset[str]
-    n_rows: int
+    most_rows: tuple[int, int]
 
 
 @dataclass(frozen=True)

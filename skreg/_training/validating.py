@@ -38,7 +38,7 @@ def validation_figures(task: Task, predict: Callable[[Any], Any]) -> dict[str, f
         targets: Any = batch.targets
         if sparse.issparse(targets):
             targets = targets.toarray()
-        logits = ops.convert_to_tensor(predict(batch.X))
+        logits = ops.convert_to_tensor(predict(batch.features))
         row_losses = ops.convert_to_numpy(loss.per_row(targets, logits))
         score = loss.score(targets, logits, batch.score_weight)
         losses.append(batch.weight * row_losses)
