@@ -63,7 +63,7 @@ def docs(session):
 def benchmarks(session):
     """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
-    for name in ("peers", "defaults", "text"):
+    for name in ("peers", "defaults", "tables", "text"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
 
