@@ -55,8 +55,8 @@ def tuned_boosting(boosting, scoring):
     tenth of at most 1,500 rows from the trees.
     """
     space = {
-        "learning_rate": loguniform(0.02, 0.3),
-        "max_iter": [25, 50, 100, 200],
+        "learning_rate": loguniform(0.02, 0.2),
+        "max_iter": [50, 100, 200, 400],
         "max_leaf_nodes": [4, 8, 16, 31],
         "min_samples_leaf": randint(2, 41),
         "l2_regularization": loguniform(1e-3, 10),
