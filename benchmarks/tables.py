@@ -3,8 +3,8 @@
 `tables.py FOLDER` reads classification-NAME.csv and regression-NAME.csv (also .csv.gz):
 the last column is the target, strings are categories, empty cells are missing values.
 Without a folder, scikit-learn's own tables are taken. Each table is split 70/30 with
-the seeds 0, 1, ... (stratified for classification), with at most 1,500 rows for
-training and 3,000 for the test. Columns of strings get the most frequent value for
+the seeds 0, 1, ... (stratified for classification), of which at most 1,500 rows are
+taken for training and 3,000 for the test. Columns of strings get the most frequent value for
 missing ones and are one-hot encoded; the others get the mean and are standardised. Both
 are fitted on the training rows, and all models get the same float32 array.
 
@@ -25,7 +25,6 @@ import time
 import warnings
 from contextlib import nullcontext
 from functools import partial
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -98,15 +97,12 @@ def tables(folder):
 def split(table, kind, seed):
     """Encoded training and test rows, and their targets: X, X_test, y, y_test."""
     X, y = table.iloc[:, :-1], table.iloc[:, -1].to_numpy()
-    n_test = ceil(0.3 * len(y))
+    stratify = y if kind == "classification" else None
     X, X_test, y, y_test = train_test_split(
-        X,
-        y,
-        train_size=min(1500, len(y) - n_test),
-        test_size=min(3000, n_test),
-        stratify=y if kind == "classification" else None,
-        random_state=seed,
+        X, y, test_size=0.3, stratify=stratify, random_state=seed
     )
+    # The rows come shuffled.
+    X, y, X_test, y_test = X[:1500], y[:1500], X_test[:3000], y_test[:3000]
     encode = make_column_transformer(
         (
             make_pipeline(SimpleImputer(), StandardScaler()),
