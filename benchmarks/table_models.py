@@ -95,7 +95,7 @@ OWN = {
         ),
     ),
     "linear tuned": (
-        lambda: LogisticRegressionCV(cv=3, scoring=LOG_LOSS, max_iter=1000, n_jobs=-1),
+        lambda: LogisticRegressionCV(cv=3, scoring=LOG_LOSS, max_iter=1000),
         lambda: RidgeCV(np.logspace(-3, 3, 13), cv=3, scoring=SQUARED_ERROR),
     ),
     "boosting": (
