@@ -1,10 +1,16 @@
-"""The models that tables.py compares: for each, a classifier and a regressor.
+"""The models that tables.py compares, each as classifier and regressor, and their fit.
 
 Tuned models choose by 3 folds of the training rows, by log-loss or squared error, and
 are refitted on all of these. The rows come shuffled, so that an integer `cv` will do.
 """
 
+import gc
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 from scipy.stats import loguniform, randint
@@ -18,17 +24,10 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
+import skreg
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 LOG_LOSS, SQUARED_ERROR = "neg_log_loss", "neg_mean_squared_error"
-
-
-def imported(module, name):
-    """A class from a library that may not be installed."""
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ImportError(f"needs {name} of {module}: {error}") from error
 
 
 def scaled_target(regressor):
@@ -81,8 +80,8 @@ OWN = {
         lambda: RegularizedMLPRegressor(random_state=0),
     ),
     "skreg CV": (
-        lambda: imported("skreg", "RegularizedMLPClassifierCV")(random_state=0),
-        lambda: imported("skreg", "RegularizedMLPRegressorCV")(random_state=0),
+        lambda: skreg.RegularizedMLPClassifierCV(random_state=0),
+        lambda: skreg.RegularizedMLPRegressorCV(random_state=0),
     ),
     "MLP": (
         lambda: MLPClassifier(random_state=0),
@@ -112,24 +111,67 @@ OWN = {
     ),
 }
 
-# Tuned defaults: each fold chooses the epoch, and the three networks are averaged.
-PYTABKIT = {"n_cv": 3, "device": "cpu", "random_state": 0}
-CROSS_ENTROPY = {"val_metric_name": "cross_entropy"}
+
+def from_pytabkit(name, **parameters):
+    """An estimator of tuned defaults.
+
+    In each of 3 folds, the left-out rows choose the epoch; predictions are the mean of
+    the three networks.
+    """
+    estimator = getattr(import_module("pytabkit"), name)
+    return estimator(n_cv=3, device="cpu", random_state=0, **parameters)
+
 
 PEERS = {
     "RealMLP": (
-        lambda: imported("pytabkit", "RealMLP_TD_Classifier")(
-            # As pytabkit's documentation recommends for log-loss.
-            use_ls=False,
-            **CROSS_ENTROPY,
-            **PYTABKIT,
+        # As pytabkit's documentation recommends for log-loss.
+        lambda: from_pytabkit(
+            "RealMLP_TD_Classifier", val_metric_name="cross_entropy", use_ls=False
         ),
-        lambda: imported("pytabkit", "RealMLP_TD_Regressor")(**PYTABKIT),
+        lambda: from_pytabkit("RealMLP_TD_Regressor"),
     ),
     "TabM": (
-        lambda: imported("pytabkit", "TabM_D_Classifier")(**CROSS_ENTROPY, **PYTABKIT),
-        lambda: imported("pytabkit", "TabM_D_Regressor")(**PYTABKIT),
+        lambda: from_pytabkit("TabM_D_Classifier", val_metric_name="cross_entropy"),
+        lambda: from_pytabkit("TabM_D_Regressor"),
     ),
 }
 
 MODELS = OWN | PEERS
+
+
+def lacking(name):
+    """What a model needs and is not installed, or None."""
+    if name in PEERS and find_spec("pytabkit") is None:
+        return "pytabkit"
+    if name == "skreg CV" and not hasattr(skreg, "RegularizedMLPClassifierCV"):
+        return "skreg.RegularizedMLPClassifierCV"
+    return None
+
+
+@cache
+def process_of_peers():
+    """A process without TensorFlow, beside which PyTorch's Triton crashes."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=spawn)
+
+
+def fitted(name, kind, X, y, X_test):
+    """Predictions for the test rows, probabilities or None, and seconds of the fit."""
+    if name in PEERS:
+        return process_of_peers().submit(fit, name, kind, X, y, X_test).result()
+    # The first fit of a process would import it.
+    from skreg._engine import compiled
+
+    compiled._functions.clear()
+    compiled._xla_programs.clear()
+    return fit(name, kind, X, y, X_test)
+
+
+def fit(name, kind, X, y, X_test):
+    model = MODELS[name][kind == "regression"]()
+    gc.collect()
+    start = time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - start
+    probabilities = model.predict_proba(X_test) if kind == "classification" else None
+    return model.predict(X_test), probabilities, seconds

@@ -17,21 +17,18 @@ that what was run before is not run again. `--quick` only tests that the script 
 """
 
 import argparse
-import gc
 import json
 import os
 import platform
 import re
-import time
 import warnings
 from contextlib import nullcontext
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import sklearn
-import tensorflow as tf
 from scipy.stats import rankdata
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import (
@@ -52,8 +49,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skreg._engine import compiled
-from table_models import MODELS, OWN, PEERS
+from table_models import MODELS, OWN, PEERS, fitted, lacking
 
 # What is reported for each kind of table: a loss, by which models are ranked, a score.
 METRICS = {
@@ -121,38 +117,18 @@ def split(table, kind, seed):
     return X, encode.transform(X_test).astype(np.float32), y, y_test
 
 
-def measured(make, kind, X, X_test, y, y_test):
-    """Loss and score on the test rows, and the seconds of a fit that has to compile."""
-    model = make()
-    compiled._functions.clear()
-    compiled._xla_programs.clear()
-    gc.collect()
-    start = time.perf_counter()
-    model.fit(X, y)
-    seconds = time.perf_counter() - start
-    predicted = model.predict(X_test)
+def measured(name, kind, X, X_test, y, y_test):
+    """Loss and score on the test rows, and seconds of the fit."""
+    predicted, probabilities, seconds = fitted(name, kind, X, y, X_test)
     if kind == "classification":
         # The metric clips probabilities at the resolution of their dtype.
-        probabilities = np.asarray(model.predict_proba(X_test), np.float32)
+        probabilities = np.asarray(probabilities, np.float32)
         loss = log_loss(y_test, probabilities, labels=np.unique(y))
         score = balanced_accuracy_score(y_test, predicted)
     else:
         loss = root_mean_squared_error(y_test, predicted) / np.std(y_test)
         score = r2_score(y_test, predicted)
     return dict(zip(METRICS[kind], (loss, score), strict=True)) | {"seconds": seconds}
-
-
-def missing_models(names):
-    """Print which models are not installed, and return their names."""
-    missing = set()
-    for name in names:
-        try:
-            for make in MODELS[name]:
-                make()
-        except ImportError as error:
-            print(f"{name}: left out, {error}")
-            missing.add(name)
-    return missing
 
 
 def print_row(name, values):
@@ -165,7 +141,9 @@ def print_header(columns):
 
 def run(chosen, models, n_splits, known, output):
     """Run the models on all splits of the tables; print and return the results."""
-    missing = missing_models(models)
+    missing = [name for name in models if lacking(name)]
+    for name in missing:
+        print(f"{name}: not run, needs {lacking(name)}")
     results = []
     for table, load in chosen.items():
         kind = table.partition("-")[0]
@@ -177,9 +155,8 @@ def run(chosen, models, n_splits, known, output):
             for name in models:
                 result = known.get((table, seed, name))
                 if result is None and name not in missing:
-                    make = MODELS[name][kind == "regression"]
                     result = {"table": table, "split": seed, "model": name}
-                    result |= measured(make, kind, *data)
+                    result |= measured(name, kind, *data)
                     if output:
                         print(json.dumps(result), file=output, flush=True)
                 if result:
@@ -261,8 +238,8 @@ def main():
     warnings.simplefilter("ignore")  # ConvergenceWarning of scikit-learn's MLP
     print(
         f"{platform.machine()}, {os.cpu_count()} cores; Python "
-        f"{platform.python_version()}, TensorFlow {tf.__version__}, "
-        f"scikit-learn {sklearn.__version__}"
+        f"{platform.python_version()}, TensorFlow {version('tensorflow')}, "
+        f"scikit-learn {version('scikit-learn')}"
     )
     with options.output.open("a") if options.output else nullcontext() as output:
         results = run(chosen, models, options.splits, known, output)

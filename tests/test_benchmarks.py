@@ -142,10 +142,10 @@ def test_tables_need_a_kind(printed, tmp_path):
         printed("tables.py", tmp_path)
 
 
-def test_models_that_are_not_installed_are_left_out(printed, monkeypatch):
+def test_models_that_are_not_installed_are_not_run(printed, monkeypatch):
     monkeypatch.setitem(sys.modules, "pytabkit", None)
     models = "--models", "RealMLP", "linear tuned"
     output = printed("tables.py", "--tables", "iris", "--splits", 1, *models)
-    assert "\nRealMLP: left out, needs RealMLP_TD_Classifier of pytabkit: " in output
+    assert "\nRealMLP: not run, needs pytabkit\n" in output
     assert "\n  RealMLP" not in output
     assert output.count("\n  linear tuned ") == 2
