@@ -10,7 +10,6 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 from scipy.stats import loguniform, randint
@@ -24,8 +23,12 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-import skreg
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
 
 LOG_LOSS, SQUARED_ERROR = "neg_log_loss", "neg_mean_squared_error"
 
@@ -80,8 +83,8 @@ OWN = {
         lambda: RegularizedMLPRegressor(random_state=0),
     ),
     "skreg CV": (
-        lambda: skreg.RegularizedMLPClassifierCV(random_state=0),
-        lambda: skreg.RegularizedMLPRegressorCV(random_state=0),
+        lambda: RegularizedMLPClassifierCV(random_state=0),
+        lambda: RegularizedMLPRegressorCV(random_state=0),
     ),
     "MLP": (
         lambda: MLPClassifier(random_state=0),
@@ -137,15 +140,6 @@ PEERS = {
 }
 
 MODELS = OWN | PEERS
-
-
-def lacking(name):
-    """What a model needs and is not installed, or None."""
-    if name in PEERS and find_spec("pytabkit") is None:
-        return "pytabkit"
-    if name == "skreg CV" and not hasattr(skreg, "RegularizedMLPClassifierCV"):
-        return "skreg.RegularizedMLPClassifierCV"
-    return None
 
 
 @cache
