@@ -28,7 +28,7 @@ X, X_test, y, y_test = train_test_split(
     X, y, train_size=400, stratify=y, random_state=0
 )
 
-mlp = RegularizedMLPClassifierCV((64,), epochs=54, random_state=0).fit(X, y)
+mlp = RegularizedMLPClassifierCV((64,), random_state=0).fit(X, y)
 
 network = RegularizedMLPClassifier((64,), epochs=54, random_state=0)
 grid = {"l2": [0.0, 1e-4, 1e-3, 1e-2], "dropout": [0.0, 0.25, 0.5]}

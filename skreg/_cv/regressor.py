@@ -50,9 +50,9 @@ default="squared_error"
     ema_momentum : float, default=0.99
         Momentum of the running average of the weights that is scored, kept and used
         for predictions; None means no averaging.
-    batch_size : int or "auto", default="auto"
+    batch_size : int or "auto", default=128
         Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
-    epochs : int, default=81
+    epochs : int, default=54
         Passes over the training rows of those candidates that get to the last rung.
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
@@ -151,8 +151,8 @@ default="squared_error"
         activation: str = "relu",
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
-        batch_size: int | Literal["auto"] = "auto",
-        epochs: int = 81,
+        batch_size: int | Literal["auto"] = 128,
+        epochs: int = 54,
         shuffle: bool = True,
         time_limit: float | None = None,
         n_jobs: int | None = None,

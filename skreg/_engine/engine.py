@@ -230,11 +230,11 @@ def _choose_variant(
         calling = plan_calls(chosen, data, batch_size, n_steps, together, n, n_noises)
         return chosen, calling, fixed_inputs(networks, data, chosen, most_rows)
 
-    if xla_pays(data.X, data.targets, program.layers, batch_size, n_steps * epochs):
+    size = program.layers, batch_size, n_steps * epochs, len(networks)
+    if xla_pays(data.X, data.targets, *size):
         chosen, calling, inputs = choose(xla=True)
-        seconds = xla_seconds(
-            program.layers, program.dtype, batch_size, n_steps * epochs, len(networks)
-        )
+        layers, *others = size
+        seconds = xla_seconds(layers, program.dtype, *others)
         if reserve_xla_program(chosen, batch_size, calling.n_slots, inputs, seconds):
             return chosen, calling, inputs
     return choose(xla=False)

@@ -15,9 +15,11 @@ from skreg._engine.stacked import Data
 # XLA saves some 80 microseconds per step, or a third of a long one, and takes half a
 # second longer to compile, anew for every set of shapes; without it one function serves
 # all shapes. So it pays where there are many steps, of which long ones count for more.
-# The rule looks at one network alone, so that K of them compute what one computes.
+# For several networks together it saves more than half of what they take without,
+# and pays where that is long.
 XLA_STEPS = 500
 LONG_STEP_SECONDS = 2.4e-4
+LONG_GROUP_SECONDS = 0.3
 # Without XLA, as many parameters are quicker updated by one thread than by two.
 SINGLE_THREADED_PARAMS = 1 << 16
 # A call should last a second at most, so that an interrupt is noticed. The estimate
@@ -44,6 +46,8 @@ MIN_PADDED_STEPS_PER_EPOCH = 64
 # Bytes that a call may take along: of row numbers, weights and dropout noise, and of
 # the entries of sparse rows and targets.
 CALL_BYTES = 1 << 26
+# With XLA, whose arrays are padded: a short training pays for what it does not use.
+XLA_CALL_BYTES = 1 << 24
 
 
 class Calling(NamedTuple):
@@ -84,13 +88,17 @@ def xla_pays(
     layers: Sequence[tuple[int, int]],
     batch_size: int,
     n_steps: int,
+    n_networks: int,
 ) -> bool:
     """Whether XLA is worth its compiling, for so many steps."""
     if sparse.issparse(X) or sparse.issparse(targets):
         return False
-    flops = _step_flops(layers, batch_size)
-    seconds = STEP_SECONDS + flops / FLOPS_PER_SECOND
-    return n_steps * max(1.0, seconds / LONG_STEP_SECONDS) >= XLA_STEPS
+    seconds = _step_flops(layers, batch_size) / FLOPS_PER_SECOND
+    if n_steps * max(1.0, (STEP_SECONDS + seconds) / LONG_STEP_SECONDS) >= XLA_STEPS:
+        return True
+    n_params = sum((n_in + 1) * n_out for n_in, n_out in layers)
+    seconds += n_params * FLOPS_PER_PARAMETER / FLOPS_PER_SECOND
+    return n_networks > 1 and n_steps * n_networks * seconds >= LONG_GROUP_SECONDS
 
 
 def _step_flops(layers: Sequence[tuple[int, int]], batch_size: int) -> int:
@@ -140,7 +148,8 @@ def plan_calls(
     )
     most = max(1, most)
     if program.xla:
-        n_slots = padded_size(min(most, XLA_STEPS_PER_CALL), 1)
+        fitting = max(1, int(XLA_CALL_BYTES / step_bytes))
+        n_slots = padded_size(min(most, fitting, XLA_STEPS_PER_CALL), 1)
         if epochs == 1:
             least = min(most, MIN_PADDED_STEPS_PER_EPOCH)
             n_slots = padded_size(min(most, steps_per_epoch), least)

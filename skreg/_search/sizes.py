@@ -108,7 +108,7 @@ class RungSizes(GroupSizes):
 
     def __call__(self, task, n):
         natural = super().__call__(task, n)
-        if not uses_xla(task):
+        if not uses_xla(task, natural):
             return natural
         compiled = self._compiled[_kind(task)]
         rungs = self._to_come(task, n)

@@ -130,8 +130,8 @@ def max_group_size(task: Task) -> int:
     return min(max(1, GROUP_BYTES // (n_params * n_arrays * itemsize)), MAX_GROUP_SIZE)
 
 
-def uses_xla(task: Task) -> bool:
-    """Whether XLA compiles for such a task, anew for each size of its group."""
+def uses_xla(task: Task, n_networks: int) -> bool:
+    """Whether XLA compiles for a group of such tasks, anew for each size."""
     rows = task.training
     epochs = task.scope.epochs if task.scope else task.epochs
     return xla_pays(
@@ -140,6 +140,7 @@ def uses_xla(task: Task) -> bool:
         task.architecture.kernel_shapes,
         task.batch_size,
         _steps_per_epoch(task) * epochs,
+        n_networks,
     )
 
 
