@@ -39,7 +39,7 @@ def test_peers_are_compared():
 def test_memory_of_searches_is_measured():
     output = printed_by_process("peers.py", "--memory")
     assert re.search(r"  3 candidates: .* ms per fit, peak \d+ MB\n", output)
-    assert len(re.findall(r"  1000 rows, .*: peak \d+ MB, .* times X\n", output)) == 4
+    assert re.search(r"  1000 rows, .*: peak \d+ MB, .* times X\n", output)
 
 
 # It starts processes, which import the script.

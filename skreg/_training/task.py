@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # The purposes for which a run draws random numbers. Each has its own stream,
 # derived from the run's one seed, so that none shifts when another is not used.
 INITIAL_WEIGHTS, SHUFFLE, DROPOUT, SPLIT = range(4)
+# Rows that are hashed at once: bounds the memory.
+HASHED_ROWS = 4096
 
 
 def derived_seed(seed: int, *key: int) -> int:
@@ -169,7 +171,9 @@ class Rows:
     @cached_property
     def fingerprint(self) -> str:
         """Equal for rows that train equally."""
-        return str(joblib.hash((self.features, self.targets, self.weight)))
+        parts = np.array_split(self.numbers, max(1, len(self) // HASHED_ROWS))
+        features = [joblib.hash(self.table[numbers]) for numbers in parts]
+        return str(joblib.hash((features, self.targets, self.weight)))
 
     def take(self, rows: NDArray[Any]) -> Rows:
         """The rows of these numbers, or where a mask is True."""
