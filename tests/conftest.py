@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg._engine import planning
 
 # Of scikit-learn's callbacks, which are new in its version 1.9.
 collect_ignore = []
@@ -128,6 +129,12 @@ def in_new_process():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def without_xla(monkeypatch):
+    """For many steps of small networks, which take less time than XLA to compile."""
+    monkeypatch.setattr(planning, "XLA_STEPS", np.inf)
 
 
 @pytest.fixture(params=["compiled", "keras"])
