@@ -128,7 +128,7 @@ def test_networks_trained_together_are_as_if_alone(mlp, cancer, name):
 
 @pytest.mark.parametrize("name", ["clipnorm", "momentum"])
 def test_so_are_they_with_xla_and_proximal_steps(mlp, cancer, name, monkeypatch):
-    tasks = tasks_of(mlp, *cancer, STACKS[name], l1=2**-7)
+    tasks = tasks_of(mlp, *cancer, STACKS[name], l1=2**-7, group_l1=2**-6)
     alone = [train_together([task])[0] for task in tasks]
     use_xla(monkeypatch)
     for ours, theirs in zip(train_together(tasks), alone, strict=True):

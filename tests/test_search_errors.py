@@ -123,6 +123,15 @@ def test_what_is_to_end_the_process_ends_the_search(
     assert len(calls) == 1
 
 
+@pytest.fixture
+def quick_collections():
+    """The collector looks at what is made from here on alone."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("quick_collections")
 def test_a_failed_attempt_keeps_no_memory(mlp, cancer, monkeypatch):
     class Array:
         """A large one."""
