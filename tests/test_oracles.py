@@ -101,7 +101,7 @@ def test_probabilities_are_the_forward_pass_of_the_coefs(
     mlp, data, activation, request
 ):
     X, y = request.getfixturevalue(data)
-    est = mlp((7, 5), activation=activation, dropout=0.5)
+    est = mlp((7, 5), activation=activation, dropout=0.5, batch_size=200)
     est.fit(X, y)
     # No closer than this: TensorFlow's gelu has a root of 2 in single precision.
     np.testing.assert_allclose(est.predict_proba(X), numpy_proba(est, X), rtol=1e-7)
