@@ -43,7 +43,8 @@ def the_problem(request, name, engine):
         "regressor": ("mlr", "diabetes"),
     }[name]
     X, y = request.getfixturevalue(data)
-    return Problem(request.getfixturevalue(factory), X[:70], y[:70], engine=engine)
+    defaults = {"engine": engine, "batch_size": 40}  # two steps, the second shorter
+    return Problem(request.getfixturevalue(factory), X[:70], y[:70], **defaults)
 
 
 def arrays(est):

@@ -101,7 +101,7 @@ def trainings(monkeypatch):
     ids=["adam", "averages", "sgd", "rmsprop"],
 )
 def test_rungs_are_those_of_scikit_learn(both, mlp, cancer, params, grid):
-    search = both(mlp((6, 5), epochs=9, **params), grid, *cancer, cv=2)
+    search = both(mlp(epochs=9, **params), grid, *cancer, cv=2)
     assert search.n_resources_ == [1, 3, 9]
     assert search.n_candidates_ == [9, 3, 1]
 
@@ -243,7 +243,8 @@ class Decay(keras.callbacks.Callback):
 
 def test_early_stopping_and_callbacks_start_again(both, mlp, cancer, trainings):
     stopping = {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.1}
-    both(mlp(epochs=6, learning_rate=0.1, **stopping), GRID, *cancer, cv=2)
+    grid = {"l2": [0.0, 0.1], "dropout": [0.0, 0.5]}
+    both(mlp(epochs=6, learning_rate=0.1, **stopping), grid, *cancer, cv=2)
     assert {first for first, _ in trainings} == {0}
     est = mlp(epochs=2, callbacks=[Decay()], batch_size=60)
     both(est, {"l2": [0.0, 1.0]}, *cancer, cv=2, factor=2)

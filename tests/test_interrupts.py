@@ -27,7 +27,7 @@ class Interrupt(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.within and self.epoch == self.at and batch == 1:
+        if self.within and self.epoch == self.at and batch == 0:
             raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch, logs=None):
@@ -37,7 +37,7 @@ class Interrupt(keras.callbacks.Callback):
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Call something with a Ctrl-C in one of its epochs, which have three steps."""
+    """Call something with a Ctrl-C in one of its epochs, which have two steps."""
 
     def calls(at, within):
         original = engine_module.calls
@@ -57,7 +57,7 @@ def interrupted(monkeypatch):
         if est.engine == "keras":
             est.callbacks = [Interrupt(epoch, within)]
         with monkeypatch.context() as patch:
-            patch.setattr(planning, "MAX_STEPS_PER_CALL", 2)
+            patch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
             patch.setattr(engine_module, "calls", calls(epoch, within))
             with pytest.raises(KeyboardInterrupt):
                 call(est)
@@ -204,7 +204,7 @@ def test_early_stopping_keeps_the_best_of_the_epochs_run(
     mlp, iris, engine, interrupted
 ):
     X, y = iris
-    params = {"early_stopping": True, "learning_rate": 0.02, "batch_size": 30}
+    params = {"early_stopping": True, "learning_rate": 0.03, "batch_size": 60}
     rising = {"X_val": X, "y_val": (y + 1) % 3}  # the better the fit, the worse
     first = mlp(engine=engine, **params, epochs=1).fit(X, y, **rising)
     est = mlp(engine=engine, warm_start=True, **params, epochs=8)

@@ -263,7 +263,7 @@ def test_sums_of_rates_with_momentum(momentum):
 )
 def test_fits_of_2_and_3_epochs_are_one_of_5(request, engine, name):
     problem = the_problem(request, "classifier", engine)
-    params = {"optimizer": OPTIMIZERS[name], "batch_size": 35}
+    params = {"optimizer": OPTIMIZERS[name]}
     whole = problem.fit(problem.make(epochs=5, **params))
     in_pieces = problem.warm(problem.warm(problem.make(**params), 2), 3)
     assert_same(in_pieces, whole)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 # Enough steps for another draw to show, too few for roundings to grow.
-PARAMS = {"hidden_layer_sizes": (8, 6), "epochs": 4, "early_stopping": True}
+PARAMS = {"hidden_layer_sizes": (8, 6), "epochs": 2, "early_stopping": True}
 
 
 def assert_nearly_same(single, double):

@@ -69,6 +69,7 @@ def test_the_keras_model_speaks_the_units_of_the_user(mlr, diabetes, loss):
     np.testing.assert_allclose(by_keras, est.predict(X), rtol=1e-9)
 
 
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_without_hidden_layers_it_is_ridge_regression(mlr, diabetes, engine, n_outputs):
@@ -83,6 +84,7 @@ def test_without_hidden_layers_it_is_ridge_regression(mlr, diabetes, engine, n_o
     np.testing.assert_allclose(est.predict(X), ridge.predict(X), rtol=tolerance)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_without_hidden_layers_poisson_is_poisson_regression(mlr, diabetes):
     X, y = diabetes
     full = {"learning_rate": 0.02, "batch_size": len(y), "epochs": 2500}
@@ -103,7 +105,7 @@ def test_the_validation_score_is_r2_and_the_loss_is_without_the_penalty(
         y = np.column_stack([y, y**2])
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
     X, X_val, y, y_val, w_val = X[:80], X[80:], y[:80], y[80:], weight[80:]
-    est = mlr(engine=engine, loss=loss, l2=0.5, epochs=4)
+    est = mlr(engine=engine, loss=loss, l2=0.5)
     est.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w_val)
     score = r2_score(y_val, est.predict(X_val), sample_weight=w_val)
     assert est.validation_scores_[-1] == pytest.approx(score, abs=1e-9)
@@ -143,9 +145,7 @@ def test_both_engines_train_the_same_network(mlr, diabetes, loss):
     X, y = diabetes
     weight = np.random.default_rng(0).uniform(0.5, 2, len(y))
     compiled, by_keras = (
-        mlr((8, 6), loss=loss, l1=2**-10, l2=2**-8, epochs=20, engine=engine).fit(
-            X, y, weight
-        )
+        mlr((8, 6), loss=loss, l1=2**-10, l2=2**-8, engine=engine).fit(X, y, weight)
         for engine in ENGINES
     )
     for a, b in zip(compiled.coefs_, by_keras.coefs_, strict=True):

@@ -90,6 +90,7 @@ def test_results_survive_a_killed_worker(
 INTERRUPTED = """
 import os, signal, threading
 import psutil
+import tensorflow  # before the clock starts
 from sklearn.datasets import load_iris
 from skreg import (
     BatchedGridSearchCV, BatchedHalvingGridSearchCV, RegularizedMLPClassifier
@@ -105,7 +106,7 @@ for search, n_jobs, engine in [
 ]:
     network.set_params(engine=engine)
     search = search(network, {"l2": [0, 0.1]}, n_jobs=n_jobs)
-    threading.Timer(3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
     try:
         search.fit(*load_iris(return_X_y=True))
     except KeyboardInterrupt:

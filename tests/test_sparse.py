@@ -108,7 +108,7 @@ def assert_same(ours, theirs, X, atol=1e-9):
 
 DROPOUT = {"hidden_layer_sizes": (6, 4), "dropout": [0.2, 0.5], "l1": 0.01}
 LINEAR = {"hidden_layer_sizes": (), "l2": 0.1, "shuffle": False, "batch_size": 1000}
-STOPPING = {"early_stopping": True, "n_iter_no_change": 1, "batch_size": 16}
+STOPPING = {"early_stopping": True, "n_iter_no_change": 1, "batch_size": 25}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ STOPPING = {"early_stopping": True, "n_iter_no_change": 1, "batch_size": 16}
 )
 def test_the_fit_is_that_of_the_dense_rows(make, rows, engine, problem, params):
     y = targets(problem, rows)
-    params = {**params, "engine": engine, "epochs": 3, "learning_rate": 0.02}
+    params = {**params, "engine": engine, "epochs": 2, "learning_rate": 0.02}
     dense = make(problem, **params).fit(rows, y)
     ours = make(problem, **params).fit(read_only(rows), y)
     assert_same(ours, dense, rows)
@@ -435,8 +435,10 @@ def test_a_search_gives_the_scores_of_grid_search_cv(
     X, y = read_only(rows), targets(problem, rows)
     options = {"scoring": "r2"} if problem == "number" else {}
     est = make(problem, (6, 4), batch_size=9, epochs=3)
-    search = both(est, STRENGTHS, X, y, return_train_score=True, **options)
-    assert len(set(search.cv_results_["mean_test_score"])) == 8
+    grid = STRENGTHS if problem == "two classes" else {**STRENGTHS, "l1": [1e-2]}
+    search = both(est, grid, X, y, return_train_score=True, **options)
+    scores = search.cv_results_["mean_test_score"]
+    assert len(set(scores)) == len(scores) >= 4
     assert dense_shapes == []
 
 
