@@ -39,9 +39,10 @@ for epochs in (1, 4, 12, 12):  # without and with a traced step
 make(early_stopping=True, n_iter_no_change=1, tol=9.0).fit(X, y)
 est = make(RegularizedMLPRegressor, warm_start=True, optimizer="rmsprop").fit(X, X)
 est.fit(X, X).partial_fit(X, X).predict(X)
-for targets in (y, y + (X[:, 1] > 0), np.stack([y, 1 - y], 1)):  # with XLA
-    make(engine="compiled", epochs=250, dropout=0.5).fit(X, targets)
-make(RegularizedMLPRegressor, engine="compiled", epochs=250).fit(X, X)
+for targets in (y, y + (X[:, 1] > 0), np.stack([y, 1 - y], 1)):
+    make(engine="compiled", dropout=0.5).fit(X, targets)
+for cls, targets in ((RegularizedMLPClassifier, y), (RegularizedMLPRegressor, X)):
+    make(cls, engine="compiled", epochs=250, dropout=0.5).fit(X, targets)  # with XLA
 try:
     make(optimizer="sgd", learning_rate=1e30).fit(X, y)
 except ValueError as error:

@@ -18,27 +18,16 @@ import skreg
 from skreg._engine import compiled
 
 
-@pytest.fixture(scope="module")
-def report(in_new_process):
-    """The report of `fresh_process`, and all that was printed before it."""
+# One test, as another worker of pytest-xdist would start a process of its own.
+def test_a_new_process_changes_nothing_global_and_gives_the_same_bits(
+    in_new_process, monkeypatch
+):
     code = inspect.getsource(fresh_process)
     *printed, report = in_new_process(code).splitlines()
-    return {"printed": printed, **json.loads(report)}
-
-
-def test_importing_changes_no_global_state(report):
+    report = json.loads(report)
     assert report["changed by importing"] == []
-
-
-def test_fitting_changes_no_global_state(report):
     assert report["changed by fitting"] == []
-
-
-def test_fitting_prints_nothing_unless_asked(report):
-    assert report["printed"] == []
-
-
-def test_two_processes_give_the_same_bits(report, monkeypatch):
+    assert printed == []
     # Of those before, which are many in this process: then XLA is no longer used.
     monkeypatch.setattr(compiled, "_xla_programs", set())
     here = fresh_process.seeded_digests()
