@@ -98,7 +98,9 @@ class PrefittedCandidates:
     def _set_params(self, estimator, /, **params):
         """The next fit; when there is none, what is to be fitted on all rows."""
         if not self._fits:
-            return self._refitted or estimator.set_params(**params)
+            if self._refitted is not None:
+                return self._refitted
+            return estimator.set_params(**params)
         expected, outcome = self._fits.popleft()
         if _comparable(params) != _comparable(expected):
             raise RuntimeError(
