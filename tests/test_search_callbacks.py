@@ -356,3 +356,13 @@ def test_an_interrupt_ends_the_search_and_tears_down(mlp, iris, task):
     assert not any(
         f"end fit#0 search#0 fit#{i}" in of_network.lines() for i in range(4)
     )
+
+
+def test_the_refit_of_an_ensemble_is_one_task(mlp, iris):
+    callback = Propagated()
+    search = BatchedGridSearchCV(mlp(), GRID, cv=2, ensemble_size=2)
+    search.set_callbacks(callback).fit(*iris)
+    hooks = [event.hook for event in callback.events]
+    assert hooks[-1] == "teardown"
+    assert hooks.count("on_fit_task_begin") == hooks.count("on_fit_task_end") > 0
+    assert not hasattr(search.best_estimator_, "_skl_callbacks")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from importlib.util import find_spec
@@ -31,6 +32,19 @@ def tear_down(estimator: BaseEstimator) -> None:
 
     For fits that are no call of a method, which could be decorated.
     """
+
+
+@contextmanager
+def one_task(estimator: BaseEstimator, X: Any, y: Any) -> Iterator[None]:
+    """The fit of an estimator that has no smaller tasks; to be torn down afterwards."""
+    if not SUPPORTED:
+        yield
+        return
+    data = {"estimator": estimator, "X": X, "y": y, "metadata": None}
+    context = estimator._init_callback_context(max_subtasks=0)
+    context.call_on_fit_task_begin(**data)
+    yield
+    context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
 
 class FitTasks:

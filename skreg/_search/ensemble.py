@@ -30,6 +30,11 @@ from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skreg._estimators.base import DocLinkMixin
+from skreg._estimators.callback_support import (
+    CallbackSupportMixin,
+    one_task,
+    with_callbacks,
+)
 from skreg._estimators.types import MatrixLike
 from skreg._search.callback_tasks import SearchTask
 from skreg._search.candidates import make_candidate
@@ -45,7 +50,13 @@ if TYPE_CHECKING:
 MAX_SEED = np.iinfo(np.int32).max
 
 
-class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
+class _Ensemble(
+    DocLinkMixin,
+    CallbackSupportMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
     """Base class; the classes below differ in what is averaged."""
 
     def __init__(
@@ -86,6 +97,7 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
             params = process_routing(self, "fit", **params).estimator.fit
         return self._fit(X, y, params)
 
+    @with_callbacks
     def _fit(
         self,
         X: MatrixLike,
@@ -112,10 +124,11 @@ class _Ensemble(DocLinkMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMe
             scope=scope,
         )
         every_row = [(np.arange(_num_samples(X)), np.arange(0))]
-        fits = fitter.fit_all(
-            self.estimator, self._seeded(), every_row, SearchTask(self, None)
-        )
-        self.estimators_ = [fit.outcome for fit in fits]
+        with one_task(self, X, y):
+            fits = fitter.fit_all(
+                self.estimator, self._seeded(), every_row, SearchTask(self, None)
+            )
+            self.estimators_ = [fit.outcome for fit in fits]
         self.__dict__.pop("model_", None)  # of an earlier fit
         return self
 
