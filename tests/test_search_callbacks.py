@@ -15,7 +15,11 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSpl
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV, BatchedRandomizedSearchCV
+from skreg import (
+    BatchedGridSearchCV,
+    BatchedRandomizedSearchCV,
+    MLPEnsembleClassifier,
+)
 from skreg._engine import engine
 
 GRID = {"l2": [0.0, 0.1]}
@@ -364,5 +368,7 @@ def test_the_refit_of_an_ensemble_is_one_task(mlp, iris):
     search.set_callbacks(callback).fit(*iris)
     hooks = [event.hook for event in callback.events]
     assert hooks[-1] == "teardown"
-    assert hooks.count("on_fit_task_begin") == hooks.count("on_fit_task_end") > 0
+    assert hooks.count("begin") == hooks.count("end") > 0
+    refit = [event for event in callback.events if event.estimator is not search]
+    assert type(refit[-1].estimator) is MLPEnsembleClassifier
     assert not hasattr(search.best_estimator_, "_skl_callbacks")
