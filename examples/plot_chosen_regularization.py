@@ -42,14 +42,8 @@ print(f"one of the networks: {np.mean(alone):.3f}")
 print(f"mean of them:        {log_loss(y_test, proba):.3f}")
 
 # %%
-# What was tried, and what became of it: one line per rung. Candidates that did not get
-# to a longer rung are those of the lower scores.
-SearchDisplay.from_search(mlp.search_, x="l2")
-plt.show()
-
-# %%
-# The spread of the networks' probabilities for the predicted class. Where they
-# disagree, predictions are more often wrong.
+# Where the networks disagree about the class that is predicted, it is more often wrong:
+# the test rows by the standard deviation of its probability over the networks.
 predicted = proba.argmax(axis=1)
 spread = members.std(axis=0)[np.arange(len(predicted)), predicted]
 wrong = mlp.classes_[predicted] != y_test
@@ -57,7 +51,11 @@ quarters = np.array_split(np.argsort(spread), 4)
 errors = [wrong[rows].mean() for rows in quarters]
 print("share of errors, from the least to the largest spread:", np.round(errors, 3))
 
-fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
-ax.bar(["least", "second", "third", "largest"], 100 * np.array(errors))
-ax.set(xlabel="quarter of the test rows by spread", ylabel="wrong predictions, %")
+# %%
+# What was tried, one line per rung: candidates that did not get to a longer rung are
+# those of the lower scores. And the share of errors in each quarter of the test rows.
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+SearchDisplay.from_search(mlp.search_, x="learning_rate", ax=axes[0])
+axes[1].bar(["least", "second", "third", "largest"], 100 * np.array(errors))
+axes[1].set(xlabel="quarter of the rows by spread", ylabel="wrong predictions, %")
 plt.show()

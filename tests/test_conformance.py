@@ -52,11 +52,7 @@ ALL = [*VARIANTS, *CV_VARIANTS, *ENSEMBLES]
 
 
 def expected_failures(estimator):
-    check = "check_sample_weight_equivalence_on_{}_data"
-    if estimator in CV_VARIANTS:
-        reason = "the folds are cut by position"
-        return {check.format(kind): reason for kind in ("dense", "sparse")}
-    if estimator in ENSEMBLES:
+    if estimator in [*CV_VARIANTS, *ENSEMBLES]:
         return {}
     if getattr(estimator, "loss", None) == "poisson":
         # It does not look at the tag that says that targets must be positive.
@@ -68,6 +64,7 @@ def expected_failures(estimator):
         reason = "the held-out rows are drawn by position"
     else:
         return {}
+    check = "check_sample_weight_equivalence_on_{}_data"
     return {check.format(kind): reason for kind in ("dense", "sparse")}
 
 

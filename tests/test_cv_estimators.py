@@ -44,7 +44,7 @@ def test_it_is_a_halving_search_over_the_built_in_distributions(fitted, iris):
     draws = check_random_state(0).randint(np.iinfo(np.int32).max, size=2)
     search = BatchedHalvingRandomSearchCV(
         RegularizedMLPClassifier(
-            (8,), epochs=3, ema_momentum=0.99, random_state=draws[0]
+            (8,), epochs=3, ema_momentum=0.99, batch_size=128, random_state=draws[0]
         ),
         default_distributions(),
         n_candidates=4,

@@ -10,7 +10,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, recall_score
+from sklearn.metrics import average_precision_score, log_loss, recall_score
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
@@ -220,6 +220,17 @@ def test_averaged_weights_are_better_where_steps_are_long(draw):
     assert (averaged < last).mean() > 0.9
     assert averaged.std() < 0.2 * last.std()
     assert losses[0.01, 0.99][-1] < losses[0.001, None][-1]
+
+
+def test_the_mean_of_networks_is_better_and_knows_what_to_doubt(draw):
+    names = draw("plot_chosen_regularization.py")
+    y, proba = names["y_test"], names["proba"]
+    mean, by_hand = (
+        log_loss(y, p) for p in (proba, names["by_hand"].predict_proba(names["X_test"]))
+    )
+    assert mean < np.mean(names["alone"])
+    assert mean < by_hand
+    assert names["errors"][-1] > 5 * max(names["errors"][:2])
 
 
 def test_thinned_networks_average_to_the_whole_one(draw):

@@ -19,6 +19,7 @@ from skreg import (
     BatchedGridSearchCV,
     BatchedRandomizedSearchCV,
     MLPEnsembleClassifier,
+    RegularizedMLPClassifierCV,
 )
 from skreg._engine import engine
 
@@ -360,6 +361,18 @@ def test_an_interrupt_ends_the_search_and_tears_down(mlp, iris, task):
     assert not any(
         f"end fit#0 search#0 fit#{i}" in of_network.lines() for i in range(4)
     )
+
+
+def test_a_cv_estimator_passes_callbacks_on_to_its_search(iris):
+    callback = Propagated()
+    est = RegularizedMLPClassifierCV((4,), n_candidates=2, cv=2, epochs=2)
+    est.set_callbacks(callback).fit(*iris)
+    hooks = [event.hook for event in callback.events]
+    assert hooks[-1] == "teardown"
+    assert hooks.count("begin") == hooks.count("end") > 0
+    told = {type(event.estimator).__name__ for event in callback.events}
+    assert {"RegularizedMLPClassifierCV", "BatchedHalvingRandomSearchCV"} <= told
+    assert not hasattr(est.search_, "_skl_callbacks")
 
 
 def test_the_refit_of_an_ensemble_is_one_task(mlp, iris):

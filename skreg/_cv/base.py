@@ -18,6 +18,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._cv.space import default_distributions
 from skreg._cv.time_limit import Countdown, Probe, fit_in_time
 from skreg._estimators.base import FLOATS, DocLinkMixin, RegularizedMLP, draw_seed
+from skreg._estimators.callback_support import (
+    CallbackSupportMixin,
+    one_task,
+    with_callbacks,
+)
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 from skreg._search.halving import BatchedHalvingRandomSearchCV
@@ -31,7 +36,9 @@ FACTOR = 3
 MAX_RUNGS = 3
 
 
-class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
+class RegularizedMLPCV(
+    DocLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Base class; the classes below differ in the network, the score, predictions."""
 
     @abstractmethod
@@ -42,6 +49,7 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
     def _default_scoring(self) -> str | Callable[..., float]:
         """How candidates are scored unless `scoring` says otherwise."""
 
+    @with_callbacks
     def fit(
         self,
         X: MatrixLike,
@@ -100,7 +108,8 @@ class RegularizedMLPCV(DocLinkMixin, BaseEstimator, metaclass=ABCMeta):
 
         def search(n_candidates: int, seconds: float | None) -> BaseEstimator:
             search = self._search(network, n_candidates, seconds, search_seed)
-            return search.fit(X, y, groups=groups, **weights)
+            with one_task(self, X, y, search):
+                return search.fit(X, y, groups=groups, **weights)
 
         if limit is None:
             fitted = search(n_candidates, None)

@@ -35,15 +35,27 @@ def tear_down(estimator: BaseEstimator) -> None:
 
 
 @contextmanager
-def one_task(estimator: BaseEstimator, X: Any, y: Any) -> Iterator[None]:
-    """The fit of an estimator that has no smaller tasks; to be torn down afterwards."""
+def one_task(
+    estimator: BaseEstimator, X: Any, y: Any, inner: BaseEstimator | None = None
+) -> Iterator[None]:
+    """The fit of an estimator, of which that of another may be all there is to tell.
+
+    To be torn down afterwards.
+    """
     if not SUPPORTED:
         yield
         return
     data = {"estimator": estimator, "X": X, "y": y, "metadata": None}
-    context = estimator._init_callback_context(max_subtasks=0)
+    context = estimator._init_callback_context(max_subtasks=int(inner is not None))
     context.call_on_fit_task_begin(**data)
-    yield
+    if inner is None:
+        yield
+    else:
+        task = context.subcontext(task_name="search")
+        with task.propagate_callback_context(inner):
+            task.call_on_fit_task_begin(**data)
+            yield
+            task.call_on_fit_task_end(**data)
     context.call_on_fit_task_end(**data, reconstruction_attributes={})
 
 
