@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg._engine.pages import zeros
+
 if TYPE_CHECKING:
     from skreg._engine.batches import Segment
 
@@ -31,7 +33,7 @@ def random_bits(
     """
     size = math.prod(shape)
     words = math.ceil(size / 2)  # of 64 bits
-    bits = np.empty((n_slots, *shape), np.uint32)
+    bits = zeros((n_slots, *shape), np.uint32)
     start = 0
     for epoch, first, last in segments:
         stream = STREAM(STREAM_SEED).advance(((epoch << 32) + first) * words)

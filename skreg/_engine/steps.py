@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -169,10 +170,14 @@ def _update(
         update += decay(hyper, state.params)
     params, mean_gradient = state.params - update, state.mean_gradient
     if program.proximal:
-        assert rule.step_size is not None, "see `why_not_compiled`"
-        step_size = rule.step_size(state.slots, step, hyper)
+        step_size = rule.step_size
+        assert step_size is not None, "see `why_not_compiled`"
+
+        def step_sizes(n: Any) -> tf.Tensor:
+            return step_size(tuple(slot[:, :n] for slot in state.slots), step, hyper)
+
         params, mean_gradient = shrink(
-            slices, inputs, state.params, params, step_size, step, mean_gradient
+            slices, inputs, state.params, params, step_sizes, step, mean_gradient
         )
     state = state._replace(
         params=_where(program, moving, params, state.params),
@@ -193,7 +198,7 @@ def shrink(
     inputs: dict[str, Any],
     before: tf.Tensor,
     params: tf.Tensor,
-    step_size: tf.Tensor,
+    step_sizes: Callable[[Any], tf.Tensor],
     step: tf.Tensor,
     mean_gradient: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -209,12 +214,13 @@ def shrink(
         With the strengths ``l1`` and ``group_l1``, if there are any.
     before, params : tensors of shape (K, P)
         Before and after the optimizer's step.
-    step_size : tensor of shape (K, P) or (K, 1)
-        Its step sizes.
+    step_sizes : callable
+        ``step_sizes(n)`` gives its step sizes in the first `n` parameters, or in all
+        for None: of shape (K, n) or (K, 1).
     step : tensor of shape (K, 1)
         Its number, counted from 1.
     mean_gradient : tensor of shape (K, n)
-        What the last step has returned; 0 before the first.
+        Of the first kernel. What the last step has returned; 0 before the first.
 
     Returns
     -------
@@ -225,33 +231,27 @@ def shrink(
     ----------
     .. [1] Y. Yu, "On decomposing the proximal map", NIPS 2013.
     """
-    rate = None
+    smooth = params
+    if "l1" in inputs:
+        params = L1(inputs["l1"]).prox(params, step_sizes(None))
     if "group_l1" in inputs:
-        n_weights = slices[0].n_in * slices[0].n_out
-        rate = tf.math.reciprocal_no_nan(step_size + tf.zeros_like(params))
-        gradient = ((before - params) * rate)[:, :n_weights]
+        # Of the first kernel only, by far the smaller part where columns are few.
+        n_in, n_out = slices[0].n_in, slices[0].n_out
+        n = n_in * n_out
+        sizes = step_sizes(n) + tf.zeros_like(before[:, :n])
+        rate = tf.math.reciprocal_no_nan(sizes)
+        gradient = (before - smooth)[:, :n] * rate
         # Over the later half of all steps, or the last 1000 once there are more.
         momentum = (1 + step) / (3 + step)
         momentum = tf.minimum(momentum, tf.cast(MEAN_MOMENTUM, step.dtype))
         mean_gradient = gradient + momentum * (mean_gradient - gradient)
-        rate *= 1 - momentum
-    if "l1" in inputs:
-        params = L1(inputs["l1"]).prox(params, step_size)
-    if "group_l1" in inputs:
         penalty = GroupL1(inputs["group_l1"])
-        kernel, step_size, before, rate, gradient = (
-            _first_kernel(slices, array)
-            for array in (
-                params,
-                step_size + tf.zeros_like(params),
-                before,
-                rate,
-                mean_gradient,
-            )
+        kernel, sizes, before, rate, pull = (
+            tf.reshape(array[:, :n], (-1, n_in, n_out))
+            for array in (params, sizes, before, rate * (1 - momentum), mean_gradient)
         )
-        kernel = penalty.prox(kernel, step_size, before)
-        kernel = penalty.hold(kernel, rate, gradient)
-        params = tf.concat([_flatten([kernel], params), params[:, n_weights:]], axis=1)
+        kernel = penalty.hold(penalty.prox(kernel, sizes, before), rate, pull)
+        params = tf.concat([_flatten([kernel], params), params[:, n:]], axis=1)
     return params, mean_gradient
 
 

@@ -119,7 +119,8 @@ class AfterStep:
         """The same proximal operators as in the compiled engine, with Keras' slots."""
         rule, hyper = self._task.optimizer.update_rule, self._task.optimizer.hyper
         assert rule is not None
-        assert rule.step_size is not None
+        step_size = rule.step_size
+        assert step_size is not None
         assert self._penalties is not None
         dtype = self._task.architecture.dtype
         values = {name: np.full((1, 1), value, dtype) for name, value in hyper.items()}
@@ -138,11 +139,16 @@ class AfterStep:
         n_in, n_out = self._task.architecture.kernel_shapes[0]
         if self._mean_gradient is None:
             self._mean_gradient = np.zeros((1, n_in * n_out), dtype)
+
+        def step_sizes(n: int | None) -> tf.Tensor:
+            cut = tuple(slot[:, :n] for slot in slots)
+            return step_size(cut, tf.constant(step), values)
+
         shrunk, mean_gradient = shrink(
             *self._penalties,
             tf.constant(before),
             tf.constant(params),
-            rule.step_size(slots, tf.constant(step), values),
+            step_sizes,
             tf.constant(step),
             tf.constant(self._mean_gradient),
         )
