@@ -3,21 +3,16 @@
 Prints median times in seconds, and ratios to skreg, in double and in single precision;
 most peers support single precision only. Compiled functions are discarded before each
 timing, so that it includes compilation. `--quick` only tests that the script runs;
-`--only` takes names of peers as they are printed. `--memory` measures the memory of
-searches instead, over numbers of rows and of candidates.
+`--only` takes names of peers as they are printed. `--halving` compares halving searches
+only, and `--memory` measures the memory of searches, over numbers of rows and of
+candidates.
 """
 
 import argparse
 import gc
-import multiprocessing
 import platform
-import re
-import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import product
-from pathlib import Path
 from statistics import median
 
 import keras
@@ -35,32 +30,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from halving import compare_halving
+from measure import a_search, median_time, row, timed
+from memory import compare_rows, compare_sizes
 from networks import OURS, SCIKERAS, SKLEARN, n_epochs, ours, peers, scikit_learn
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
-from skreg._engine import compiled
 
 STRENGTHS = [1e-5, 1e-4, 1e-3, 1e-2]
-
-
-def timed(action):
-    """Time an action with empty caches; return seconds and its result."""
-    compiled._functions.clear()
-    compiled._xla_programs.clear()
-    gc.collect()
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
-
-
-def median_time(action, repeats):
-    """Median time of an action, after a first call that may compile."""
-    action()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return median(times)
 
 
 def grid_search(make, X, y, epochs, strengths, n_folds):
@@ -87,10 +63,6 @@ def grid_search(make, X, y, epochs, strengths, n_folds):
     return max(means), min(epochs_run)
 
 
-def row(name, seconds, reference):
-    print(f"  {name:28} {seconds:10.4g} s {seconds / reference:10.3g}", flush=True)
-
-
 def compare_searches(title, X, y, epochs, repeats, quick, only):
     strengths, n_folds = (STRENGTHS[:1], 2) if quick else (STRENGTHS, 5)
     size = f"{len(strengths)} strengths x {n_folds} folds"
@@ -110,20 +82,6 @@ def compare_searches(title, X, y, epochs, repeats, quick, only):
         if not quick:
             assert scores[name] > scores[SKLEARN] - 0.02, f"{name}: {scores[name]}"
     print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))
-
-
-def a_search(search, model, grid, X, y, n_folds, **options):
-    """A function that runs a search in a scaled Pipeline; returns score and epochs."""
-    step = type(model).__name__.lower()
-    grid = {f"{step}__{name}": values for name, values in grid.items()}
-    pipeline = make_pipeline(StandardScaler(), model)
-
-    def run():
-        done = search(pipeline, grid, cv=StratifiedKFold(n_folds), **options)
-        done.fit(X, y)
-        return done.best_score_, n_epochs(done.best_estimator_[-1])
-
-    return run
 
 
 def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
@@ -162,70 +120,6 @@ def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
     if not quick:
         least = scores[f"{SKLEARN}, n_jobs=-1"] - 0.02
         assert min(scores.values()) > least
-
-
-def large_search(n_candidates, X, y, epochs, n_folds):
-    """Seconds per fit of a search, and the peak memory of the process in MB."""
-    l2 = {"l2": np.geomspace(1e-5, 1e-2, n_candidates)}
-    mlp = ours(1e-4, (64, 64), 32, epochs)
-    seconds, (_, n_run) = timed(a_search(BatchedGridSearchCV, mlp, l2, X, y, n_folds))
-    assert n_run == epochs
-    return seconds / (n_candidates * n_folds), peak_memory()
-
-
-def peak_memory():
-    """Peak resident memory of this process in MB; Linux only.
-
-    getrusage does not work here: its maximum is inherited from the parent process.
-    """
-    (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(line) * 1024 / 1e6
-
-
-def compare_sizes(X, y, epochs, quick):
-    counts, n_folds = ((3,), 2) if quick else ((12, 60, 300), 5)
-    print(f"\nBatchedGridSearchCV, digits, {n_folds} folds, each in a new process")
-    for n in counts:
-        each, peak = in_new_process(large_search, n, X, y, epochs, n_folds)
-        print(f"  {n} candidates: {1e3 * each:.4g} ms per fit, peak {peak:.0f} MB")
-
-
-def search_beside_rows(n_rows, n_jobs, scaled):
-    """Peak memory of a search in MB, beside what was there before; the MB of X."""
-    X = np.random.default_rng(0).standard_normal((n_rows, 100), np.float32)
-    y = X[:, 0] > 0
-    mlp = RegularizedMLPClassifier((64, 64), epochs=2, random_state=0)
-    est = make_pipeline(StandardScaler(), mlp) if scaled else mlp
-    name = "regularizedmlpclassifier__l2" if scaled else "l2"
-    grid = {name: [0.0, 1e-5, 1e-4, 1e-3]}
-    search = BatchedGridSearchCV(est, grid, cv=5, n_jobs=n_jobs)
-    clone(search).fit(X[:1000], y[:1000])
-    gc.collect()
-    before = psutil.Process().memory_info().rss / 1e6
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is to be a new one
-    search.fit(X, y)
-    return peak_memory() - before, X.nbytes / 1e6
-
-
-def compare_rows(quick):
-    print("\nBatchedGridSearchCV, 100 columns, float32, 4 candidates x 5 folds")
-    counts = (1_000,) if quick else (10_000, 100_000, 1_000_000)
-    kinds = [(1, True)] if quick else list(product((1, 2), (False, True)))
-    for n_rows in counts:
-        for n_jobs, scaled in kinds:
-            peak, size = in_new_process(search_beside_rows, n_rows, n_jobs, scaled)
-            kind = "scaled in a Pipeline" if scaled else "as they are"
-            print(
-                f"  {n_rows} rows, {kind}, n_jobs={n_jobs}: peak {peak:.0f} MB, "
-                f"{peak / size:.2f} times X",
-                flush=True,
-            )
-
-
-def in_new_process(function, *arguments):
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as process:
-        return process.submit(function, *arguments).result()
 
 
 def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
@@ -295,7 +189,10 @@ def main():
         "--only", nargs="+", metavar="PEER", help="compare with these peers only"
     )
     parser.add_argument(
-        "--memory", action="store_true", help="measure the memory of searches instead"
+        "--halving", action="store_true", help="compare halving searches only"
+    )
+    parser.add_argument(
+        "--memory", action="store_true", help="measure the memory of searches only"
     )
     options = parser.parse_args()
     quick, only = options.quick, options.only and {SKLEARN, *options.only}
@@ -308,21 +205,30 @@ def main():
         "Median seconds, and the multiple of skreg's"
     )
     epochs, repeats = (2, 1) if quick else (50, 3)
-    # Keras takes longer to trace a step than to run so few of them.
-    tf.config.run_functions_eagerly(quick)
     cancer, digits = (
         load(return_X_y=True) for load in (load_breast_cancer, load_digits)
     )
+    if quick:
+        cancer, digits = ((X[:200], y[:200]) for X, y in (cancer, digits))
     if options.memory:
         compare_sizes(*digits, epochs, quick)
         compare_rows(quick)
         return
+    dtypes = (np.float32,) if quick else (np.float64, np.float32)
+    for dtype in dtypes:
+        title = f"digits, {dtype.__name__}"
+        compare_halving(title, digits[0].astype(dtype), digits[1], repeats, quick)
+    if not options.halving:
+        compare_all(cancer, digits, dtypes, epochs, repeats, quick, only)
+
+
+def compare_all(cancer, digits, dtypes, epochs, repeats, quick, only):
+    # Keras takes longer to trace a step than to run so few of them.
+    tf.config.run_functions_eagerly(quick)
     big = make_classification(
         300 if quick else 100_000, 100, n_informative=20, random_state=0
     )
-    if quick:
-        cancer, digits = ((X[:200], y[:200]) for X, y in (cancer, digits))
-    for dtype in (np.float32,) if quick else (np.float64, np.float32):
+    for dtype in dtypes:
         data_sets = {"breast cancer": cancer, "digits": digits}
         for title, (X, y) in list(data_sets.items())[: 1 if quick else 2]:
             work = f"{title}, {dtype.__name__}", X.astype(dtype), y, epochs, repeats
@@ -334,7 +240,6 @@ def main():
             title, X, y, (256, 256), 512, 2 if quick else 5, repeats, only
         )
         compare_predictions(title, models, X, repeats)
-    compare_sizes(*digits, epochs, quick)
     compare_threads(*digits, epochs, repeats)
     single = cancer[0].astype(np.float32), cancer[1]
     compare_memory(*single, n_fits=2 if quick else 100, only=only)
