@@ -299,9 +299,7 @@ class CandidateFitter:
         if self.scope is not None:
             tasks = {key: replace(t, scope=self.scope) for key, t in tasks.items()}
         if compile_for is not None:
-            compile_for_refit(
-                tasks, compile_for, self.refit, n_workers, progress.compiled
-            )
+            compile_for_refit(tasks, compile_for, self.refit, n_workers)
         for key, outcome, seconds in train_in_groups(
             tasks, self.workers, sizes, progress, self.raise_errors
         ):

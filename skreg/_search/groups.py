@@ -130,12 +130,8 @@ def _train_stacked(tasks, size, report, stop_at_failure):
     return outcomes
 
 
-def compile_for_refit(tasks, splits, refit, n_workers, compiled):
-    """Compile for the refit while the groups train.
-
-    Not before the first of them is compiled: XLA takes all cores to compile. And where
-    TensorFlow keeps programs on disk, it knows them by their number, too: programs are
-    to be compiled in the same order in every process.
+def compile_for_refit(tasks, splits, refit, n_workers):
+    """Start to compile for the refit now, while the groups are compiled.
 
     Only if all candidates make the same kind of network, so that the guess about the
     best one is nearly sure to be right. If it is not, the refit compiles by itself.
@@ -149,8 +145,6 @@ def compile_for_refit(tasks, splits, refit, n_workers, compiled):
         Learns for what there is a program.
     n_workers : int
         Among which several networks will be divided.
-    compiled : threading.Event
-        Set when a group's program is compiled.
     """
     shared = {stacking_key(task) for task in tasks.values()}
     if len(shared) != 1 or None in shared:
@@ -171,10 +165,9 @@ def compile_for_refit(tasks, splits, refit, n_workers, compiled):
         refit.scope = ProgramScope(task.epochs, used_terms(tasks.values()), (0, 0))
     size = ceil(refit.n_networks / n_workers)
     ahead = [replace(task, scope=refit.scope)] * size
-    Thread(target=_try_to_compile, args=(ahead, n_rows, compiled)).start()
+    Thread(target=_try_to_compile, args=(ahead, n_rows)).start()
 
 
-def _try_to_compile(tasks, n_rows, compiled):
-    compiled.wait()
+def _try_to_compile(tasks, n_rows):
     with suppress(Exception):  # the refit will meet it too, and raise it
         compile_ahead(tasks, n_rows)

@@ -28,16 +28,9 @@ class Progress:
         Epochs of all networks together.
     deadline : float, default=inf
         As of `time.time`: after it, the networks stop, with `OutOfTime`.
-
-    Attributes
-    ----------
-    compiled : threading.Event
-        Set once a group has trained for an epoch, so that its program is compiled; or
-        at the end.
     """
 
     def __init__(self, visible, title, n_epochs, deadline=inf):
-        self.compiled = Event()
         self._bar = _make_bar(title, n_epochs) if visible else None
         self._stopped = Event()
         self._group_locks = []
@@ -49,7 +42,6 @@ class Progress:
         return self
 
     def __exit__(self, error_type, error, traceback):
-        self.compiled.set()
         if error_type is not None:
             self._stopped.set()
             # joblib's threads may be inside TensorFlow for another second, and if the
@@ -117,7 +109,6 @@ class GroupReport:
         self.check()
         if self._progress is None:
             return
-        self._progress.compiled.set()
         self._n_reported += self._n_networks
         self._progress.advance(self._n_networks)
 
@@ -130,7 +121,6 @@ class GroupReport:
 
     def close(self, n_epochs):
         """Report the rest of the epochs, which ran in another process or not at all."""
-        self._progress.compiled.set()
         self._progress.advance(n_epochs - self._n_reported)
 
     def __reduce__(self):
