@@ -51,6 +51,7 @@ def compare_halving(title, X, y, repeats, quick):
             get_reusable_executor().shutdown()
         seconds, (scores[name], _) = timed(runs[name])
         times[name].append(seconds)
+    get_reusable_executor().shutdown()
     for name, seconds in times.items():
         row(name, median(seconds), median(times[OURS]))
     print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))

@@ -4,7 +4,7 @@ Prints median times in seconds, and ratios to skreg, in double and in single pre
 most peers support single precision only. Compiled functions are discarded before each
 timing, so that it includes compilation. `--quick` only tests that the script runs;
 `--only` takes names of peers as they are printed. `--halving` compares halving searches
-only, and `--memory` measures the memory of searches, over numbers of rows and of
+instead, and `--memory` measures the memory of searches, over numbers of rows and of
 candidates.
 """
 
@@ -189,15 +189,13 @@ def main():
         "--only", nargs="+", metavar="PEER", help="compare with these peers only"
     )
     parser.add_argument(
-        "--halving", action="store_true", help="compare halving searches only"
+        "--halving", action="store_true", help="compare halving searches instead"
     )
     parser.add_argument(
-        "--memory", action="store_true", help="measure the memory of searches only"
+        "--memory", action="store_true", help="measure the memory of searches instead"
     )
     options = parser.parse_args()
     quick, only = options.quick, options.only and {SKLEARN, *options.only}
-    keras.utils.disable_interactive_logging()  # progress bars of Keras' wrapper
-    warnings.simplefilter("ignore")  # ConvergenceWarning of MLPClassifier
     print(
         f"{platform.machine()}, {psutil.cpu_count()} cores; Python "
         f"{platform.python_version()}, TensorFlow {tf.__version__}, "
@@ -210,19 +208,22 @@ def main():
     )
     if quick:
         cancer, digits = ((X[:200], y[:200]) for X, y in (cancer, digits))
+    warnings.simplefilter("ignore")  # ConvergenceWarning of MLPClassifier
     if options.memory:
         compare_sizes(*digits, epochs, quick)
         compare_rows(quick)
         return
     dtypes = (np.float32,) if quick else (np.float64, np.float32)
+    if not options.halving:
+        compare_all(cancer, digits, dtypes, epochs, repeats, quick, only)
+        return
     for dtype in dtypes:
         title = f"digits, {dtype.__name__}"
         compare_halving(title, digits[0].astype(dtype), digits[1], repeats, quick)
-    if not options.halving:
-        compare_all(cancer, digits, dtypes, epochs, repeats, quick, only)
 
 
 def compare_all(cancer, digits, dtypes, epochs, repeats, quick, only):
+    keras.utils.disable_interactive_logging()  # progress bars of Keras' wrapper
     # Keras takes longer to trace a step than to run so few of them.
     tf.config.run_functions_eagerly(quick)
     big = make_classification(

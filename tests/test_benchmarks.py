@@ -27,25 +27,25 @@ def printed_by_process(name, *options):
     return done.stdout
 
 
-# It drops all compiled programs and measures memory.
+# It has TensorFlow run all functions eagerly.
 def test_peers_are_compared():
-    output = printed_by_process("peers.py")
+    output = printed_by_process("peers.py", "--only", "scikeras")
     for title in ("GridSearchCV", "One fit", "Predict 1 rows", "Resident memory"):
         assert f"\n{title}" in output
-    for peer in ("skreg ", "scikit-learn", "scikeras", "Keras SKLearnClassifier"):
+    for peer in ("skreg ", "scikit-learn", "scikeras"):
         assert output.count(f"  {peer}") > 3
 
 
-def test_memory_of_searches_is_measured():
-    output = printed_by_process("peers.py", "--memory")
-    assert re.search(r"  3 candidates: .* ms per fit, peak \d+ MB\n", output)
-    assert re.search(r"  1000 rows, .*: peak \d+ MB, .* times X\n", output)
-
-
-# It starts processes, which import the script.
-def test_sparse_rows_are_timed():
-    output = printed_by_process("text.py")
-    assert re.search(r"one epoch: \d+\.\d s, peak \d+ MB\n$", output)
+# They start processes, which import the script.
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("text.py", r"one epoch: \d+\.\d s, peak \d+ MB"),
+        ("first_search.py", r"skreg .*, search \d+\.\d+, the next \d+\.\d+"),
+    ],
+)
+def test_processes_are_timed(name, last):
+    assert re.search(last + r"\n$", printed_by_process(name))
 
 
 @pytest.fixture
@@ -59,6 +59,18 @@ def printed(monkeypatch, capsys):
         return capsys.readouterr().out
 
     return run
+
+
+def test_halving_searches_are_compared(printed):
+    output = printed("peers.py", "--quick", "--halving")
+    assert "\nHalving, digits, float32: 3 candidates x 2 folds, factor 3\n" in output
+    assert len(re.findall(r"\d s +\d", output)) == 6
+
+
+def test_memory_of_searches_is_measured(printed):
+    output = printed("peers.py", "--quick", "--memory")
+    assert re.search(r"  3 candidates: .* ms per fit, peak \d+ MB\n", output)
+    assert re.search(r"  1000 rows, .*: peak \d+ MB, .* times X\n", output)
 
 
 def test_defaults_are_compared(printed):

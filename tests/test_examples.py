@@ -10,6 +10,7 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from distributed import LocalCluster
 from sklearn.metrics import average_precision_score, log_loss, recall_score
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -98,7 +99,12 @@ def test_grid_search_ranks_twelve_settings_and_prints_nothing_else():
 
 
 def test_grid_search_dask_gets_the_same_results(run):
-    output = run("grid_search_dask.py", "--epochs", 2, "--folds", 2)
+    # Workers that are threads here, as new processes would import TensorFlow.
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
+    ) as cluster:
+        options = "--epochs", 2, "--folds", 2, "--scheduler", cluster.scheduler_address
+        output = run("grid_search_dask.py", *options)
     best, difference = output.splitlines()
     assert best.startswith("Best setting: {'network__dropout': ")
     assert float(difference.split()[-1]) < 1e-6

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from joblib import parallel_config
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -51,13 +52,18 @@ def test_a_dask_cluster_gives_the_local_results(
 
     mlp = make_pipeline(StandardScaler(), mlp(early_stopping=True, epochs=4))
     grid = {f"regularizedmlpclassifier__{k}": v for k, v in GRID.items()}
-    search = BatchedGridSearchCV(mlp, grid, group_size=2, **OPTIONS)
+    search = BatchedGridSearchCV(clone(mlp), grid, group_size=2, **OPTIONS)
     local = search.fit(*cancer)
+    mlp.set_params(regularizedmlpclassifier__early_stopping=False)
+    halving = BatchedHalvingGridSearchCV(mlp, grid, factor=2, **OPTIONS)
+    halved = halving.fit(*cancer)
     assert not any(cluster.run(has_trained).values())
     with parallel_config(backend="dask"):
         spread = search.fit(*cancer)
-    assert list(cluster.run(has_trained).values()) == [True, True]
-    assert_same_results(spread, local)
+        assert list(cluster.run(has_trained).values()) == [True, True]
+        assert_same_results(spread, local)
+        # Here networks travel from rung to rung.
+        assert_same_results(halving.fit(*cancer), halved)
 
 
 def test_results_survive_a_killed_worker(
@@ -106,7 +112,7 @@ for search, n_jobs, engine in [
 ]:
     network.set_params(engine=engine)
     search = search(network, {"l2": [0, 0.1]}, n_jobs=n_jobs)
-    threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
     try:
         search.fit(*load_iris(return_X_y=True))
     except KeyboardInterrupt:

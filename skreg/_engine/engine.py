@@ -82,6 +82,7 @@ def train(
     *,
     first_epoch: int = 0,
     longest: int | None = None,
+    network_epochs: int | None = None,
     most_rows: tuple[int, int] = (0, 0),
     report: Callable[[int, dict[str, Any]], None] | None = None,
     hooks: EpochHooks | None = None,
@@ -106,6 +107,8 @@ def train(
     longest : int, default=None
         Epochs of the longest training that is to share the compiled program; None means
         that there is none but this one.
+    network_epochs : int, default=None
+        Epochs of all networks that are to share it; None as for `longest`.
     most_rows : (int, int), default=(0, 0)
         The most rows that X, and the data, of such a training have.
     report : callable, default=None
@@ -132,8 +135,17 @@ def train(
     n_steps = max(math.ceil(len(rows) / batch_size) for rows in data.order(0))
     longest = longest or epochs
     together = longest if hooks is None else 1
+    network_steps = n_steps * (network_epochs or len(networks) * longest)
     program, calling, inputs = _choose_variant(
-        program, networks, data, batch_size, n_steps, longest, together, most_rows
+        program,
+        networks,
+        data,
+        batch_size,
+        n_steps,
+        longest,
+        network_steps,
+        together,
+        most_rows,
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
@@ -210,6 +222,7 @@ def _choose_variant(
     batch_size: int,
     n_steps: int,
     epochs: int,
+    network_steps: int,
     together: int,
     most_rows: tuple[int, int],
 ) -> tuple[Program, Calling, dict[str, Any]]:
@@ -231,7 +244,7 @@ def _choose_variant(
         return chosen, calling, fixed_inputs(networks, data, chosen, most_rows)
 
     size = program.layers, batch_size, n_steps * epochs, len(networks)
-    if xla_pays(data.X, data.targets, *size):
+    if xla_pays(data.X, data.targets, *size, network_steps):
         chosen, calling, inputs = choose(xla=True)
         layers, *others = size
         seconds = xla_seconds(layers, program.dtype, *others)

@@ -16,10 +16,12 @@ from skreg._engine.stacked import Data
 # second longer to compile, anew for every set of shapes; without it one function serves
 # all shapes. So it pays where there are many steps, of which long ones count for more.
 # For several networks together it saves more than half of what they take without,
-# and pays where that is long.
+# and pays where that is long: for a group, or for all groups of a search, each of which
+# is called from Python.
 XLA_STEPS = 500
 LONG_STEP_SECONDS = 2.4e-4
 LONG_GROUP_SECONDS = 0.3
+LONG_SEARCH_SECONDS = 1.5
 # Without XLA, as many parameters are quicker updated by one thread than by two.
 SINGLE_THREADED_PARAMS = 1 << 16
 # A call should last a second at most, so that an interrupt is noticed. The estimate
@@ -89,8 +91,13 @@ def xla_pays(
     batch_size: int,
     n_steps: int,
     n_networks: int,
+    network_steps: int,
 ) -> bool:
-    """Whether XLA is worth its compiling, for so many steps."""
+    """Whether XLA is worth its compiling, for so many steps.
+
+    `network_steps` are those of all networks that the program is to train, in groups of
+    `n_networks`.
+    """
     if sparse.issparse(X) or sparse.issparse(targets):
         return False
     seconds = _step_flops(layers, batch_size) / FLOPS_PER_SECOND
@@ -98,7 +105,10 @@ def xla_pays(
         return True
     n_params = sum((n_in + 1) * n_out for n_in, n_out in layers)
     seconds += n_params * FLOPS_PER_PARAMETER / FLOPS_PER_SECOND
-    return n_networks > 1 and n_steps * n_networks * seconds >= LONG_GROUP_SECONDS
+    return n_networks > 1 and (
+        n_steps * n_networks * seconds >= LONG_GROUP_SECONDS
+        or network_steps * seconds >= LONG_SEARCH_SECONDS
+    )
 
 
 def _step_flops(layers: Sequence[tuple[int, int]], batch_size: int) -> int:

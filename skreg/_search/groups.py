@@ -162,7 +162,12 @@ def compile_for_refit(tasks, splits, refit, n_workers):
     used = len(task.training) / len(train_rows)
     n_rows = round(used * (len(train_rows) + len(test_rows)))
     if refit.n_networks > 1 and refit.scope is None:
-        refit.scope = ProgramScope(task.epochs, used_terms(tasks.values()), (0, 0))
+        refit.scope = ProgramScope(
+            task.epochs,
+            used_terms(tasks.values()),
+            most_rows=(0, 0),
+            network_epochs=refit.n_networks * task.epochs,
+        )
     size = ceil(refit.n_networks / n_workers)
     ahead = [replace(task, scope=refit.scope)] * size
     Thread(target=_try_to_compile, args=(ahead, n_rows)).start()

@@ -94,10 +94,7 @@ class RungSizes(GroupSizes):
             kind = _kind(tasks[keys[0]])
             if kind not in self._scopes:
                 of_kind = [tasks[key] for key in keys]
-                *_, (_, epochs) = self._to_come(of_kind[0], len(keys))
-                self._scopes[kind] = ProgramScope(
-                    epochs, used_terms(of_kind), count_rows(of_kind)
-                )
+                self._scopes[kind] = self._scope(of_kind)
                 if self._refit.n_networks and len(of_stacks) == 1:
                     size = ceil(self._refit.n_networks / self._n_workers)
                     self._compiled[kind].add(size)
@@ -132,6 +129,21 @@ class RungSizes(GroupSizes):
         best = min({*range(1, natural + 1), *compiled}, key=of_all_rungs)
         compiled.add(best)
         return min(compiled, key=lambda size: seconds(size, n, task.epochs))
+
+    def _scope(self, tasks):
+        """That of the program for these tasks, in their first rung, and all later ones.
+
+        A guess of the networks: more than one kind may go on, or another.
+        """
+        task = tasks[0]
+        network_epochs, start = 0, task.first_epoch
+        for n_left, epochs in self._to_come(task, len(tasks)):
+            network_epochs += n_left * (epochs - start)
+            start = epochs
+        network_epochs += self._refit.n_networks * epochs
+        return ProgramScope(
+            epochs, used_terms(tasks), count_rows(tasks), network_epochs
+        )
 
     def _to_come(self, task, n):
         """Numbers of networks, and epochs in all, of this rung and the later ones."""

@@ -132,15 +132,18 @@ def max_group_size(task: Task) -> int:
 
 def uses_xla(task: Task, n_networks: int) -> bool:
     """Whether XLA compiles for a group of such tasks, anew for each size."""
-    rows = task.training
-    epochs = task.scope.epochs if task.scope else task.epochs
+    rows, scope = task.training, task.scope
+    epochs = scope.epochs if scope else task.epochs
+    network_epochs = scope.network_epochs if scope else n_networks * epochs
+    n_steps = _steps_per_epoch(task)
     return xla_pays(
         rows.table,
         rows.targets,
         task.architecture.kernel_shapes,
         task.batch_size,
-        _steps_per_epoch(task) * epochs,
+        n_steps * epochs,
         n_networks,
+        n_steps * network_epochs,
     )
 
 
@@ -238,6 +241,7 @@ def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
         first_epoch=task.first_epoch,
         hooks=_Hooks(tasks) if any(t.hooks is not None for t in tasks) else None,
         longest=scope.epochs,
+        network_epochs=scope.network_epochs,
         most_rows=scope.most_rows,
         **options,
     )
@@ -248,7 +252,12 @@ def _scope(tasks: list[Task]) -> ProgramScope:
     if scope is not None and len(tasks) > 1:
         return scope
     longest = tasks[0].epochs if scope is None else scope.epochs
-    return ProgramScope(longest, used_terms(tasks), most_rows=(0, 0))
+    return ProgramScope(
+        longest,
+        used_terms(tasks),
+        most_rows=(0, 0),
+        network_epochs=len(tasks) * longest,
+    )
 
 
 class _Hooks:

@@ -231,14 +231,15 @@ class ProgramScope:
 
     ``epochs`` are those of the longest training. Where several networks train together,
     ``terms`` names what the program has code for, see
-    `skreg._training.stacking.OPTIONAL_TERMS`, and ``most_rows`` are the rows that a
-    group's tables, and the group itself, have at most. A network alone has the program
-    of any other fit of it.
+    `skreg._training.stacking.OPTIONAL_TERMS`, ``most_rows`` are the rows that a group's
+    tables, and the group itself, have at most, and ``network_epochs`` the epochs of all
+    networks of all groups. A network alone has the program of any other fit of it.
     """
 
     epochs: int
     terms: frozenset[str]
     most_rows: tuple[int, int]
+    network_epochs: int
 
 
 @dataclass(frozen=True)
