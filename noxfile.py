@@ -34,6 +34,14 @@ def oldest(session):
 
 
 @nox.session
+def properties(session):
+    """Try hundreds of settings that hypothesis draws, other ones each time."""
+    session.install("-e", ".[test]")
+    options = "--hypothesis-profile", "many", *session.posargs
+    session.run("python", "-m", "pytest", "tests/test_properties.py", *options)
+
+
+@nox.session
 def lint(session):
     """Check style and formatting."""
     session.install(*(tool for tool in EXTRAS["dev"] if tool.startswith("ruff")))
@@ -63,7 +71,7 @@ def docs(session):
 def benchmarks(session):
     """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
-    for name in ("peers", "defaults", "tables", "text"):
+    for name in ("peers", "defaults", "tables", "text", "first_search"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
 

@@ -7,12 +7,25 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from problems import the_problem
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._engine import planning
+
+# A fit that is the first of its kind traces TensorFlow's code, and is slow.
+settings.register_profile(
+    "many",
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.register_profile(
+    "few", settings.get_profile("many"), max_examples=5, derandomize=True, database=None
+)
+settings.load_profile("few")
 
 # Of scikit-learn's callbacks, which are new in its version 1.9.
 collect_ignore = []

@@ -79,6 +79,12 @@ def test_defaults_are_compared(printed):
         assert f"\n{data_set} " in output
 
 
+def test_long_runs_are_measured(printed):
+    output = printed("long_runs.py", "--quick")
+    assert output.count(" ms in the end, ratio ") == 3
+    assert "\n  16 fits on 8 threads: largest difference 0\n" in output
+
+
 def test_tables_are_compared(printed, tmp_path):
     results = tmp_path / "results.jsonl"
     output = printed("tables.py", "--quick", "--output", results)

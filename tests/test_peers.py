@@ -1,0 +1,151 @@
+"""What scikit-learn's own tests of its MLP state, held by ours.
+
+`sklearn/neural_network/tests/test_mlp.py` was gone through test by test. Adopted here,
+in our own words: alpha, lbfgs_classification and lbfgs_regression (how well digits and
+a linear problem are learned), multilabel_classification, multioutput_regression,
+shuffle, warm_start (number of epochs), loading_from_joblib_partial_fit,
+preserve_feature_names, partial_fit_unseen_classes, mlp_diverging_loss,
+sample_weight_with_early_stopping.
+
+Held elsewhere: fit and gradient (`test_oracles`: Keras and textbook loops instead of
+numbers by hand), partial_fit and its errors, warm_start's errors
+(`test_incremental`, `test_incremental_errors`), nonfinite_params (`test_bad_input`),
+predict_proba of two and more classes and labels (`test_classifier`, `test_multilabel`),
+sparse_matrices (`test_sparse`), early_stopping with its stratification, strings,
+patience and least number of rows (`test_early_stopping`), dtypes (`test_precision`, `test_classifier`),
+vs_poisson_glm (`test_regressor`).
+
+Left out: lbfgs's maxfun, and that it knows no partial_fit, as there is no such solver;
+learning_rate_warmstart and adaptive_learning_rate, since schedules are Keras' own;
+tolerance and n_iter_no_change without early stopping, since training runs for the
+number of epochs that it is told to; verbose's exact lines; warm_start_no_convergence,
+as there is no warning of that kind; partial_fit with early stopping, which is refused
+with an error here.
+"""
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import (
+    load_digits,
+    make_multilabel_classification,
+    make_regression,
+)
+from sklearn.preprocessing import minmax_scale
+
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_stronger_l2_means_smaller_weights(mlp, iris):
+    sums = [
+        np.abs(mlp(epochs=40, learning_rate=0.01, l2=l2).fit(*iris).coefs_[0]).sum()
+        for l2 in (0.0, 1e-3, 1e-2, 1e-1)
+    ]
+    assert (np.diff(sums) < 0).all()
+
+
+@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "linear"])
+def test_digits_are_learned(activation):
+    X, y = load_digits(n_class=3, return_X_y=True)
+    X, y = minmax_scale(X[:200]), y[:200]
+    est = RegularizedMLPClassifier(
+        (50,), activation=activation, epochs=60, learning_rate=0.01, random_state=1
+    )
+    est.fit(X[:150], y[:150])
+    assert est.score(X[:150], y[:150]) > 0.95
+    assert est.score(X[150:], y[150:]) > 0.9
+    assert est.predict(X[150:]).dtype.kind == "i"
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_several_labels_are_learned():
+    X, y = make_multilabel_classification(
+        n_samples=50, random_state=0, return_indicator=True
+    )
+    est = RegularizedMLPClassifier((50,), epochs=150, random_state=1)
+    est.set_params(learning_rate=0.01).fit(X, y)
+    assert est.score(X, y) > 0.97
+
+
+@pytest.mark.usefixtures("without_xla")
+@pytest.mark.parametrize("n_targets", [1, 5])
+def test_linear_targets_are_learned(n_targets):
+    X, y = make_regression(
+        n_samples=200, n_features=10, n_targets=n_targets, random_state=0
+    )
+    est = RegularizedMLPRegressor((50,), epochs=100, random_state=1)
+    assert est.set_params(learning_rate=0.01).fit(X, y).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(
+    "estimator", [RegularizedMLPClassifier, RegularizedMLPRegressor]
+)
+def test_shuffling_takes_the_order_out(estimator):
+    X, y = make_regression(n_samples=50, n_features=5, random_state=0)
+    y = y if estimator is RegularizedMLPRegressor else y > 0
+
+    def losses(shuffle, X, y):
+        options = {"epochs": 1, "batch_size": 1, "random_state": 0, "shuffle": shuffle}
+        return estimator((1,), **options).fit(X, y).loss_curve_
+
+    assert losses(False, X, y) == losses(False, X, y)
+    assert losses(True, X, y) == losses(True, X, y)
+    assert losses(False, X, y) != losses(True, X, y)
+    assert losses(False, X, y) != losses(False, X[::-1], y[::-1])
+
+
+@pytest.mark.parametrize("make", ["mlp", "mlr"])
+def test_warm_starts_add_their_epochs(make, iris, request):
+    est = request.getfixturevalue(make)(epochs=3, warm_start=True)
+    for n_fits in (1, 2):
+        assert est.fit(*iris).n_iter_ == 3 * n_fits
+
+
+def test_partial_fit_goes_on_from_a_file(mlp, iris, tmp_path):
+    est = mlp().partial_fit(*iris, classes=[0, 1, 2])
+    joblib.dump(est, tmp_path / "network")
+    loaded = joblib.load(tmp_path / "network")
+    for a, b in zip(
+        loaded.partial_fit(*iris).coefs_, est.partial_fit(*iris).coefs_, strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("make", ["mlp", "mlr"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_names_of_columns_are_known(make, early_stopping, iris, request):
+    X, y = iris
+    X = pd.DataFrame(X, columns=list("abcd"))
+    est = request.getfixturevalue(make)(early_stopping=early_stopping)
+    assert est.fit(X, y).feature_names_in_.tolist() == list("abcd")
+    est.score(X, y)  # without a warning
+    with pytest.raises(ValueError, match="feature names should match"):
+        est.predict(X[["b", "a", "c", "d"]])
+
+
+def test_classes_of_later_chunks_need_not_be_in_the_first(mlp):
+    est = mlp()
+    est.partial_fit([[1.0], [2.0], [3.0]], ["a", "b", "c"], classes=list("abcd"))
+    est.partial_fit([[4.0]], ["d"])
+    assert est.predict_proba([[4.0]]).shape == (1, 4)
+
+
+@pytest.mark.parametrize("make", ["mlp", "mlr"])
+def test_weights_that_diverge_are_an_error(make, iris, request):
+    est = request.getfixturevalue(make)(
+        (16, 16), optimizer="sgd", learning_rate=1e30, activation="relu", epochs=5
+    )
+    with pytest.raises(ValueError, match="non-finite"):
+        est.fit(*iris)
+
+
+@pytest.mark.parametrize("make", ["mlp", "mlr"])
+def test_weights_of_one_are_none_with_early_stopping(make, iris, request):
+    X, y = iris
+    est = request.getfixturevalue(make)(early_stopping=True, epochs=5)
+    weighted = est.fit(X, y, sample_weight=np.ones(len(y))).coefs_
+    for a, b in zip(weighted, est.fit(X, y).coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
