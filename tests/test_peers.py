@@ -12,8 +12,8 @@ numbers by hand), partial_fit and its errors, warm_start's errors
 (`test_incremental`, `test_incremental_errors`), nonfinite_params (`test_bad_input`),
 predict_proba of two and more classes and labels (`test_classifier`, `test_multilabel`),
 sparse_matrices (`test_sparse`), early_stopping with its stratification, strings,
-patience and least number of rows (`test_early_stopping`), dtypes (`test_precision`, `test_classifier`),
-vs_poisson_glm (`test_regressor`).
+patience and least number of rows (`test_early_stopping`), dtypes (`test_precision`,
+`test_classifier`), vs_poisson_glm (`test_regressor`).
 
 Left out: lbfgs's maxfun, and that it knows no partial_fit, as there is no such solver;
 learning_rate_warmstart and adaptive_learning_rate, since schedules are Keras' own;
