@@ -71,7 +71,7 @@ def docs(session):
 def benchmarks(session):
     """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
-    for name in ("peers", "defaults", "tables", "text", "first_search"):
+    for name in ("peers", "defaults", "tables", "text", "first_search", "long_runs"):
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
 
