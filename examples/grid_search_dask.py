@@ -1,8 +1,9 @@
 """Run a search on a Dask cluster: one more line, the same results.
 
 joblib sends the groups of a batched search to the backend that `parallel_config`
-selects. Here it is a cluster of two processes on this machine; --scheduler connects to
-any other. (On a single machine, the default backend, threads, needs less memory.)
+selects. Here it is a cluster of two processes on this machine, or of as many --workers;
+--scheduler connects to any other. (On a single machine, the default backend, threads,
+needs less memory.)
 """
 
 import argparse
@@ -19,6 +20,7 @@ from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--epochs", type=int, default=50)
 parser.add_argument("--folds", type=int, default=5)
+parser.add_argument("--workers", type=int, default=2)
 parser.add_argument("--scheduler", help="address of a running Dask scheduler")
 options = parser.parse_args()
 
@@ -39,7 +41,8 @@ def main():
     )
     here = search.fit(X, y).cv_results_["mean_test_score"]
     # Any free port for the dashboard: another cluster may use the default one.
-    local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    n_workers = options.workers
+    local = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
     cluster = Client(options.scheduler) if options.scheduler else Client(**local)
     with cluster, joblib.parallel_config(backend="dask"):
         there = search.fit(X, y).cv_results_["mean_test_score"]

@@ -134,6 +134,7 @@ def test_every_fitted_attribute_of_an_ensemble_is_documented(cls, mlp, mlr, canc
     assert attributes(cls) == fitted(ensemble) | of_class
 
 
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", skreg.__all__)
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner()
@@ -145,6 +146,7 @@ def test_the_examples_of_docstrings_run(name):
 
 
 @ignores_copy_warning  # where a page saves a network
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where they write files

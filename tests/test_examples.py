@@ -98,7 +98,7 @@ def test_grid_search_ranks_twelve_settings_and_prints_nothing_else():
 
 
 def test_grid_search_dask_gets_the_same_results(run):
-    output = run("grid_search_dask.py", "--epochs", 2, "--folds", 2)
+    output = run("grid_search_dask.py", "--epochs", 2, "--folds", 2, "--workers", 1)
     best, difference = output.splitlines()
     assert best.startswith("Best setting: {'network__dropout': ")
     assert float(difference.split()[-1]) < 1e-6
@@ -143,7 +143,7 @@ def test_imdb_overfitting_on_the_data_set_of_keras(run, monkeypatch):
 
 
 @pytest.fixture
-def draw(monkeypatch, capsys):
+def draw(monkeypatch, capsys, without_xla):
     """Run an example of the gallery; gives the names that it leaves behind."""
 
     def run_script(name):
