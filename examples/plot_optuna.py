@@ -25,7 +25,7 @@ from skreg import RegularizedMLPRegressor
 
 X, y = load_diabetes(return_X_y=True)
 folds = KFold(3, shuffle=True, random_state=0)
-network = RegularizedMLPRegressor((64,), epochs=60, random_state=0)
+network = RegularizedMLPRegressor((64,), epochs=30, random_state=0)
 model = Pipeline([("scale", StandardScaler()), ("network", network)])
 default = cross_val_score(model, X, y, cv=folds).mean()
 

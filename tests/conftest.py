@@ -1,5 +1,6 @@
 """Data and estimators that several files share."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -31,6 +32,12 @@ settings.load_profile("few")
 collect_ignore = []
 if find_spec("sklearn.callback") is None:
     collect_ignore += ["test_sklearn_callbacks.py", "test_search_callbacks.py"]
+
+
+def pytest_collection_finish():
+    """Collect garbage less often: tracing makes many objects, most of which stay."""
+    gc.freeze()  # what was imported
+    gc.set_threshold(50_000, 20)
 
 
 def _rows(load, n_rows):
@@ -148,6 +155,8 @@ def in_new_process():
 def without_xla(monkeypatch):
     """For many steps of small networks, which take less time than XLA to compile."""
     monkeypatch.setattr(planning, "XLA_STEPS", np.inf)
+    monkeypatch.setattr(planning, "LONG_GROUP_SECONDS", np.inf)
+    monkeypatch.setattr(planning, "LONG_SEARCH_SECONDS", np.inf)
 
 
 @pytest.fixture(params=["compiled", "keras"])

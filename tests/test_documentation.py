@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 from problems import ignores_copy_warning
+from sklearn import datasets
 from sklearn.base import clone
 
 import skreg
@@ -134,6 +135,7 @@ def test_every_fitted_attribute_of_an_ensemble_is_documented(cls, mlp, mlr, canc
     assert attributes(cls) == fitted(ensemble) | of_class
 
 
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", skreg.__all__)
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner()
@@ -145,6 +147,7 @@ def test_the_examples_of_docstrings_run(name):
 
 
 @ignores_copy_warning  # where a page saves a network
+@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where they write files
@@ -165,8 +168,12 @@ def test_the_readme_has_the_minimums_of_the_package(dependency):
     assert f"{name} {version}" in README
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    X, y = datasets.load_breast_cancer(return_X_y=True)
+    few = X[::4], y[::4]
+    monkeypatch.setattr(datasets, "load_breast_cancer", lambda return_X_y: few)
     codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {}
     for code in codes:  # each continues the previous one

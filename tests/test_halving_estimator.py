@@ -38,7 +38,8 @@ TWINS = [
 def searches():
     # Seeded, as the checks seed a search, but not the estimator inside.
     mlp = RegularizedMLPClassifier((20,), epochs=12, learning_rate=0.1, random_state=0)
-    options = {"cv": 2, "error_score": "raise", "factor": 2}
+    cv = ShuffleSplit(1, test_size=0.5, random_state=0)
+    options = {"cv": cv, "error_score": "raise", "factor": 2}
     l2 = [1e-4, 1e-3]
     in_pipeline = {"regularizedmlpclassifier__l2": l2}
     return [

@@ -33,24 +33,6 @@ def test_a_pickle_holds_the_optimizer_where_the_training_may_go_on(mlp, cancer, 
     assert 3 * n_bytes(est) < len(pickle.dumps(est)) < 3.3 * n_bytes(est) + 16_000
 
 
-LOAD = """
-import pickle, sys
-import numpy as np
-with open(sys.argv[1], "rb") as file:
-    est, X, expected = pickle.load(file)
-np.testing.assert_array_equal(est.predict_proba(X), expected)
-assert "skreg._search.search" not in sys.modules  # slow to import
-"""
-
-
-def test_a_pickle_is_loaded_in_another_process(mlp, cancer, tmp_path, in_new_process):
-    X, y = cancer
-    est = mlp().fit(X, y)
-    path = tmp_path / "model.pickle"
-    path.write_bytes(pickle.dumps((est, X, est.predict_proba(X))))
-    in_new_process(LOAD, path)
-
-
 @pytest.mark.parametrize("state_format", [base.STATE_FORMAT + 1, None])
 def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch, state_format):
     est = mlp().fit(*cancer)

@@ -199,6 +199,7 @@ def source_start(mlp, binary_words):
         ("keras", 0.0, 0.001, "adam"),
         ("auto", 0.0, 0.001, keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)),
         ("auto", 0.0, 0.001, keras.optimizers.AdamW(weight_decay=0.1)),
+        ("auto", 0.0, 0.001, keras.optimizers.SGD(COSINE, weight_decay=0.1)),
         ("auto", 0.0, 0.001, keras.optimizers.Adam(amsgrad=True, global_clipnorm=0.1)),
         ("auto", 0.0, 0.001, keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)),
     ],

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -33,7 +33,10 @@ TWINS = [
 def searches():
     # Seeded, as the checks seed a search, but not the estimator inside.
     mlp = RegularizedMLPClassifier((20,), epochs=12, learning_rate=0.1, random_state=0)
-    options = {"cv": 2, "error_score": "raise"}
+    options = {
+        "cv": ShuffleSplit(1, test_size=0.5, random_state=0),
+        "error_score": "raise",
+    }
     l2 = [1e-4, 1e-3]
     in_pipeline = {"regularizedmlpclassifier__l2": l2}
     return [

@@ -28,7 +28,7 @@ from skreg._engine.pages import give_back_free_memory
 
 planning.XLA_STEPS = np.inf
 X = np.random.default_rng(0).standard_normal((60_000, 100), np.float32)
-mlp = RegularizedMLPClassifier((8,), epochs=2, batch_size=512, random_state=0)
+mlp = RegularizedMLPClassifier((8,), epochs=1, batch_size=512, random_state=0)
 scaled = make_pipeline(StandardScaler(), mlp)
 
 

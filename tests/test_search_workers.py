@@ -30,11 +30,15 @@ def cluster():
         yield client
 
 
-@pytest.mark.parametrize("config", [{"n_jobs": 2}, {"backend": "loky", "n_jobs": 2}])
+# In processes one group after the other, so that but one has to import TensorFlow.
+@pytest.mark.parametrize(
+    ("config", "group_size"),
+    [({"n_jobs": 2}, 3), ({"backend": "loky", "n_jobs": 2}, 1000)],
+)
 def test_groups_give_the_same_results_on_threads_and_in_processes(
-    mlp, cancer, assert_same_results, config
+    mlp, cancer, assert_same_results, config, group_size
 ):
-    search = BatchedGridSearchCV(mlp(), GRID, group_size=3, **OPTIONS)
+    search = BatchedGridSearchCV(mlp(), GRID, group_size=group_size, **OPTIONS)
     alone = search.fit(*cancer)
     # Here networks travel from rung to rung.
     halving = BatchedHalvingGridSearchCV(mlp(epochs=4), GRID, factor=2, **OPTIONS)
