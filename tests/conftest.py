@@ -6,6 +6,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+# Two processes run the tests. If each took all cores, threads would wait for others'.
+# These are read where NumPy and TensorFlow are imported, here and in new processes.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(name, "1")
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
