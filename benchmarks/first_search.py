@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 n_candidates, n_folds, epochs, warm = map(int, sys.argv[1:])
 X, y = load_breast_cancer(return_X_y=True)
+strengths = [10 ** (-5 + 3 * i / n_candidates) for i in range(n_candidates)]
 """
 OURS = """
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
@@ -31,7 +32,6 @@ from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
 import tensorflow  # or else the search would
 imported = time.perf_counter()
 mlp = RegularizedMLPClassifier((64, 64), epochs=epochs, random_state=0)
-strengths = [10 ** (-5 + 3 * i / n_candidates) for i in range(n_candidates)]
 search = BatchedGridSearchCV(
     make_pipeline(StandardScaler(), mlp),
     {"regularizedmlpclassifier__l2": strengths},
@@ -48,10 +48,9 @@ warnings.simplefilter("ignore")  # ConvergenceWarning
 mlp = MLPClassifier(
     (64, 64), batch_size=32, max_iter=epochs, n_iter_no_change=epochs, random_state=0
 )
-strengths = [64 * 10 ** (-5 + 3 * i / n_candidates) for i in range(n_candidates)]
 search = GridSearchCV(
     make_pipeline(StandardScaler(), mlp),
-    {"mlpclassifier__alpha": strengths},
+    {"mlpclassifier__alpha": [64 * strength for strength in strengths]},
     cv=n_folds,
     n_jobs=-1,
 )

@@ -6,22 +6,16 @@ predict at the same time, whose results are compared with those of fits one by o
 """
 
 import argparse
-import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import numpy as np
-import psutil
 from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import scale
 
+from measure import resident_memory
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
-
-
-def megabytes():
-    gc.collect()
-    return psutil.Process().memory_info().rss / 1e6
 
 
 def repeat(title, action, n, n_first):
@@ -32,12 +26,12 @@ def repeat(title, action, n, n_first):
         action(i)
         seconds.append(time.perf_counter() - start)
         if i == n_first - 1:
-            before = megabytes()
+            before = resident_memory()
     # Not the first tenth, in which programs are compiled.
     tenth = max(1, n // 10)
     early, late = median(seconds[tenth : 2 * tenth]), median(seconds[-tenth:])
     print(
-        f"  {title}: {megabytes() - before:+.0f} MB since number {n_first}; "
+        f"  {title}: {resident_memory() - before:+.0f} MB since number {n_first}; "
         f"{1e3 * early:.3g} ms at first, {1e3 * late:.3g} ms in the end, "
         f"ratio {late / early:.2f}",
         flush=True,

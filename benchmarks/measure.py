@@ -8,11 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
 
+import psutil
+from joblib.externals.loky import get_reusable_executor
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from networks import n_epochs
+from networks import OURS, SKLEARN, n_epochs
 from skreg._engine import compiled
 
 
@@ -53,6 +55,33 @@ def a_search(search, model, grid, X, y, n_folds, **options):
         return done.best_score_, n_epochs(done.best_estimator_[-1])
 
     return run
+
+
+ON_ALL_CORES = f"{SKLEARN}, n_jobs=-1"
+
+
+def compare_by_time(runs, order, epochs):
+    """Run `a_search` functions in this order; print medians and return the scores.
+
+    The workers of the one on all cores start anew each time.
+    """
+    times, scores = {name: [] for name in runs}, {}
+    for name in order:
+        if name == ON_ALL_CORES:
+            get_reusable_executor().shutdown()
+        seconds, (scores[name], n_run) = timed(runs[name])
+        times[name].append(seconds)
+        assert n_run == epochs, f"{name} ran {n_run} epochs"
+    for name, seconds in times.items():
+        row(name, median(seconds), median(times[OURS]))
+    print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))
+    return scores
+
+
+def resident_memory():
+    """Of this process in MB."""
+    gc.collect()
+    return psutil.Process().memory_info().rss / 1e6
 
 
 def peak_memory():

@@ -1,16 +1,14 @@
 """The memory of searches, over numbers of rows and of candidates."""
 
-import gc
 from itertools import product
 from pathlib import Path
 
 import numpy as np
-import psutil
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from measure import a_search, in_new_process, peak_memory, timed
+from measure import a_search, in_new_process, peak_memory, resident_memory, timed
 from networks import ours
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
 
@@ -42,8 +40,7 @@ def search_beside_rows(n_rows, n_jobs, scaled):
     grid = {name: [0.0, 1e-5, 1e-4, 1e-3]}
     search = BatchedGridSearchCV(est, grid, cv=5, n_jobs=n_jobs)
     clone(search).fit(X[:1000], y[:1000])
-    gc.collect()
-    before = psutil.Process().memory_info().rss / 1e6
+    before = resident_memory()
     Path("/proc/self/clear_refs").write_text("5")  # the peak is to be a new one
     search.fit(X, y)
     return peak_memory() - before, X.nbytes / 1e6

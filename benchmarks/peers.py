@@ -9,7 +9,6 @@ candidates.
 """
 
 import argparse
-import gc
 import platform
 import warnings
 from functools import partial
@@ -21,7 +20,6 @@ import psutil
 import sklearn
 import tensorflow as tf
 from joblib import parallel_config
-from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 from sklearn.metrics import accuracy_score
@@ -31,7 +29,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from halving import compare_halving
-from measure import a_search, median_time, row, timed
+from measure import (
+    ON_ALL_CORES,
+    a_search,
+    compare_by_time,
+    median_time,
+    resident_memory,
+    row,
+    timed,
+)
 from memory import compare_rows, compare_sizes
 from networks import OURS, SCIKERAS, SKLEARN, n_epochs, ours, peers, scikit_learn
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
@@ -96,7 +102,7 @@ def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
     mixed_search = a_search(BatchedGridSearchCV, mlp, mixed, *data)
     runs = {
         OURS: a_search(BatchedGridSearchCV, mlp, l2, *data),
-        f"{SKLEARN}, n_jobs=-1": on_all_cores,
+        ON_ALL_CORES: on_all_cores,
         "the same, workers running": on_all_cores,
         "skreg, 12 of l1, l2, dropout": mixed_search,
         "skreg in GridSearchCV": a_search(GridSearchCV, mlp, l2, *data),
@@ -107,19 +113,8 @@ def compare_batched_searches(title, X, y, epochs, repeats, quick, only):
         runs[order[-1]] = partial(
             grid_search, one_by_one[SCIKERAS], X, y, epochs, strengths, n_folds
         )
-    times, scores = {name: [] for name in runs}, {}
-    for name in order:
-        if name == f"{SKLEARN}, n_jobs=-1":
-            get_reusable_executor().shutdown()
-        seconds, (scores[name], n_run) = timed(runs[name])
-        times[name].append(seconds)
-        assert n_run == epochs, f"{name} ran {n_run} epochs"
-    for name, seconds in times.items():
-        row(name, median(seconds), median(times[OURS]))
-    print("  best scores:", *(f"{n} {score:.4f};" for n, score in scores.items()))
-    if not quick:
-        least = scores[f"{SKLEARN}, n_jobs=-1"] - 0.02
-        assert min(scores.values()) > least
+    scores = compare_by_time(runs, order, epochs)
+    assert quick or min(scores.values()) > scores[ON_ALL_CORES] - 0.02
 
 
 def compare_fits(title, X, y, sizes, batch_size, epochs, repeats, only):
@@ -154,15 +149,13 @@ def compare_predictions(title, models, X, repeats):
 def compare_memory(X, y, n_fits, only):
     print(f"\nResident memory growth over {n_fits - 1} further fits, MB")
     X = StandardScaler().fit_transform(X)
-    process = psutil.Process()
     for name, make in peers(X, y, only).items():
         after = []
         for i, l2 in enumerate(np.geomspace(1e-5, 1e-2, n_fits)):
             model = make(l2, (64, 64), 32, 2)
             model.fit(X, y)
             if i in (0, n_fits - 1):
-                gc.collect()
-                after.append(process.memory_info().rss / 1e6)
+                after.append(resident_memory())
         print(f"  {name:28} {after[-1] - after[0]:10.1f}", flush=True)
 
 

@@ -170,12 +170,7 @@ def _update(
         update += decay(hyper, state.params)
     params, mean_gradient = state.params - update, state.mean_gradient
     if program.proximal:
-        step_size = rule.step_size
-        assert step_size is not None, "see `why_not_compiled`"
-
-        def step_sizes(n: Any) -> tf.Tensor:
-            return step_size(tuple(slot[:, :n] for slot in state.slots), step, hyper)
-
+        step_sizes = partial(rule.first_step_sizes, state.slots, step, hyper)
         params, mean_gradient = shrink(
             slices, inputs, state.params, params, step_sizes, step, mean_gradient
         )
@@ -236,8 +231,7 @@ def shrink(
         params = L1(inputs["l1"]).prox(params, step_sizes(None))
     if "group_l1" in inputs:
         # Of the first kernel only, by far the smaller part where columns are few.
-        n_in, n_out = slices[0].n_in, slices[0].n_out
-        n = n_in * n_out
+        n = slices[0].n_in * slices[0].n_out
         sizes = step_sizes(n) + tf.zeros_like(before[:, :n])
         rate = tf.math.reciprocal_no_nan(sizes)
         gradient = (before - smooth)[:, :n] * rate
@@ -247,7 +241,7 @@ def shrink(
         mean_gradient = gradient + momentum * (mean_gradient - gradient)
         penalty = GroupL1(inputs["group_l1"])
         kernel, sizes, before, rate, pull = (
-            tf.reshape(array[:, :n], (-1, n_in, n_out))
+            _first_kernel(slices, array)
             for array in (params, sizes, before, rate * (1 - momentum), mean_gradient)
         )
         kernel = penalty.hold(penalty.prox(kernel, sizes, before), rate, pull)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from itertools import pairwise
 from math import ceil, floor, log
 
 from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
@@ -119,40 +120,38 @@ class RungSizes(GroupSizes):
         def of_all_rungs(new):
             sizes = compiled | {new}
             compiling = 0 if new in compiled else XLA_COMPILE_SECONDS
-            start = task.first_epoch
-            total = compiling
-            for n_left, epochs in rungs:
-                total += min(seconds(size, n_left, epochs - start) for size in sizes)
-                start = epochs
-            return total
+            return compiling + sum(
+                min(seconds(size, n_left, epochs) for size in sizes)
+                for n_left, epochs in rungs
+            )
 
         best = min({*range(1, natural + 1), *compiled}, key=of_all_rungs)
         compiled.add(best)
         return min(compiled, key=lambda size: seconds(size, n, task.epochs))
 
     def _scope(self, tasks):
-        """That of the program for these tasks, in their first rung, and all later ones.
+        """That of the program for these tasks, and for what they become later.
 
-        A guess of the networks: more than one kind may go on, or another.
+        As if all that go on, and are refitted, were of their kind.
         """
-        task = tasks[0]
-        network_epochs, start = 0, task.first_epoch
-        for n_left, epochs in self._to_come(task, len(tasks)):
-            network_epochs += n_left * (epochs - start)
-            start = epochs
-        network_epochs += self._refit.n_networks * epochs
+        rungs = self._to_come(tasks[0], len(tasks))
+        longest = tasks[0].first_epoch + sum(epochs for _, epochs in rungs)
+        of_rungs = sum(n_left * epochs for n_left, epochs in rungs)
+        of_refit = self._refit.n_networks * longest
         return ProgramScope(
-            epochs, used_terms(tasks), count_rows(tasks), network_epochs
+            longest, used_terms(tasks), count_rows(tasks), of_rungs + of_refit
         )
 
     def _to_come(self, task, n):
-        """Numbers of networks, and epochs in all, of this rung and the later ones."""
+        """Numbers of networks, and their new epochs, of this rung and later ones."""
         epochs = task.first_epoch + task.epochs
         n_possible = 1 + floor(log(max(1, self._max_epochs // epochs), self._factor))
         n_required = 1 + floor(log(ceil(n / self._n_folds), self._factor))
+        n_rungs = max(1, min(n_possible, n_required))
+        totals = [int(epochs * self._factor**i) for i in range(n_rungs)]
         return [
-            (ceil(n / self._factor**i), int(epochs * self._factor**i))
-            for i in range(max(1, min(n_possible, n_required)))
+            (ceil(n / self._factor**i), stop - start)
+            for i, (start, stop) in enumerate(pairwise([task.first_epoch, *totals]))
         ]
 
 

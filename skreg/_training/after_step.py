@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -119,8 +120,6 @@ class AfterStep:
         """The same proximal operators as in the compiled engine, with Keras' slots."""
         rule, hyper = self._task.optimizer.update_rule, self._task.optimizer.hyper
         assert rule is not None
-        step_size = rule.step_size
-        assert step_size is not None
         assert self._penalties is not None
         dtype = self._task.architecture.dtype
         values = {name: np.full((1, 1), value, dtype) for name, value in hyper.items()}
@@ -139,11 +138,7 @@ class AfterStep:
         n_in, n_out = self._task.architecture.kernel_shapes[0]
         if self._mean_gradient is None:
             self._mean_gradient = np.zeros((1, n_in * n_out), dtype)
-
-        def step_sizes(n: int | None) -> tf.Tensor:
-            cut = tuple(slot[:, :n] for slot in slots)
-            return step_size(cut, tf.constant(step), values)
-
+        step_sizes = partial(rule.first_step_sizes, slots, tf.constant(step), values)
         shrunk, mean_gradient = shrink(
             *self._penalties,
             tf.constant(before),

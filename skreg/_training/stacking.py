@@ -132,18 +132,16 @@ def max_group_size(task: Task) -> int:
 
 def uses_xla(task: Task, n_networks: int) -> bool:
     """Whether XLA compiles for a group of such tasks, anew for each size."""
-    rows, scope = task.training, task.scope
-    epochs = scope.epochs if scope else task.epochs
-    network_epochs = scope.network_epochs if scope else n_networks * epochs
+    rows, scope = task.training, _scope([task] * n_networks)
     n_steps = _steps_per_epoch(task)
     return xla_pays(
         rows.table,
         rows.targets,
         task.architecture.kernel_shapes,
         task.batch_size,
-        n_steps * epochs,
+        n_steps * scope.epochs,
         n_networks,
-        n_steps * network_epochs,
+        n_steps * scope.network_epochs,
     )
 
 
