@@ -3,13 +3,13 @@
 `sklearn/neural_network/tests/test_mlp.py` was gone through test by test. Adopted here,
 in our own words: alpha, lbfgs_classification and lbfgs_regression (how well digits and
 a linear problem are learned), multilabel_classification, multioutput_regression,
-shuffle, warm_start (number of epochs), loading_from_joblib_partial_fit,
-preserve_feature_names, partial_fit_unseen_classes, mlp_diverging_loss,
-sample_weight_with_early_stopping.
+shuffle, warm_start (number of epochs), preserve_feature_names,
+partial_fit_unseen_classes, sample_weight_with_early_stopping.
 
 Held elsewhere: fit and gradient (`test_oracles`: Keras and textbook loops instead of
-numbers by hand), partial_fit and its errors, warm_start's errors
-(`test_incremental`, `test_incremental_errors`), nonfinite_params (`test_bad_input`),
+numbers by hand), partial_fit, also of what was loaded, and its errors, warm_start's
+errors (`test_incremental`, `test_incremental_errors`), nonfinite_params and
+diverging_loss, which is an error here (`test_bad_input`, `test_incremental_errors`),
 predict_proba of two and more classes and labels (`test_classifier`, `test_multilabel`),
 sparse_matrices (`test_sparse`), early_stopping with its stratification, strings,
 patience and least number of rows (`test_early_stopping`), dtypes (`test_precision`,
@@ -23,7 +23,6 @@ as there is no warning of that kind; partial_fit with early stopping, which is r
 with an error here.
 """
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,16 +103,6 @@ def test_warm_starts_add_their_epochs(make, iris, request):
         assert est.fit(*iris).n_iter_ == 3 * n_fits
 
 
-def test_partial_fit_goes_on_from_a_file(mlp, iris, tmp_path):
-    est = mlp().partial_fit(*iris, classes=[0, 1, 2])
-    joblib.dump(est, tmp_path / "network")
-    loaded = joblib.load(tmp_path / "network")
-    for a, b in zip(
-        loaded.partial_fit(*iris).coefs_, est.partial_fit(*iris).coefs_, strict=True
-    ):
-        np.testing.assert_array_equal(a, b)
-
-
 @pytest.mark.parametrize("make", ["mlp", "mlr"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_names_of_columns_are_known(make, early_stopping, iris, request):
@@ -131,15 +120,6 @@ def test_classes_of_later_chunks_need_not_be_in_the_first(mlp):
     est.partial_fit([[1.0], [2.0], [3.0]], ["a", "b", "c"], classes=list("abcd"))
     est.partial_fit([[4.0]], ["d"])
     assert est.predict_proba([[4.0]]).shape == (1, 4)
-
-
-@pytest.mark.parametrize("make", ["mlp", "mlr"])
-def test_weights_that_diverge_are_an_error(make, iris, request):
-    est = request.getfixturevalue(make)(
-        (16, 16), optimizer="sgd", learning_rate=1e30, activation="relu", epochs=5
-    )
-    with pytest.raises(ValueError, match="non-finite"):
-        est.fit(*iris)
 
 
 @pytest.mark.parametrize("make", ["mlp", "mlr"])
