@@ -35,6 +35,8 @@ from skreg import (
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+NOXFILE = (ROOT / "noxfile.py").read_text()
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -166,6 +168,33 @@ def test_every_attribute_of_a_display_is_documented(display):
 def test_the_readme_has_the_minimums_of_the_package(dependency):
     name, version = dependency.split(">=")
     assert f"{name} {version}" in README
+
+
+def test_the_readme_has_the_supported_versions_of_python():
+    project = SETTINGS["project"]
+    oldest, after = re.fullmatch(
+        r">=3\.(\d+),<3\.(\d+)", project["requires-python"]
+    ).groups()
+    minors = range(int(oldest), int(after))
+    assert f"Python 3.{minors[0]} to 3.{minors[-1]}," in README
+    ours = [c for c in project["classifiers"] if re.search(r"Python :: \d", c)]
+    assert ours == [f"Programming Language :: Python :: 3.{n}" for n in minors]
+    assert SETTINGS["tool"]["mypy"]["python_version"] == f"3.{oldest}"
+    assert SETTINGS["tool"]["ruff"]["target-version"] == f"py3{oldest}"
+
+
+def test_documented_extras_are_those_of_the_package():
+    extras = set(SETTINGS["project"]["optional-dependencies"])
+    assert set(re.findall(r"'\.\[(\w+)\]'", README)) == extras - {"docs", "dev"}
+    texts = [CONTRIBUTING, *(page.read_text() for page in PAGES)]
+    named = {n for text in texts for n in re.findall(r"(?:skreg|\.)\[(\w+)\]", text)}
+    assert named <= extras
+
+
+def test_contributors_find_every_file_and_every_session():
+    files = {file.stem for file in ROOT.glob("skreg/*/*.py")} - {"__init__"}
+    sessions = re.findall(r"@nox\.session.*\n(?:@.*\n)*def (\w+)", NOXFILE)
+    assert files | set(sessions) <= set(re.findall(r"\w+", CONTRIBUTING))
 
 
 @pytest.mark.usefixtures("without_xla")
