@@ -30,7 +30,7 @@ from skreg._estimators.validation import (
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import CHUNK, forward
+from skreg._prediction.forward import CHUNK, check_finite, forward
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -498,7 +498,8 @@ class RegularizedMLP(
 
     def _forward(self, X: Any) -> NDArray[np.floating]:
         """`_outputs` for rows that have been validated."""
-        return forward(self._kernels, self._biases, self._architecture.activation, X)
+        activation = self._architecture.activation
+        return check_finite(forward(self._kernels, self._biases, activation, X))
 
     @abstractmethod
     def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
