@@ -366,13 +366,16 @@ class RegularizedMLP(
     def _for_network(self, rows: Rows, loss: Loss) -> Rows:
         """Rows for an engine: targets in its units, weights scaled to mean 1."""
         dtype = rows.table.dtype
-        targets = self._to_network_units(rows.targets, dtype)
         score_weight = mean_one(rows.score_weight, dtype)
+        # Targets may be very many of these units away. It shows in the losses.
+        with np.errstate(over="ignore", invalid="ignore"):
+            targets = self._to_network_units(rows.targets, dtype)
+            score_weight = loss.score_weights(score_weight, targets)
         return replace(
             rows,
             targets=targets,
             weight=mean_one(rows.weight, dtype),
-            score_weight=loss.score_weights(score_weight, targets),
+            score_weight=score_weight,
         )
 
     def _resume_point(self, architecture: Architecture) -> ResumePoint:
