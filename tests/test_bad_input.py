@@ -16,6 +16,11 @@ PARAMETERS = [
     ({"l1": "strong"}, "l1 must be a number or a sequence of numbers.*'strong'"),
     ({"l2": -0.1}, "l2 == -0.1, must be >= 0"),
     ({"l2": np.inf}, "l2 must be a finite number, got inf"),
+    ({"l1": 1e39}, r"l1 == 1e\+39, must be <= 3.4"),
+    ({"l2": [0.1, 1e300]}, r"l2\[1\] == 1e\+300, must be <= 3.4"),
+    ({"group_l1": 1e39}, r"group_l1 == 1e\+39, must be <= 3.4"),
+    ({"tol": 1e39}, r"tol == 1e\+39, must be <= 3.4"),
+    ({"optimizer": "muon"}, "optimizer must not be Keras' Muon where X is in double"),
     ({"l2": [0.1, 0.1, 0.1]}, "l2 must have 1 or 2 entries.*got 3"),
     ({"l2": [0.1, -1]}, r"l2\[1\] == -1, must be >= 0"),
     ({"l2": []}, "l2 must have 1 or 2 entries.*got 0"),
@@ -242,3 +247,40 @@ def test_a_failure_in_the_middle_of_a_long_epoch_is_reported(mlp, cancer, monkey
     est = mlp((), optimizer="sgd", learning_rate=1e30, l2=[1e30], batch_size=4)
     with pytest.raises(ValueError, match=r"non-finite .* in epoch 1"):
         est.fit(*cancer)
+
+
+@pytest.mark.parametrize("make", ["mlp", "mlr"])
+@pytest.mark.parametrize("engine", ["compiled", "keras"])
+def test_outputs_that_overflow_are_an_error(make, engine, iris, request):
+    """Of finite weights: after the first step they are as large as the rate."""
+    options = {"optimizer": "sgd", "learning_rate": 1e30, "epochs": 1}
+    est = request.getfixturevalue(make)(
+        (8, 8), **options, engine=engine, batch_size=1000, l2=0.0, random_state=1
+    )
+    X, y = iris
+    est.fit(X.astype(np.float32), y)
+    with pytest.raises(ValueError, match="outputs are non-finite"):
+        est.predict(X)
+
+
+def test_predictions_that_overflow_are_an_error(mlr, iris):
+    X, y = iris
+    est = mlr((), loss="poisson", optimizer="sgd", learning_rate=1e4, epochs=1)
+    est.set_params(batch_size=1000).fit(X, y)
+    with pytest.raises(ValueError, match="outputs are non-finite"):
+        est.predict(1e3 * X)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "ftrl", "learning_rate": 1e300, "ema_momentum": 0.9},
+        {"optimizer": "sgd", "learning_rate": 1e300, "l1": 0.1, "engine": "keras"},
+        {"optimizer": keras.optimizers.SGD(1e30, clipnorm=1e300), "batch_size": 7},
+    ],
+    ids=["average", "proximal", "clipping"],
+)
+def test_no_warning_comes_before_the_error(mlp, iris, options):
+    X, y = iris
+    with pytest.raises(ValueError, match="weights became non-finite"):
+        mlp(epochs=3, **options).fit(X.astype(np.float32), y)

@@ -6,6 +6,7 @@ hundreds, and new ones every time.
 
 import pickle
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -21,6 +22,7 @@ from skreg import (
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
+from skreg._prediction.activations import NUMPY_ACTIVATIONS
 
 # Few values each, as every kind of network is traced anew; extreme ones among them.
 STRENGTHS = st.sampled_from([0.0, 1e-3, 10.0])
@@ -41,6 +43,36 @@ NETWORK = {
     "shuffle": st.booleans(),
     "random_state": st.integers(0, 2**32 - 1),
 }
+# Whatever the constructor takes, sensible or not.
+DECAY = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+OPTIMIZERS = [
+    *({"optimizer": "sgd", "learning_rate": rate} for rate in (1e30, 1e300)),
+    {"optimizer": "lion", "learning_rate": DECAY},
+    {"optimizer": keras.optimizers.SGD(DECAY, momentum=0.9, nesterov=True)},
+    {"optimizer": keras.optimizers.Adam(0.1, amsgrad=True, clipnorm=1e-6)},
+    {"optimizer": keras.optimizers.AdamW(1.0, weight_decay=10.0)},
+    {"optimizer": keras.optimizers.RMSprop(1.0, centered=True, clipvalue=0.1)},
+    {"optimizer": keras.optimizers.Nadam(1e10, global_clipnorm=1.0)},
+    {"optimizer": keras.optimizers.Ftrl(0.1)},  # which Keras alone can train with
+]
+OF_ANY_SIZE = st.sampled_from([0.0, 1e-3, 1e38])
+ANYTHING = {
+    **NETWORK,
+    "activation": st.sampled_from([*NUMPY_ACTIVATIONS, "sparsemax"]),
+    "l1": OF_ANY_SIZE,
+    "l2": OF_ANY_SIZE,
+    "group_l1": OF_ANY_SIZE,
+    "validation_fraction": st.sampled_from([0.1, 0.9]),
+}
+# What may be wrong with it all shows in one of these errors.
+ERRORS = [
+    "weights became non-finite",
+    "outputs are non-finite",
+    "early_stopping needs two rows or more",
+    "must not be zero for all rows",
+    "y must not be 0 in all rows of an output with loss='poisson'",
+    "class_weight must be None where a row may have several labels",
+]
 SCALES = st.sampled_from([0.0, 1e-8, 1.0, 1e4])
 
 
@@ -82,6 +114,18 @@ def bytes_of(rows):
     )
 
 
+@st.composite
+def any_rows(draw):
+    """Few rows, perhaps, and a column without information; weights of 0, or none."""
+    X = draw(rows(n_min=2))
+    weight = draw(st.sampled_from([None, 0, 1e-300, 1e300]))
+    if weight is not None:
+        weight = np.where(np.arange(X.shape[0]) % 3 == 0, weight, 1.0)
+    if draw(st.booleans()) and not sparse.issparse(X):
+        X = np.hstack([X, np.full_like(X[:, :1], draw(SCALES))])
+    return X, weight
+
+
 def fit_or_diverge(est, *arguments, **options):
     """Fit; examples whose weights become non-finite end here, with a clear error."""
     try:
@@ -120,6 +164,89 @@ def test_any_network_fits_any_rows_and_changes_none(
             np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
     else:
         assert np.isfinite(predicted).all()
+
+
+@pytest.mark.filterwarnings("ignore:(?s).*using a softmax over axis -1:UserWarning")
+@pytest.mark.parametrize(
+    ("estimator", "own", "make_targets"),
+    [
+        (
+            RegularizedMLPClassifier,
+            {"class_weight": st.sampled_from([None, "balanced"])},
+            labels,
+        ),
+        (
+            RegularizedMLPRegressor,
+            {"loss": st.sampled_from(["absolute_error", "huber", "poisson"])},
+            targets,
+        ),
+    ],
+)
+@given(
+    data=st.data(),
+    params=st.fixed_dictionaries(ANYTHING),
+    optimizer=st.sampled_from(OPTIMIZERS),
+)
+def test_anything_predicts_numbers_or_says_why_not(
+    estimator, own, make_targets, data, params, optimizer
+):
+    X, weight = data.draw(any_rows())
+    y = data.draw(make_targets(X.shape[0]))
+    params = {**params, "learning_rate": None, **optimizer}
+    params |= data.draw(st.fixed_dictionaries(own))
+    if params.get("loss") == "poisson":
+        y = np.abs(y)
+    est = estimator(**params)
+    try:
+        est.fit(X, y, sample_weight=weight)
+        values = getattr(est, "predict_proba", est.predict)(X)
+    except ValueError as error:
+        if not any(text in str(error) for text in ERRORS):
+            raise
+        return
+    assert np.isfinite(values).all()
+
+
+@given(params=st.fixed_dictionaries(NETWORK))
+def test_rows_of_weight_zero_do_not_matter(params, iris):
+    X, y = iris
+    weight = 1.0 + np.arange(len(y)) % 3
+    weight[::4] = 0
+    est = RegularizedMLPClassifier(**params)
+    weighted = fit_or_diverge(clone(est), X, y, sample_weight=weight)
+    kept = weight > 0
+    without = clone(est).fit(X[kept], y[kept], sample_weight=weight[kept])
+    for a, b in zip(weighted.coefs_, without.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@given(
+    params=st.fixed_dictionaries(
+        {
+            **NETWORK,
+            "hidden_layer_sizes": st.sampled_from([(5,), (4, 3)]),
+            # What else is kept of the steps before would have to be permuted too.
+            "optimizer": st.just("sgd"),
+            "ema_momentum": st.none(),
+            "early_stopping": st.just(False),
+        }
+    ),
+    columns=st.permutations(range(4)),
+)
+def test_the_order_of_columns_and_their_weights_does_not_matter(params, columns, iris):
+    X, y = iris
+    est = RegularizedMLPClassifier(**params, warm_start=True)
+    fit_or_diverge(est, X, y)
+    permuted = pickle.loads(pickle.dumps(est))
+    permuted.coefs_[0][...] = est.coefs_[0][columns]
+    fit_or_diverge(est, X, y)
+    permuted.fit(X[:, columns], y)
+    np.testing.assert_allclose(
+        permuted.coefs_[0], est.coefs_[0][columns], rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        permuted.predict_proba(X[:, columns]), est.predict_proba(X), rtol=0, atol=1e-6
+    )
 
 
 @given(params=st.fixed_dictionaries(NETWORK), factor=st.sampled_from([1e-3, 0.5, 1e6]))
@@ -171,6 +298,11 @@ VALUES = {
     "learning_rate": [1e-3, 0.1],
     "hidden_layer_sizes": [(3,), (4, 2)],
     "ema_momentum": [None, 0.5],
+    "optimizer": ["sgd", "adam"],
+    "batch_size": [7, 40],
+    "early_stopping": [True, False],
+    "class_weight": [None, "balanced"],
+    "random_state": [0, 1],
 }
 # Two parameters at most, as scikit-learn's search fits every candidate alone.
 GRID = st.lists(st.sampled_from(list(VALUES)), max_size=2, unique=True).map(

@@ -12,11 +12,13 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
+from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg import (
     BatchedGridSearchCV,
+    BatchedHalvingGridSearchCV,
     BatchedRandomizedSearchCV,
     MLPEnsembleClassifier,
     RegularizedMLPClassifierCV,
@@ -37,6 +39,7 @@ class Searches:
         ours = {
             GridSearchCV: BatchedGridSearchCV,
             RandomizedSearchCV: BatchedRandomizedSearchCV,
+            HalvingGridSearchCV: BatchedHalvingGridSearchCV,
         }
         kwargs = {"cv": 2, "n_jobs": 1, **kwargs}
         self.callbacks = [make(), make()]
@@ -121,6 +124,24 @@ def test_so_does_a_randomized_search(mlp, iris):
         make=both_kinds,
     )
     searches.fit(*iris).assert_same_events()
+
+
+@pytest.mark.parametrize("make", [both_kinds, lambda: [Recorder()]])
+def test_so_does_a_halving_search(mlp, iris, make):
+    searches = Searches(
+        mlp(epochs=4),
+        {"l2": [0.0, 0.1, 1.0]},
+        kind=HalvingGridSearchCV,
+        resource="epochs",
+        max_resources=4,
+        factor=2,
+        aggressive_elimination=True,
+        make=make,
+    )
+    weights = {"sample_weight": np.linspace(1, 2, len(iris[0]))}
+    searches.fit(*iris, **weights).assert_same_events()
+    for (callback, *_), search in zip(searches.callbacks, searches.both, strict=True):
+        assert {id(event.estimator) for event in callback.events} == {id(search)}
 
 
 def test_the_events_of_a_network_are_in_order(mlp, iris):

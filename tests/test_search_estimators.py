@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from skreg import (
     BatchedGridSearchCV,
     BatchedRandomizedSearchCV,
+    MLPEnsembleClassifier,
     RegularizedMLPClassifier,
 )
 from skreg._search import groups
@@ -100,6 +101,14 @@ class Opposite(RegularizedMLPClassifier):
         return 1 - super().score(X, y, sample_weight)
 
 
+class Returning(RegularizedMLPClassifier):
+    """Returns something else than itself from ``fit``."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        return None if self.shuffle else clone(self)
+
+
 class Strengths(RegularizedMLPClassifier):
     """Overrides how parameters are set."""
 
@@ -117,6 +126,15 @@ def test_a_subclass_is_fitted_by_its_own_methods(both, cancer, cls, scoring):
     search = both(est, {"l2": L2}, np.exp(X), y, scoring=scoring)
     assert getattr(search.best_estimator_, "n_calls_", 1) == 1
     assert hasattr(search.best_estimator_, "doubled_") == (cls is Doubled)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_what_fit_returns_does_not_matter(both, cancer, shuffle):
+    est = Returning((4,), epochs=2, random_state=0, shuffle=shuffle)
+    both(est, {"l2": L2}, *cancer)
+    both(make_pipeline(StandardScaler(), est), {"returning__l2": L2}, *cancer)
+    ensemble = MLPEnsembleClassifier(est, [{}, {"l2": 0.1}]).fit(*cancer)
+    assert all(hasattr(member, "coefs_") for member in ensemble.estimators_)
 
 
 def test_a_subclass_may_have_parameters_of_its_own(both, cancer):

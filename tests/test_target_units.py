@@ -251,3 +251,17 @@ def test_a_constant_fit_goes_on_from_what_it_was(mlr, diabetes):
     assert_same(est.fit(X, constant), twin.fit(X, constant), atol=0)
     # In units in which it is no constant.
     assert np.ptp(est.predict(X)) > 0
+
+
+def test_the_score_of_targets_too_small_to_vary_is_0(mlr, iris):
+    X = iris[0][:12]
+    est = mlr(early_stopping=True, validation_fraction=0.9).fit(X, 1e-300 * X[:, 0])
+    assert est.history_["val_score"] == [0.0, 0.0]
+
+
+def test_validation_targets_may_be_any_number_of_units_away(mlr, iris):
+    X = iris[0].astype(np.float32)
+    y = 1e-30 * X[:, 0]
+    est = mlr(early_stopping=True).fit(X, y, X_val=X, y_val=1e30 + y)
+    assert est.history_["val_loss"] == [np.inf, np.inf]
+    assert np.isfinite(est.predict(X)).all()

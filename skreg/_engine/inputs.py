@@ -29,13 +29,15 @@ def fixed_inputs(
     With XLA, X and the rows are padded as so many would be, if they are fewer.
     """
     dtype = program.dtype
+    with np.errstate(over="ignore"):  # to clip at infinity is not to clip
+        hyper = {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()}
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "weights": np.column_stack([data.weight, data.score_weight]),
         "l2": _l2(networks, program),
         "ones": np.ones((program.n_params, 1), dtype),
         **dropout_inputs(networks.dropout, program),
-        "hyper": {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()},
+        "hyper": hyper,
         "ema_momentum": networks.ema_momentum.astype(dtype)[:, np.newaxis],
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),

@@ -30,7 +30,7 @@ from skreg._estimators.validation import (
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import CHUNK, forward
+from skreg._prediction.forward import CHUNK, check_finite, forward
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -366,13 +366,16 @@ class RegularizedMLP(
     def _for_network(self, rows: Rows, loss: Loss) -> Rows:
         """Rows for an engine: targets in its units, weights scaled to mean 1."""
         dtype = rows.table.dtype
-        targets = self._to_network_units(rows.targets, dtype)
         score_weight = mean_one(rows.score_weight, dtype)
+        # Targets may be very many of these units away. It shows in the losses.
+        with np.errstate(over="ignore", invalid="ignore"):
+            targets = self._to_network_units(rows.targets, dtype)
+            score_weight = loss.score_weights(score_weight, targets)
         return replace(
             rows,
             targets=targets,
             weight=mean_one(rows.weight, dtype),
-            score_weight=loss.score_weights(score_weight, targets),
+            score_weight=score_weight,
         )
 
     def _resume_point(self, architecture: Architecture) -> ResumePoint:
@@ -498,7 +501,8 @@ class RegularizedMLP(
 
     def _forward(self, X: Any) -> NDArray[np.floating]:
         """`_outputs` for rows that have been validated."""
-        return forward(self._kernels, self._biases, self._architecture.activation, X)
+        activation = self._architecture.activation
+        return check_finite(forward(self._kernels, self._biases, activation, X))
 
     @abstractmethod
     def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -340,7 +340,8 @@ default=None
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite.
+            If `X` has other columns than in `fit`, or entries that are not finite; or
+            if they or the weights are so large that the outputs overflow.
         """
         # Not all logits at once: there may be thousands of classes.
         parts = [self._decode(logits) for logits in self._output_chunks(X)]
@@ -367,7 +368,8 @@ default=None
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite.
+            If `X` has other columns than in `fit`, or entries that are not finite; or
+            if they or the weights are so large that the outputs overflow.
         """
         return self._values(self._outputs(X))
 
@@ -389,7 +391,8 @@ default=None
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite.
+            If `X` has other columns than in `fit`, or entries that are not finite; or
+            if they or the weights are so large that the outputs overflow.
         """
         logits = self._outputs(X)
         if self._multilabel:
@@ -417,7 +420,8 @@ default=None
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite.
+            If `X` has other columns than in `fit`, or entries that are not finite; or
+            if they or the weights are so large that the outputs overflow.
         """
         logits = self._outputs(X)
         one_figure = logits.shape[1] == 1 and not self._multilabel

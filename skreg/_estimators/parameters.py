@@ -20,6 +20,8 @@ ENGINES = ("auto", "compiled", "keras")
 # By which the learning rate of a linear model is larger. Its loss is convex, and at
 # Keras' own rates 100 epochs are far too few.
 LINEAR_FACTOR = 10
+# Beyond it a number is infinite where X is in single precision, and in parts of Keras.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,14 @@ def resolve(estimator):
     optimizer = _optimizer(e.optimizer, e.learning_rate, linear=not sizes)
     early_stopping = _boolean(e.early_stopping, "early_stopping")
     fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
-    stopping = EarlyStopping(_patience(e.n_iter_no_change), _real(e.tol, "tol", 0))
+    stopping = EarlyStopping(_patience(e.n_iter_no_change), _magnitude(e.tol, "tol"))
     return Settings(
         hidden_layer_sizes=sizes,
         activation=_activation(e.activation),
         regularization=Regularization(
             l1=_strengths(e.l1, "l1", len(sizes)),
             l2=_strengths(e.l2, "l2", len(sizes)),
-            group_l1=_real(e.group_l1, "group_l1", 0),
+            group_l1=_magnitude(e.group_l1, "group_l1"),
             dropout=_rates(e.dropout, len(sizes)),
         ),
         optimizer=optimizer,
@@ -107,6 +109,10 @@ def _real(value, name, low, high=None, bounds="left"):
         value, name, Real, min_val=low, max_val=high, include_boundaries=bounds
     )
     return float(value)
+
+
+def _magnitude(value, name):
+    return _real(value, name, 0, LARGEST, "both")
 
 
 def _boolean(value, name):
@@ -160,10 +166,10 @@ def _strengths(value, name, n_hidden):
         lengths, meaning = (1,), "one for the output layer"
     values = _per_layer(value, name, lengths, meaning)
     if values is None:
-        strength = _real(value, name, 0)
+        strength = _magnitude(value, name)
         # A linear model has no other kernel to regularize than the output's.
         return (strength,) * n_hidden + (0.0,) if n_hidden else (strength,)
-    strengths = [_real(v, f"{name}[{i}]", 0) for i, v in enumerate(values)]
+    strengths = [_magnitude(v, f"{name}[{i}]") for i, v in enumerate(values)]
     return tuple(strengths + [0.0] * (n_hidden + 1 - len(strengths)))
 
 

@@ -25,6 +25,7 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
+from skreg._prediction.forward import check_finite
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
@@ -301,7 +302,8 @@ default=None
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite.
+            If `X` has other columns than in `fit`, or entries that are not finite; or
+            if they or the weights are so large that the outputs overflow.
         """
         return self._values(self._outputs(X))
 
@@ -312,7 +314,8 @@ default=None
         return tags
 
     def _values(self, outputs):
-        predicted = self._units.to_user(outputs)
+        with np.errstate(over="ignore"):
+            predicted = check_finite(self._units.to_user(outputs))
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def _learn_targets(self, y, *, resume, partial, classes):

@@ -1,6 +1,9 @@
 """From a fitted network's weights and rows to its logits."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skreg._prediction.activations import activate
@@ -9,6 +12,7 @@ from skreg._prediction.activations import activate
 CHUNK = 2048
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def forward(kernels, biases, activation, X):
     """Logits of a network, by NumPy: a call into Keras costs milliseconds.
 
@@ -24,6 +28,7 @@ def forward(kernels, biases, activation, X):
     Returns
     -------
     ndarray of shape (n_rows, n_outputs)
+        Not finite where it overflows.
     """
     logits = np.empty((X.shape[0], biases[-1].shape[0]), kernels[0].dtype)
     for start in range(0, X.shape[0], CHUNK):
@@ -39,3 +44,14 @@ def forward(kernels, biases, activation, X):
             np.matmul(h, kernels[-1], out=out)
         out += biases[-1]
     return logits
+
+
+def check_finite(outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return a network's outputs, or raise a ValueError if they have overflowed."""
+    if not np.isfinite(outputs).all():
+        raise ValueError(
+            "The network's outputs are non-finite (NaN or infinity): its weights or "
+            "the entries of X are too large. Scale the features, for instance with "
+            "StandardScaler in a Pipeline, or lower learning_rate, and fit again."
+        )
+    return outputs

@@ -99,13 +99,17 @@ def fit_on_fold(estimator, X, y, split, fit_params):
         Row numbers.
     fit_params : dict
         For the estimator's ``fit``; what has one entry per row is cut.
+
+    Returns
+    -------
+    estimator
+        The one that was given, whatever its ``fit`` returns.
     """
     train, _ = split
     X_train, y_train = _safe_split(estimator, X, y, train)
-    fit_params = _check_method_params(X, fit_params, train)
-    if y_train is None:
-        return estimator.fit(X_train, **fit_params)
-    return estimator.fit(X_train, y_train, **fit_params)
+    targets = () if y_train is None else (y_train,)
+    estimator.fit(X_train, *targets, **_check_method_params(X, fit_params, train))
+    return estimator
 
 
 class AllRows:

@@ -59,16 +59,12 @@ class AfterStep:
         """Within the block the optimizer takes a step."""
         before = _flat(values_of(self._weights)) if self._proximal else None
         yield
-        if before is not None:
-            self._shrink(before)
-        if self._average is None:
-            return
-        step = int(self._optimizer.iterations.numpy())
-        momentum = min(self._task.ema_momentum, (1 + step) / (10 + step))
-        for average, w in zip(self._average, values_of(self._weights), strict=True):
-            average[...] = w + momentum * (average - w)
-            if self._proximal:
-                average[w == 0] = 0
+        # The training ends with an error where weights are not finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if before is not None:
+                self._shrink(before)
+            if self._average is not None:
+                self._update_average(self._average)
 
     def start(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take the network's weights for the average, where there is one.
@@ -92,6 +88,14 @@ class AfterStep:
         if self._average is not None:
             assign_values(self._weights, self._average)
         self._optimizer.finalize_variable_values(self._weights)
+
+    def _update_average(self, averages: list[NDArray[Any]]) -> None:
+        step = int(self._optimizer.iterations.numpy())
+        momentum = min(self._task.ema_momentum, (1 + step) / (10 + step))
+        for average, w in zip(averages, values_of(self._weights), strict=True):
+            average[...] = w + momentum * (average - w)
+            if self._proximal:
+                average[w == 0] = 0
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

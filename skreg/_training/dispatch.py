@@ -13,7 +13,14 @@ from skreg._training.task import Task, TrainedNetwork
 
 
 def check_engine(task: Task) -> None:
-    """Raise a ValueError if the task asks for an engine that can't express it."""
+    """Raise a ValueError if no engine can train the task, or not the one it names."""
+    # It computes in single precision, whatever the weights are in.
+    muon = getattr(keras.optimizers, "Muon", ())  # new in Keras 3.10
+    if task.architecture.dtype == "float64" and issubclass(task.optimizer.cls, muon):
+        raise ValueError(
+            "optimizer must not be Keras' Muon where X is in double precision, in "
+            "which it can't train; convert X to float32."
+        )
     reason = stacking.why_not_compiled(task)
     if task.engine == "compiled" and reason is not None:
         raise ValueError(

@@ -144,7 +144,8 @@ def _r2_weights(weight: Any, targets: Any) -> Any:
     n_rows, n_outputs = targets.shape
     mean = (weight * targets).sum(axis=0) / n_rows
     variance = (weight * (targets - mean) ** 2).sum(axis=0) / n_rows
-    varies = np.ptp(targets, axis=0) > 0
+    # The variance of equal targets may be rounded up, and that of tiny ones to 0.
+    varies = (np.ptp(targets, axis=0) > 0) & (variance > 0)
     shares = varies / np.where(varies, variance, 1) / n_outputs
     return np.hstack([weight * varies.mean(), weight * shares]).astype(targets.dtype)
 
