@@ -33,6 +33,14 @@ def oldest(session):
     session.run("python", "-m", "pytest", "-W", "default", *session.posargs)
 
 
+@nox.session(python=PYTHONS[-1])
+def prerelease(session):
+    """Run the tests with pre-releases of what skreg builds on."""
+    session.install("-e", ".[test]")
+    session.install("--pre", "--upgrade", *SETTINGS["project"]["dependencies"])
+    session.run("python", "-m", "pytest", "-W", "default", *session.posargs)
+
+
 @nox.session
 def properties(session):
     """Try hundreds of settings that hypothesis draws, other ones each time."""

@@ -13,6 +13,8 @@ import pytest
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import train_test_split
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 

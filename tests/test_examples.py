@@ -13,6 +13,8 @@ import pytest
 from distributed import LocalCluster
 from sklearn.metrics import average_precision_score, log_loss, recall_score
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
 

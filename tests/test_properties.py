@@ -24,6 +24,8 @@ from skreg import (
 )
 from skreg._prediction.activations import NUMPY_ACTIVATIONS
 
+pytestmark = pytest.mark.slow
+
 # Few values each, as every kind of network is traced anew; extreme ones among them.
 STRENGTHS = st.sampled_from([0.0, 1e-3, 10.0])
 RATES = st.sampled_from([0.0, 0.4, 0.99])
