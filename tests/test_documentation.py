@@ -14,7 +14,7 @@ import pytest
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpydoc.docscrape import get_doc_object
-from numpydoc.validate import validate
+from numpydoc.validate import Validator, validate
 from problems import ignores_copy_warning
 from sklearn import datasets
 from sklearn.base import clone
@@ -85,7 +85,9 @@ OF_CLASSES = {
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_docstrings_are_complete(name):
+def test_docstrings_are_complete(name, monkeypatch):
+    # Python 3.13 looks for a class in the file of its `__module__`, which is "skreg".
+    monkeypatch.setattr(Validator, "source_file_def_line", None)
     ignored = OF_CLASSES if name.count(".") > 1 else set()
     assert [e for e in validate(name)["errors"] if e[0] not in ignored] == []
 
