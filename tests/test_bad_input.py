@@ -20,7 +20,7 @@ PARAMETERS = [
     ({"l2": [0.1, 1e300]}, r"l2\[1\] == 1e\+300, must be <= 3.4"),
     ({"group_l1": 1e39}, r"group_l1 == 1e\+39, must be <= 3.4"),
     ({"tol": 1e39}, r"tol == 1e\+39, must be <= 3.4"),
-    ({"optimizer": "muon"}, "optimizer must not be Keras' Muon where X is in double"),
+    ({"optimizer": keras.optimizers.Muon()}, "must not be Keras' Muon where X is in"),
     ({"l2": [0.1, 0.1, 0.1]}, "l2 must have 1 or 2 entries.*got 3"),
     ({"l2": [0.1, -1]}, r"l2\[1\] == -1, must be >= 0"),
     ({"l2": []}, "l2 must have 1 or 2 entries.*got 0"),

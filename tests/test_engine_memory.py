@@ -50,7 +50,7 @@ def test_xla_compiles_few_programs_and_other_sizes_train_without(
 def test_networks_share_the_sparse_rows_that_they_validate_on(
     mlp, monkeypatch, sparse_targets
 ):
-    X = sparse.random_array((60, 9), density=0.3, format="csr", rng=0)
+    X = sparse.random(60, 9, density=0.3, format="csr", random_state=0)
     y = (X.toarray()[:, :3] > 0).astype(int)
     y = sparse.csr_array(y) if sparse_targets else y[:, 0]
     tasks = []

@@ -123,7 +123,7 @@ def megabytes(name):
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(10_000, 20))
-labels = sparse.random_array((10_000, 4_000), density=1e-3, format="csr", rng=0) > 0
+labels = sparse.random(10_000, 4_000, density=1e-3, format="csr", random_state=0) > 0
 classes = np.arange(10_000) % 4_000
 for engine in ("compiled", "keras"):
     est = RegularizedMLPClassifier((8,), epochs=1, batch_size=200, engine=engine)

