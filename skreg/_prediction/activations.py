@@ -155,7 +155,10 @@ def activate(name: str, z: np.ndarray) -> np.ndarray:
     activation = keras_activation(name)
     import keras
 
-    z[...] = keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
+    from skreg._training.precision import precision
+
+    with precision(z.dtype.name):
+        z[...] = keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
     return z
 
 
