@@ -255,9 +255,8 @@ class _Trainer(keras.Model):
     ) -> Any:
         n_rows = ops.shape(y_pred)[0]
         losses = self._row_losses(ops.convert_to_tensor(y), y_pred)
-        data_loss = ops.sum(ops.multiply(sample_weight, losses)) / ops.cast(
-            n_rows, losses.dtype
-        )
+        weighted = ops.multiply(sample_weight, losses)
+        data_loss = ops.sum(weighted) / ops.cast(n_rows, losses.dtype)
         penalty = ops.cast(self._penalty_value(), losses.dtype)
         self._data_loss.update_state(data_loss)
         self._penalty.update_state(penalty)

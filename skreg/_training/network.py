@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
 from skreg._prediction.activations import keras_activation
-from skreg._training.forking import check_tensorflow_runs
+from skreg._training.forking import check_fork
 from skreg._training.precision import available_dtype
 from skreg._training.task import (
     DROPOUT,
@@ -45,7 +45,7 @@ def build_network(
     keras.Sequential
         Not compiled.
     """
-    check_tensorflow_runs()
+    check_fork()
     architecture = replace(architecture, dtype=available_dtype(architecture.dtype))
     wrapper = KerasRegressor(
         model=_stack_layers,
