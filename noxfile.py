@@ -42,6 +42,22 @@ def prerelease(session):
 
 
 @nox.session
+@nox.parametrize("backend", ["jax", "torch"])
+def backends(session, backend):
+    """Run the tests of what does not need TensorFlow as Keras' backend."""
+    session.install("-e", ".[test]", backend)
+    names = "other_backends", *(f"test_{name}" for name in ON_ANY_BACKEND)
+    # Keras 3.15 and JAX have not followed NumPy 2's protocol for arrays.
+    options = "-W", "ignore:__array__ implementation:DeprecationWarning"
+    session.run(
+        *("python", "-m", "pytest", "-k", "not compiled", *options),
+        *(f"tests/{name}.py" for name in names),
+        *session.posargs,
+        env={"KERAS_BACKEND": backend},
+    )
+
+
+@nox.session
 def properties(session):
     """Try hundreds of settings that hypothesis draws, other ones each time."""
     session.install("-e", ".[test]")

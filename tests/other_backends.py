@@ -118,7 +118,9 @@ def test_jax_computes_in_float32_outside_of_fit(mlp, iris):
     jax = pytest.importorskip("jax")
     model = mlp().fit(*iris).model_
     assert not jax.config.jax_enable_x64
-    assert model.layers[0].kernel.dtype == ("float32" if BACKEND == "jax" else "float64")
+    assert model.layers[0].kernel.dtype == (
+        "float32" if BACKEND == "jax" else "float64"
+    )
 
 
 def test_the_compiled_engine_names_the_backend(mlp, iris):

@@ -234,8 +234,8 @@ class _Trainer(keras.Model):
         self._row_losses = task.loss.per_row
         self._regularization = task.regularization
         self._proximal = is_proximal(task)
-        self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
-        self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
+        self._data_loss = keras.metrics.Sum("data_loss", dtype=dtype)
+        self._penalty = keras.metrics.Sum("penalty", dtype=dtype)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         for layer in self._stack[:-1]:

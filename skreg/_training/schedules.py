@@ -39,8 +39,11 @@ def _evaluate(
 def _one_by_one(
     schedule: keras.optimizers.schedules.LearningRateSchedule, steps: Any
 ) -> Any:
-    if keras.backend.backend() != "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "torch":  # whose `vmap` has no conditions
         return [float(ops.convert_to_numpy(schedule(step))) for step in steps]
+    if backend != "tensorflow":
+        return ops.vectorized_map(schedule, steps)
     # Not called eagerly: `tf.vectorized_map` warns of functions that it has traced.
     each = tf.function(partial(tf.vectorized_map, schedule), autograph=False)
     return each.get_concrete_function(steps)(steps)
