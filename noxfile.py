@@ -14,6 +14,8 @@ OLDEST = [
     for requirement in REQUIRED
     if not requirement.startswith("skreg[")
 ]
+# Of which no test needs TensorFlow but those that name the compiled engine.
+ON_ANY_BACKEND = ("conformance", "early_stopping", "averaging", "incremental_errors")
 
 nox.options.sessions = ["lint", "types", "tests"]
 
@@ -53,7 +55,11 @@ def backends(session, backend):
         *("python", "-m", "pytest", "-k", "not compiled", *options),
         *(f"tests/{name}.py" for name in names),
         *session.posargs,
-        env={"KERAS_BACKEND": backend},
+        env={
+            "KERAS_BACKEND": backend,
+            "JAX_COMPILATION_CACHE_DIR": session.create_tmp(),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        },
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from keras.optimizers.schedules import CosineDecay
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.preprocessing import scale
@@ -23,6 +24,8 @@ from skreg import (
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
+from skreg._prediction.activations import activate
+from skreg._training.losses import REGRESSION
 
 BACKEND = keras.backend.backend()
 
@@ -105,22 +108,39 @@ def test_trains_as_on_tensorflow(expected, got, name):
         np.testing.assert_allclose(got[name][1][figure], values, **tolerance)
 
 
-def test_float64_is_not_rounded_to_float32(mlp, iris):
-    # Rows twice are the same as weights of 2, but for the order of sums.
+@pytest.mark.parametrize("loss", [None, *REGRESSION])
+def test_float64_is_not_rounded_to_float32(mlp, mlr, iris, loss):
+    # Every row twice is the same as once, but for the order of sums.
     X, y = iris
-    twice = mlp(batch_size=1000).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
-    once = mlp(batch_size=1000).fit(X, y)
-    assert once.coefs_[0].dtype == np.float64
-    np.testing.assert_allclose(once.coefs_[0], twice.coefs_[0], rtol=1e-12)
+    est = mlp(batch_size=1000) if loss is None else mlr(batch_size=1000, loss=loss)
+    twice = clone(est).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
+    once = est.fit(X, y)
+    for ours, theirs in zip(once.coefs_, twice.coefs_, strict=True):
+        assert ours.dtype == np.float64
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(once.loss_curve_, twice.loss_curve_, rtol=1e-12)
+
+
+def test_a_rate_too_large_for_float32_raises_as_any_other(mlp, iris):
+    with pytest.raises(ValueError, match=r"weights became non-finite.* in epoch 1"):
+        mlp(learning_rate=1e300).fit(*iris)
+
+
+def test_an_activation_of_keras_predicts_in_float64(mlp, iris):
+    X, y = iris
+    est = mlp(activation="sparsemax").fit(X, y)
+    z = X @ est.coefs_[0] + est.intercepts_[0]
+    outputs = activate("sparsemax", z.copy())
+    assert outputs.dtype == np.float64
+    assert (outputs != outputs.astype("float32")).any()
+    assert est.predict_proba(X).dtype == np.float64
 
 
 def test_jax_computes_in_float32_outside_of_fit(mlp, iris):
     jax = pytest.importorskip("jax")
-    model = mlp().fit(*iris).model_
+    kernel = mlp().fit(*iris).model_.layers[0].kernel
     assert not jax.config.jax_enable_x64
-    assert model.layers[0].kernel.dtype == (
-        "float32" if BACKEND == "jax" else "float64"
-    )
+    assert kernel.dtype == ("float32" if BACKEND == "jax" else "float64")
 
 
 def test_the_compiled_engine_names_the_backend(mlp, iris):
