@@ -15,7 +15,7 @@ OLDEST = [
     if not requirement.startswith("skreg[")
 ]
 # Of which no test needs TensorFlow but those that name the compiled engine.
-ON_ANY_BACKEND = ("conformance", "early_stopping", "averaging", "incremental_errors")
+ON_ANY_BACKEND = ("conformance", "classifier", "early_stopping", "averaging")
 
 nox.options.sessions = ["lint", "types", "tests"]
 
