@@ -14,6 +14,8 @@ OLDEST = [
     for requirement in REQUIRED
     if not requirement.startswith("skreg[")
 ]
+# Of which no test needs TensorFlow but those that name the compiled engine.
+ON_ANY_BACKEND = ("conformance", "classifier", "early_stopping", "averaging")
 
 nox.options.sessions = ["lint", "types", "tests"]
 
@@ -39,6 +41,26 @@ def prerelease(session):
     session.install("-e", ".[test]")
     session.install("--pre", "--upgrade", *SETTINGS["project"]["dependencies"])
     session.run("python", "-m", "pytest", "-W", "default", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("backend", ["jax", "torch"])
+def backends(session, backend):
+    """Run the tests of what does not need TensorFlow as Keras' backend."""
+    session.install("-e", ".[test]", backend)
+    names = "other_backends", *(f"test_{name}" for name in ON_ANY_BACKEND)
+    # Keras 3.15 and JAX have not followed NumPy 2's protocol for arrays.
+    options = "-W", "ignore:__array__ implementation:DeprecationWarning"
+    session.run(
+        *("python", "-m", "pytest", "-k", "not compiled", *options),
+        *(f"tests/{name}.py" for name in names),
+        *session.posargs,
+        env={
+            "KERAS_BACKEND": backend,
+            "JAX_COMPILATION_CACHE_DIR": session.create_tmp(),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        },
+    )
 
 
 @nox.session

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from skreg._prediction.activations import NUMPY_ACTIVATIONS, keras_activation
-from skreg._training.forking import check_tensorflow_runs
+from skreg._training.forking import check_fork
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
 
 ENGINES = ("auto", "compiled", "keras")
@@ -205,7 +205,7 @@ def _activation(value):
 def _is_activation(name):
     if name in NUMPY_ACTIVATIONS:
         return True
-    check_tensorflow_runs()
+    check_fork()
     import keras
 
     given = keras.ops.zeros((1, 2))

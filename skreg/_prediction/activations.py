@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, ndtr, softmax
 
-from skreg._training.forking import check_tensorflow_runs
+from skreg._training.forking import check_fork
 
 
 def _elu(z):
@@ -151,11 +151,14 @@ def activate(name: str, z: np.ndarray) -> np.ndarray:
     """
     if name in NUMPY_ACTIVATIONS:
         return NUMPY_ACTIVATIONS[name](z)
-    check_tensorflow_runs()
+    check_fork()
     activation = keras_activation(name)
     import keras
 
-    z[...] = keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
+    from skreg._training.precision import precision
+
+    with precision(z.dtype.name):
+        z[...] = keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
     return z
 
 

@@ -31,6 +31,7 @@ from skreg._training.network import (
     set_weights,
     values_of,
 )
+from skreg._training.precision import precision
 from skreg._training.task import (
     EarlyStopping,
     OptimizerState,
@@ -50,6 +51,11 @@ def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork
 
     What `check` raises, which is called before every step, ends the training.
     """
+    with precision(task.architecture.dtype):
+        return _train(task, check)
+
+
+def _train(task: Task, check: Callable[[], None] | None) -> TrainedNetwork:
     network = build_network(task.architecture, task.regularization, task.seed)
     trainer = _Trainer(network, task)
     on_tensorflow = keras.backend.backend() == "tensorflow"
@@ -228,17 +234,16 @@ class _Trainer(keras.Model):
         self._row_losses = task.loss.per_row
         self._regularization = task.regularization
         self._proximal = is_proximal(task)
-        self._data_loss = keras.metrics.Mean("data_loss", dtype=dtype)
-        self._penalty = keras.metrics.Mean("penalty", dtype=dtype)
+        self._data_loss = keras.metrics.Sum("data_loss", dtype=dtype)
+        self._penalty = keras.metrics.Sum("penalty", dtype=dtype)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         for layer in self._stack[:-1]:
             if not isinstance(layer, keras.layers.Dropout):
-                inputs = layer(inputs)
+                inputs = layer.activation(_linear(layer, inputs))
             elif training:
                 inputs = _drop_out(layer, inputs)
-        output = self._stack[-1]
-        return ops.matmul(inputs, output.kernel) + output.bias
+        return _linear(self._stack[-1], inputs)
 
     def compute_loss(
         self,
@@ -249,8 +254,9 @@ class _Trainer(keras.Model):
         training: bool = True,
     ) -> Any:
         n_rows = ops.shape(y_pred)[0]
-        losses = self._row_losses(y, y_pred)
-        data_loss = ops.sum(sample_weight * losses) / ops.cast(n_rows, losses.dtype)
+        losses = self._row_losses(ops.convert_to_tensor(y), y_pred)
+        weighted = ops.multiply(sample_weight, losses)
+        data_loss = ops.sum(weighted) / ops.cast(n_rows, losses.dtype)
         penalty = ops.cast(self._penalty_value(), losses.dtype)
         self._data_loss.update_state(data_loss)
         self._penalty.update_state(penalty)
@@ -272,6 +278,12 @@ class _Trainer(keras.Model):
             smooth += l2 * ops.sum(ops.square(layer.kernel))
             rest += l1 * ops.sum(ops.abs(layer.kernel))
         return smooth + ops.stop_gradient(rest)
+
+
+def _linear(layer: keras.layers.Dense, inputs: Any) -> Any:
+    """The layer before its activation."""
+    # Not by `ops.matmul`: see the note on float64 in `skreg._training.losses`.
+    return inputs @ ops.convert_to_tensor(layer.kernel) + layer.bias
 
 
 def _drop_out(layer: keras.layers.Dropout, units: Any) -> Any:

@@ -3,6 +3,8 @@
 Written in Keras' backend-neutral operations, of the logits (the output layer before
 its activation), because the cross-entropy of a saturated sigmoid or softmax is exact
 only there. Keras' stock losses are not used: they stay in float32 under float64 layers.
+Nor are operations that round float64 to float32 on backends other than TensorFlow,
+among them `ops.matmul`, `ops.mean`, `ops.minimum` and `ops.maximum` on PyTorch.
 """
 
 from collections.abc import Callable
@@ -77,7 +79,7 @@ def _categorical_gradient(targets: Any, logits: Any) -> Any:
 
 
 def _squared_error(targets: Any, outputs: Any) -> Any:
-    return ops.mean(ops.square(targets - outputs), axis=-1)
+    return _row_means(ops.square(targets - outputs))
 
 
 def _squared_error_gradient(targets: Any, outputs: Any) -> Any:
@@ -85,7 +87,7 @@ def _squared_error_gradient(targets: Any, outputs: Any) -> Any:
 
 
 def _absolute_error(targets: Any, outputs: Any) -> Any:
-    return ops.mean(ops.abs(targets - outputs), axis=-1)
+    return _row_means(ops.abs(targets - outputs))
 
 
 def _absolute_error_gradient(targets: Any, outputs: Any) -> Any:
@@ -95,8 +97,8 @@ def _absolute_error_gradient(targets: Any, outputs: Any) -> Any:
 def _huber(targets: Any, outputs: Any) -> Any:
     # Half the square up to an error of 1, from there on the tangent.
     error = ops.abs(targets - outputs)
-    inside = ops.minimum(error, 1)
-    return ops.mean(inside * (error - inside / 2), axis=-1)
+    inside = ops.where(error < 1, error, ops.ones_like(error))
+    return _row_means(inside * (error - inside / 2))
 
 
 def _huber_gradient(targets: Any, outputs: Any) -> Any:
@@ -108,11 +110,15 @@ def _poisson(targets: Any, logs: Any) -> Any:
     present = targets > 0
     log_targets = ops.log(ops.where(present, targets, ops.ones_like(targets)))
     terms = targets * (log_targets - logs - 1) + ops.exp(logs)
-    return ops.mean(terms, axis=-1)
+    return _row_means(terms)
 
 
 def _poisson_gradient(targets: Any, logs: Any) -> Any:
     return (ops.exp(logs) - targets) / _n_outputs(logs)
+
+
+def _row_means(values: Any) -> Any:
+    return ops.sum(values, axis=-1) / _n_outputs(values)
 
 
 def _n_outputs(outputs: Any) -> Any:

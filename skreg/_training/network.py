@@ -1,6 +1,7 @@
 """The Keras network, built through scikeras."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
 from skreg._prediction.activations import keras_activation
-from skreg._training.forking import check_tensorflow_runs
+from skreg._training.forking import check_fork
+from skreg._training.precision import available_dtype
 from skreg._training.task import (
     DROPOUT,
     INITIAL_WEIGHTS,
@@ -43,7 +45,8 @@ def build_network(
     keras.Sequential
         Not compiled.
     """
-    check_tensorflow_runs()
+    check_fork()
+    architecture = replace(architecture, dtype=available_dtype(architecture.dtype))
     wrapper = KerasRegressor(
         model=_stack_layers,
         loss="mse",  # not used: one of our engines trains the network
@@ -110,7 +113,7 @@ def average_network(
     networks: list[keras.Sequential], architecture: Architecture
 ) -> keras.Model:
     """A plain `keras.Model` that gives the mean of what networks give."""
-    dtype = architecture.dtype
+    dtype = available_dtype(architecture.dtype)
     X = keras.Input((architecture.n_features,), dtype=dtype, name="input")
     outputs = [
         keras.Sequential(network.layers, name=f"member_{i}")(X)

@@ -105,9 +105,10 @@ def specify(
     rate = config["learning_rate"]
     schedule = rate if isinstance(rate, LearningRateSchedule) else None
     clipping = next((name for name in _CLIPPINGS if (config.get(name) or 0) > 0), None)
-    if not _is_supported(cls, config):
+    rule_of = _RULES.get(_public_class(cls))
+    if rule_of is None or not _is_supported(config):
         return OptimizerSpec(cls, config, None, {}, clipping, schedule)
-    rule = _RULES[cls](config)
+    rule = rule_of(config)
     hyper = {
         **rule.hyper(config if schedule is None else {**config, "learning_rate": nan}),
         # In float32, as in Keras.
@@ -117,12 +118,20 @@ def specify(
     return OptimizerSpec(cls, config, rule, hyper, clipping, schedule)
 
 
-def _is_supported(cls: type, config: dict[str, Any]) -> bool:
+def _public_class(cls: type) -> type:
+    """The class that was asked for, where Keras made one for its backend instead.
+
+    ``keras.optimizers.Adam()`` is of a private subclass on PyTorch.
+    """
+    public = getattr(keras.optimizers, cls.__name__, None)
+    if public in _RULES and type(named_optimizer(cls.__name__)) is cls:
+        return public
+    return cls
+
+
+def _is_supported(config: dict[str, Any]) -> bool:
     rate = config["learning_rate"]
-    return (
-        cls in _RULES
-        and isinstance(rate, Real | LearningRateSchedule)  # Keras takes any function
-        and all(
-            config.get(name, off) == off for name, off in _UNSUPPORTED_UNLESS.items()
-        )
+    # Keras takes any function for a rate.
+    return isinstance(rate, Real | LearningRateSchedule) and all(
+        config.get(name, off) == off for name, off in _UNSUPPORTED_UNLESS.items()
     )

@@ -21,7 +21,7 @@ from skreg._engine.program import Program
 from skreg._engine.stacked import Networks
 from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
-from skreg._training.forking import check_tensorflow_runs
+from skreg._training.forking import check_fork
 from skreg._training.initialization import initial_weights
 from skreg._training.schedules import schedule_of
 from skreg._training.stacked_rows import stack_rows
@@ -213,7 +213,7 @@ def compile_ahead(tasks: list[Task], n_rows: int) -> None:
 
 
 def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
-    check_tensorflow_runs()
+    check_fork()
     task = tasks[0]
     a = task.architecture
     scope = _scope(tasks)

@@ -98,7 +98,9 @@ class OptimizerSpec:
 
     def build(self) -> keras.optimizers.Optimizer:
         """A new Keras optimizer, whose slots no other run shares."""
-        return self.cls.from_config(self.config)
+        # Keras keeps a rate in float32; an infinite one is found out in training.
+        with np.errstate(over="ignore"):
+            return self.cls.from_config(self.config)
 
 
 @dataclass(frozen=True)

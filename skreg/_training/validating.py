@@ -39,8 +39,10 @@ def validation_figures(task: Task, predict: Callable[[Any], Any]) -> dict[str, f
         if sparse.issparse(targets):
             targets = targets.toarray()
         logits = ops.convert_to_tensor(predict(batch.features))
+        targets = ops.convert_to_tensor(targets)
         row_losses = ops.convert_to_numpy(loss.per_row(targets, logits))
-        score = loss.score(targets, logits, batch.score_weight)
+        score_weight = ops.convert_to_tensor(batch.score_weight)
+        score = loss.score(targets, logits, score_weight)
         losses.append(batch.weight * row_losses)
         shares.append(ops.convert_to_numpy(score))
     return {

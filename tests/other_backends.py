@@ -1,0 +1,213 @@
+"""Keras backends other than TensorFlow, whose results on TensorFlow are the oracle.
+
+pytest does not collect it by itself: ``nox -s backends`` runs it on each backend, with
+tests of other files. The expected results come from a process of its own, as Keras has
+one backend per process.
+"""
+
+import pickle
+import sys
+
+import keras
+import numpy as np
+import pytest
+from joblib import parallel_config
+from keras.optimizers.schedules import CosineDecay
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
+from sklearn.preprocessing import scale
+
+from skreg import (
+    BatchedGridSearchCV,
+    BatchedHalvingGridSearchCV,
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+)
+from skreg._prediction.activations import activate
+from skreg._training.losses import REGRESSION
+
+BACKEND = keras.backend.backend()
+
+
+def warmed_up():
+    """A schedule that is written for one step, not for an array of them."""
+    return CosineDecay(1e-3, 20, warmup_target=1e-2, warmup_steps=4)
+
+
+# By name, an estimator's class and what is set. Dropout is left out, as each backend
+# has random numbers of its own.
+SETTINGS = {
+    "l2": ("classifier", {"l2": 0.01, "activation": "gelu"}),
+    "proximal steps": (
+        "classifier",
+        {"l1": 0.01, "group_l1": 0.02, "ema_momentum": 0.9, "learning_rate": 0.01},
+    ),
+    "a schedule": (
+        "classifier",
+        {"l1": 0.01, "learning_rate": warmed_up, "optimizer": "rmsprop"},
+    ),
+    "an optimizer": (
+        "classifier",
+        {"l1": 0.01, "optimizer": lambda: keras.optimizers.AdamW(0.01, clipnorm=0.1)},
+    ),
+    "momentum": ("regressor", {"optimizer": lambda: keras.optimizers.SGD(0.01, 0.9)}),
+    "no update rule": ("classifier", {"l1": 0.01, "optimizer": "lion"}),
+    "early stopping": ("classifier", {"early_stopping": True, "l2": 0.01}),
+    **{
+        loss: ("regressor", {"loss": loss, "early_stopping": True})
+        for loss in ("absolute_error", "huber", "poisson")
+    },
+    "float32": ("classifier", {"l1": 0.01}),
+}
+
+
+def fit_all():
+    """Fit each of `SETTINGS`; gives weights and history."""
+    results = {}
+    for name, (kind, params) in SETTINGS.items():
+        params = {k: v() if callable(v) else v for k, v in params.items()}
+        cls, load = {
+            "classifier": (RegularizedMLPClassifier, load_iris),
+            "regressor": (RegularizedMLPRegressor, load_diabetes),
+        }[kind]
+        X, y = load(return_X_y=True)
+        X = scale(X).astype("float32" if name == "float32" else "float64")
+        est = cls((8,), engine="keras", epochs=4, random_state=0, **params)
+        est.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+        results[name] = est.coefs_ + est.intercepts_, est.history_
+    return results
+
+
+@pytest.fixture(scope="module")
+def expected(in_new_process, tmp_path_factory):
+    path = tmp_path_factory.mktemp("backends") / "expected.pickle"
+    code = (
+        "import os, sys; os.environ['KERAS_BACKEND'] = 'tensorflow'\n"
+        "sys.path.insert(0, sys.argv[1]); import other_backends, pickle\n"
+        "pickle.dump(other_backends.fit_all(), open(sys.argv[2], 'wb'))"
+    )
+    in_new_process(code, str(__file__).rpartition("/")[0], str(path))
+    return pickle.loads(path.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def got():
+    return fit_all()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_trains_as_on_tensorflow(expected, got, name):
+    # Adam's bias correction is in float32 on TensorFlow only.
+    tolerance = {"rtol": 1e-5, "atol": 1e-3 if name == "float32" else 1e-5}
+    for ours, theirs in zip(got[name][0], expected[name][0], strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, **tolerance)
+        np.testing.assert_array_equal(ours == 0, theirs == 0)
+    for figure, values in expected[name][1].items():
+        np.testing.assert_allclose(got[name][1][figure], values, **tolerance)
+
+
+@pytest.mark.parametrize("loss", [None, *REGRESSION])
+def test_float64_is_not_rounded_to_float32(mlp, mlr, iris, loss):
+    # Every row twice is the same as once, but for the order of sums.
+    X, y = iris
+    est = mlp(batch_size=1000) if loss is None else mlr(batch_size=1000, loss=loss)
+    twice = clone(est).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
+    once = est.fit(X, y)
+    for ours, theirs in zip(once.coefs_, twice.coefs_, strict=True):
+        assert ours.dtype == np.float64
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(once.loss_curve_, twice.loss_curve_, rtol=1e-12)
+
+
+def test_a_rate_too_large_for_float32_raises_as_any_other(mlp, iris):
+    with pytest.raises(ValueError, match=r"weights became non-finite.* in epoch 1"):
+        mlp(learning_rate=1e300).fit(*iris)
+
+
+def test_an_activation_of_keras_predicts_in_float64(mlp, iris):
+    X, y = iris
+    est = mlp(activation="sparsemax").fit(X, y)
+    z = X @ est.coefs_[0] + est.intercepts_[0]
+    outputs = activate("sparsemax", z.copy())
+    assert outputs.dtype == np.float64
+    assert (outputs != outputs.astype("float32")).any()
+    assert est.predict_proba(X).dtype == np.float64
+
+
+def test_jax_computes_in_float32_outside_of_fit(mlp, iris):
+    jax = pytest.importorskip("jax")
+    kernel = mlp().fit(*iris).model_.layers[0].kernel
+    assert not jax.config.jax_enable_x64
+    assert kernel.dtype == ("float32" if BACKEND == "jax" else "float64")
+
+
+def test_the_compiled_engine_names_the_backend(mlp, iris):
+    message = f"engine='compiled' cannot train with the Keras backend '{BACKEND}'"
+    with pytest.raises(ValueError, match=message):
+        mlp(engine="compiled").fit(*iris)
+
+
+def test_the_same_seed_gives_the_same_bits(mlp, iris):
+    first, second = (mlp(dropout=0.3).fit(*iris) for _ in range(2))
+    for a, b in zip(first.coefs_, second.coefs_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert first.history_ != mlp().fit(*iris).history_
+
+
+def test_a_search_in_threads_gives_the_results_of_grid_search(
+    mlp, iris, assert_same_results
+):
+    given = mlp(dropout=0.3), {"l2": [0.0, 0.1]}, "neg_log_loss"
+    cv = ShuffleSplit(1, random_state=0)
+    theirs = GridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
+    with parallel_config("threading", n_jobs=2):
+        ours = BatchedGridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
+    assert_same_results(ours, theirs)
+
+
+def test_halving_and_an_ensemble(mlp, iris):
+    search = BatchedHalvingGridSearchCV(
+        mlp(epochs=3), {"l2": [0.0, 0.1, 0.2]}, ensemble_size=2, cv=2, random_state=0
+    ).fit(*iris)
+    X = iris[0].astype("float32")
+    given = search.best_estimator_.model_.predict(X, verbose=0)
+    np.testing.assert_allclose(given, search.predict_proba(X), atol=1e-5)
+
+
+def test_a_fork_raises_where_it_would_hang(in_new_process):
+    code = """if True:
+        import os, warnings
+        from skreg import RegularizedMLPClassifier
+        warnings.simplefilter("ignore")  # JAX warns of any fork
+        mlp = RegularizedMLPClassifier((8,), epochs=2)
+        mlp.fit([[0.0], [1.0]], [0, 1])
+        if os.fork():
+            os.wait()
+        else:
+            try:
+                mlp.fit([[0.0], [1.0]], [0, 1])
+                print("fitted", flush=True)
+            except RuntimeError as error:
+                print(error, flush=True)
+            os._exit(0)
+    """
+    printed = in_new_process(code, timeout=120)
+    start = "JAX, which" if BACKEND == "jax" else "fitted"
+    assert printed.splitlines()[-1].startswith(start)
+
+
+def test_predictions_need_no_backend(mlp, iris, in_new_process, tmp_path):
+    X, y = iris
+    est = mlp().fit(X, y)
+    path = tmp_path / "estimator.pickle"
+    path.write_bytes(pickle.dumps((est, X)))
+    code = (
+        "import pickle, sys; est, X = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "print(est.predict_proba(X).sum(), 'keras' in sys.modules)"
+    )
+    total, imported = in_new_process(code, str(path)).split()
+    assert float(total) == pytest.approx(len(X))
+    assert imported == "False"
+    assert "keras" in sys.modules
