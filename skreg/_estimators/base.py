@@ -69,8 +69,8 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        # In one step, which an interrupt can't divide.
+        estimator.__dict__ = before
         raise
 
 

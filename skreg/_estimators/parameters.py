@@ -12,6 +12,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._prediction.activations import NUMPY_ACTIVATIONS, keras_activation
 from skreg._training.forking import check_tensorflow_runs
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
@@ -202,6 +203,7 @@ def _activation(value):
 
 
 @cache
+@interrupts_deferred()
 def _is_activation(name):
     if name in NUMPY_ACTIVATIONS:
         return True

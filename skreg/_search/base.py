@@ -26,7 +26,7 @@ from sklearn.utils import check_scalar, indexable
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel
 
-from skreg._estimators.base import DocLinkMixin
+from skreg._estimators.base import DocLinkMixin, all_or_nothing
 from skreg._estimators.types import MatrixLike
 from skreg._search.callback_tasks import SearchTask
 from skreg._search.composite import find_network, n_used_features
@@ -95,14 +95,11 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         It is not that one which is fitted, as callbacks are to see this one.
         """
         before = vars(self).copy()
-        learned = {}
-        vars(self).update(vars(search))
-        try:
+        with all_or_nothing(self):
+            vars(self).update(vars(search))
             yield
             learned = {n: v for n, v in vars(self).items() if n.endswith("_")}
-        finally:
-            vars(self).clear()
-            vars(self).update(before | learned)
+            self.__dict__ = before | learned
 
     def _to_run(self):
         """A copy that is run in place of this one, and may be changed."""

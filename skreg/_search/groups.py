@@ -80,7 +80,7 @@ def _groups(tasks, size_of):
 def _train_group(g, tasks, size, report, stop_at_failure):
     """Train one group; its number, the outcomes, and the seconds that each took."""
     start = perf_counter()
-    with report:
+    with report.lock:
         train_group = partial(
             _train_stacked, size=size, report=report, stop_at_failure=stop_at_failure
         )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._engine.update_rules import (
     ADAGRAD,
     ADAM,
@@ -67,6 +68,7 @@ _CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
 @cache
+@interrupts_deferred()
 def named_optimizer(name: str) -> keras.optimizers.Optimizer:
     """Keras' optimizer of that name, at its defaults; only to be looked at.
 
@@ -82,6 +84,7 @@ def named_optimizer(name: str) -> keras.optimizers.Optimizer:
     )
 
 
+@interrupts_deferred()
 def specify(
     optimizer: keras.optimizers.Optimizer,
     learning_rate: float | LearningRateSchedule | None,
