@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 
@@ -37,3 +38,15 @@ def interrupts_deferred() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
     if received:
         handler(*received[0])
+
+
+@interrupts_deferred()
+def import_keras() -> ModuleType:
+    """Import Keras, and with it TensorFlow.
+
+    An interrupt would leave half of TensorFlow, and another half can't be imported: all
+    fits of the process would fail. So it has to wait, for some seconds even.
+    """
+    import keras
+
+    return keras

@@ -29,6 +29,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skreg._engine.interrupts import import_keras
 from skreg._estimators.base import DocLinkMixin, all_or_nothing
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
@@ -224,6 +225,7 @@ class _Ensemble(
         Takes rows as the networks do: after the steps before them, which must be the
         same for all members.
         """
+        import_keras()
         from skreg._training.network import average_network
 
         check_is_fitted(self)

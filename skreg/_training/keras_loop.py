@@ -32,6 +32,7 @@ from skreg._training.network import (
     set_weights,
     values_of,
 )
+from skreg._training.out_of_memory import memory_errors
 from skreg._training.task import (
     EarlyStopping,
     OptimizerState,
@@ -46,6 +47,7 @@ from skreg._training.validating import validation_figures
 EAGER_STEPS = 20
 
 
+@memory_errors()
 def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork:
     """Train one network; see `skreg._training.task` for what goes in and comes out.
 

@@ -76,8 +76,8 @@ def named_optimizer(name: str) -> keras.optimizers.Optimizer:
 
     Raises
     ------
-    ValueError, TypeError
-        If Keras knows none.
+    ValueError, TypeError, KeyError
+        If Keras knows none, or has one that needs more than a name.
     """
     return keras.optimizers.get(
         {"class_name": name, "config": {"name": OPTIMIZER_NAME}}

@@ -1,0 +1,24 @@
+"""Too little memory to train: an error that says what to set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise a MemoryError for TensorFlow's own error, and for NumPy's.
+
+    TensorFlow aborts the process where it can't start a thread for want of memory:
+    of that there is no error to be caught.
+    """
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise MemoryError(
+            "There was not enough memory to train: lower batch_size or "
+            "hidden_layer_sizes; in a search, n_jobs or group_size."
+        ) from error
