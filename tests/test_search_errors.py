@@ -393,6 +393,18 @@ def test_a_function_of_scores_may_need_what_only_training_gives(mlp, cancer):
     assert search.fit(*cancer).best_params_ == {"l1": 0.0}
 
 
+def test_a_search_cannot_be_fitted_while_it_is_fitted(mlp, cancer):
+    def scorer(estimator, X, y):
+        return search.fit(X, y).best_score_
+
+    search = BatchedGridSearchCV(mlp(), {"l2": [0.0]}, cv=2, error_score="raise")
+    search.set_params(scoring=scorer)
+    with pytest.raises(RuntimeError, match=r"is being fitted already.*fit a clone"):
+        search.fit(*cancer)
+    assert vars(search).keys() == search.get_params(deep=False).keys()
+    search.set_params(scoring="accuracy").fit(*cancer)
+
+
 def test_a_function_of_scores_is_called_as_often_as_by_scikit_learn(mlp, cancer):
     calls = {BatchedGridSearchCV: 0, GridSearchCV: 0}
     for search in calls:

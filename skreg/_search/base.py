@@ -67,7 +67,10 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             If a parameter or an argument is not usable; before anything is trained,
             unless only fitting can show it. The search is then left as it was. An
             error of a candidate's own fit is raised only with ``error_score="raise"``.
+        RuntimeError
+            If the search is being fitted already, by another thread for example.
         """
+        self._check_not_running()
         self._validate_params()
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
@@ -94,12 +97,20 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
 
         It is not that one which is fitted, as callbacks are to see this one.
         """
+        self._check_not_running()  # another thread may have started meanwhile
         before = vars(self).copy()
         with all_or_nothing(self):
             vars(self).update(vars(search))
             yield
             learned = {n: v for n, v in vars(self).items() if n.endswith("_")}
             self.__dict__ = before | learned
+
+    def _check_not_running(self):
+        if hasattr(self, "_prefitted"):
+            raise RuntimeError(
+                f"This {type(self).__name__} is being fitted already, perhaps by "
+                "another thread; fit a clone of it instead."
+            )
 
     def _to_run(self):
         """A copy that is run in place of this one, and may be changed."""
