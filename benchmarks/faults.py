@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import psutil
 from joblib import parallel_config
+from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -150,10 +151,10 @@ def interrupts(n, rng):
             if late is None:
                 continue
             lost = changed(trial, before)
-            if lost and getattr(trial, "warm_start", False):
-                trial.epochs -= trial.n_iter_
-                proba = result(trial, X, y) if trial.epochs else trial.predict_proba(X)
-                lost = not np.allclose(proba, expected) and "epochs lost"
+            if lost:  # not so if it has the result of a whole fit
+                if getattr(trial, "warm_start", False) and trial.n_iter_ < trial.epochs:
+                    trial.set_params(epochs=trial.epochs - trial.n_iter_).fit(X, y)
+                lost = not np.allclose(trial.predict_proba(X), expected) and lost
             section.record(
                 lost,
                 late > HEARD_WITHIN and f"heard {late:.1f} s late",
@@ -309,9 +310,10 @@ def killed_workers(n, rng):
                     trial.fit(X, y)
                 except TerminatedWorkerError:
                     lost = changed(trial, before)
-                else:
+                else:  # the worker had nothing left to do
                     timer.join()
-                    continue  # it had nothing left to do
+                    get_reusable_executor().shutdown()
+                    continue
                 proba = result(clone(search), X, y)
                 differs = not np.allclose(proba, expected) and "next fit differs"
                 section.record(lost, differs)

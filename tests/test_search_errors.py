@@ -99,7 +99,7 @@ def test_too_little_memory_is_an_error_that_says_what_to_set(
 
     failing(error, largest=0)
     monkeypatch.setattr(keras_loop, "build_network", no_memory)
-    match = "not enough memory to train: lower batch_size.*in a search.*group_size"
+    match = "To train with less, lower batch_size.*in a search, n_jobs or group_size"
     for est in (
         mlp(),
         mlp(engine="keras"),

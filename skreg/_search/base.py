@@ -75,7 +75,7 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
-        search = self._to_run()
+        search, estimator = self._to_run(), self.estimator
         search._selector = search._ensemble_selector(X, y, params)
         fitter = search._fitter(X, y, params)
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
@@ -87,8 +87,8 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             parallel_config("sequential"),  # not on the machines that fit the groups
         ):
             super().fit(X, y, **params)
-        if self.scoring is None:  # then the scorer refers to the estimator
-            self.scorer_ = check_scoring(self.estimator)
+            if self.scoring is None:  # then the scorer refers to the estimator
+                self.scorer_ = check_scoring(estimator)
         return self
 
     @contextmanager
