@@ -101,7 +101,8 @@ def docs(session):
 def benchmarks(session):
     """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
-    for name in ("peers", "defaults", "tables", "text", "first_search", "long_runs"):
+    names = "peers", "defaults", "tables", "text", "first_search", "long_runs", "faults"
+    for name in names:
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
 

@@ -75,6 +75,15 @@ def test_memory_of_searches_is_measured(printed):
     assert re.search(r"  1000 rows, .*: peak \d+ MB, .* times X\n", output)
 
 
+def test_nothing_is_lost_by_faults(printed):
+    output = "".join(
+        printed("faults.py", "--quick", "--only", section)
+        for section in ("errors", "disk")
+    )
+    counts = re.findall(r": (\d+) injected, (\d+) lost\n", output)
+    assert counts == [("6", "0")] * 4 + [("3", "0")]
+
+
 def test_defaults_are_compared(printed):
     output = printed("defaults.py", "--quick")
     for data_set in ("breast cancer", "wine", "iris", "digits", "diabetes"):

@@ -1,18 +1,23 @@
 """Ctrl-C during training: completed epochs are kept where training can be resumed."""
 
+import copy
 import io
 import itertools
+import multiprocessing.pool
 import pickle
+import signal
 import sys
+import threading
 
 import keras
 import numpy as np
 import pytest
 from problems import arrays, assert_same
 
-from skreg import BatchedGridSearchCV
+from skreg import BatchedGridSearchCV, RegularizedMLPClassifierCV
 from skreg._engine import engine as engine_module
-from skreg._engine import history, planning
+from skreg._engine import history, interrupts, planning
+from skreg._search import base, groups, progress
 from skreg._training import keras_loop
 
 
@@ -121,10 +126,14 @@ def test_an_interrupt_while_progress_is_printed(
 
 
 class LineInterrupt:
-    """Ctrl-C before the n-th line that is run of some modules, in a `with` block."""
+    """Ctrl-C before the n-th line that is run of some modules, in a `with` block.
 
-    def __init__(self, n, modules):
+    With names of functions, of those alone.
+    """
+
+    def __init__(self, n, modules, functions=()):
         self.n_left, self.files = n, {module.__file__ for module in modules}
+        self.functions = functions
 
     def __enter__(self):
         self.before = sys.gettrace()
@@ -134,7 +143,10 @@ class LineInterrupt:
         sys.settrace(self.before)
 
     def trace(self, frame, event, arg):
-        if frame.f_code.co_filename not in self.files:
+        code = frame.f_code
+        if code.co_filename not in self.files or (
+            self.functions and code.co_name not in self.functions
+        ):
             return None
         if event == "line":
             self.n_left -= 1
@@ -220,3 +232,137 @@ def test_a_search_is_interrupted_where_a_fit_would_keep_its_epochs(mlp, iris):
     with pytest.raises(KeyboardInterrupt):
         search.fit(*iris)
     assert not hasattr(search, "cv_results_")
+
+
+# A real signal, which waits while TensorFlow works.
+
+
+def signalled(function):
+    """The function, with Ctrl-C while it is called."""
+
+    def call(*args, **kwargs):
+        signal.raise_signal(signal.SIGINT)
+        return function(*args, **kwargs)
+
+    return call
+
+
+@pytest.fixture
+def default_handler():
+    """Not so where a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+
+
+def wait_for_threads(before):
+    """Those that were not there before end, but for one that compiles ahead."""
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)
+        assert not thread.is_alive(), thread
+
+
+@pytest.mark.usefixtures("default_handler")
+@pytest.mark.parametrize(
+    ("engine", "module", "name"),
+    [
+        ("compiled", engine_module, "compiled_function"),
+        ("keras", keras_loop._Recorder, "end_epoch"),
+    ],
+    ids=["compiled", "keras"],
+)
+def test_an_interrupt_waits_for_tensorflow(
+    mlp, iris, monkeypatch, engine, module, name
+):
+    est = mlp(engine=engine, epochs=1, warm_start=True)
+    with monkeypatch.context() as patch:
+        deferred = interrupts.interrupts_deferred()
+        called = deferred(signalled(getattr(module, name)))
+        patch.setattr(module, name, called)
+        with pytest.raises(KeyboardInterrupt):
+            est.fit(*iris)
+    assert_same(est, mlp(engine=engine, epochs=1).fit(*iris), atol=1e-12)
+
+
+@pytest.mark.usefixtures("default_handler")
+def test_an_interrupt_while_a_step_is_traced_is_no_other_error(mlp, iris, monkeypatch):
+    train_on_batch = keras_loop._Trainer.train_on_batch
+    reached = []
+
+    def traced(*args, **kwargs):
+        figures = signalled(train_on_batch)(*args, **kwargs)
+        reached.append(figures)
+        return figures
+
+    monkeypatch.setattr(keras_loop._Trainer, "train_on_batch", traced)
+    with pytest.raises(KeyboardInterrupt):
+        mlp(engine="keras").fit(*iris)
+    assert len(reached) == 1
+
+
+def test_a_handler_of_the_users_is_called_once(mlp, iris, monkeypatch):
+    calls = []
+    before = signal.signal(signal.SIGINT, lambda *args: calls.append(args))
+    try:
+        wrapped = signalled(engine_module.compiled_function)
+        monkeypatch.setattr(engine_module, "compiled_function", wrapped)
+        mlp().fit(*iris)
+        ((number, _),) = calls
+        assert number == signal.SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_handler")
+def test_an_interrupt_waits_until_keras_is_imported(tmp_path, monkeypatch):
+    code = "import signal; signal.raise_signal(signal.SIGINT); imported = True"
+    (tmp_path / "keras.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "keras")
+    with pytest.raises(KeyboardInterrupt):
+        interrupts.import_keras()
+    assert sys.modules["keras"].imported
+
+
+@pytest.mark.usefixtures("default_handler")
+def test_an_interrupt_while_a_pool_starts_leaves_no_threads(mlp, iris, monkeypatch):
+    pool = multiprocessing.pool.ThreadPool
+    monkeypatch.setattr(pool, "_repopulate_pool", signalled(pool._repopulate_pool))
+    before = set(threading.enumerate())
+    search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2, n_jobs=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*iris)
+    wait_for_threads(before)
+
+
+def test_an_interrupt_in_any_line_leaves_a_search_as_it_was(mlp, iris):
+    search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2, n_jobs=1)
+    before, threads = vars(search).copy(), set(threading.enumerate())
+    modules, functions = [base, groups, progress], {"_acting_as", "__enter__"}
+    for n in itertools.count(1):
+        interrupt = LineInterrupt(n, modules, functions)
+        try:
+            with interrupt:
+                search.fit(*iris)
+            break
+        except KeyboardInterrupt:
+            assert vars(search) == before
+        wait_for_threads(threads)
+    assert n > 5
+    assert search.best_estimator_.predict(iris[0]).shape == iris[1].shape
+
+
+def test_an_interrupt_leaves_a_cv_estimator_as_it_was(iris, monkeypatch):
+    X, y = iris
+    est = RegularizedMLPClassifierCV((8,), n_candidates=2, cv=2, epochs=1)
+    fitted = copy.copy(est.set_params(random_state=0).fit(X, y))
+    before = vars(fitted).copy()
+
+    def train(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(groups, "train_together", train)
+    for unfinished in (fitted, est.set_params(epochs=3)):
+        with pytest.raises(KeyboardInterrupt):
+            unfinished.fit(X[:, :2], y)
+    assert vars(fitted) == before

@@ -1,5 +1,6 @@
 """When a search learns of errors, and what becomes of them."""
 
+import errno
 import gc
 import threading
 import weakref
@@ -16,8 +17,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import engine
+from skreg._engine import engine, pages
 from skreg._search import groups
+from skreg._training import keras_loop
 
 LOSS = "neg_log_loss"
 GRID = {"l2": [0.0, 0.01, 0.1], "dropout": [0.0, 0.4]}
@@ -86,6 +88,34 @@ def test_a_group_that_is_too_large_is_trained_in_parts(
     # Twelve networks, their halves and quarters; and the refit.
     assert fake.sizes == [12, 6, 3, 2, 2, 3, 2, 2, 6, 3, 2, 2, 3, 2, 2, 1]
     assert_same_results(search, GridSearchCV(mlp(), GRID, **OPTIONS).fit(*cancer))
+
+
+@pytest.mark.parametrize("error", ERRORS[:2], ids=lambda error: type(error).__name__)
+def test_too_little_memory_is_an_error_that_says_what_to_set(
+    mlp, cancer, monkeypatch, failing, error
+):
+    def no_memory(*_, **__):
+        raise error
+
+    failing(error, largest=0)
+    monkeypatch.setattr(keras_loop, "build_network", no_memory)
+    match = "To train with less, lower batch_size.*in a search, n_jobs or group_size"
+    for est in (
+        mlp(),
+        mlp(engine="keras"),
+        BatchedGridSearchCV(mlp(), GRID, error_score="raise", **OPTIONS),
+    ):
+        with pytest.raises(MemoryError, match=match):
+            est.fit(*cancer)
+
+
+def test_no_pages_for_a_large_array_are_a_memory_error(monkeypatch):
+    def no_pages(*_):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(pages.mmap, "mmap", no_pages)
+    with pytest.raises(MemoryError, match=f"Unable to allocate {8 * pages.LARGE}"):
+        pages.zeros((pages.LARGE,), np.float64)
 
 
 @NO_SCORE
@@ -361,6 +391,18 @@ def test_a_function_of_scores_may_need_what_only_training_gives(mlp, cancer):
     options = {"scoring": last, "refit": "loss", "cv": 2}
     search = BatchedGridSearchCV(mlp(l2=0.1), {"l1": [0.0, 0.1]}, **options)
     assert search.fit(*cancer).best_params_ == {"l1": 0.0}
+
+
+def test_a_search_cannot_be_fitted_while_it_is_fitted(mlp, cancer):
+    def scorer(estimator, X, y):
+        return search.fit(X, y).best_score_
+
+    search = BatchedGridSearchCV(mlp(), {"l2": [0.0]}, cv=2, error_score="raise")
+    search.set_params(scoring=scorer)
+    with pytest.raises(RuntimeError, match=r"is being fitted already.*fit a clone"):
+        search.fit(*cancer)
+    assert vars(search).keys() == search.get_params(deep=False).keys()
+    search.set_params(scoring="accuracy").fit(*cancer)
 
 
 def test_a_function_of_scores_is_called_as_often_as_by_scikit_learn(mlp, cancer):

@@ -17,7 +17,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.space import default_distributions
 from skreg._cv.time_limit import Countdown, Probe, fit_in_time
-from skreg._estimators.base import FLOATS, DocLinkMixin, RegularizedMLP, draw_seed
+from skreg._estimators.base import (
+    FLOATS,
+    DocLinkMixin,
+    RegularizedMLP,
+    all_or_nothing,
+    draw_seed,
+)
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
     one_task,
@@ -49,7 +55,6 @@ class RegularizedMLPCV(
     def _default_scoring(self) -> str | Callable[..., float]:
         """How candidates are scored unless `scoring` says otherwise."""
 
-    @with_callbacks
     def fit(
         self,
         X: MatrixLike,
@@ -81,8 +86,14 @@ class RegularizedMLPCV(
         ------
         TypeError, ValueError
             If a parameter or an argument is not usable, before anything is trained. The
-            estimator is then left as it was.
+            estimator is then left as it was, as it is by any other error, and by an
+            interrupt.
         """
+        with all_or_nothing(self):
+            return self._fit(X, y, sample_weight, groups)
+
+    @with_callbacks
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Self:
         n_candidates = check_scalar(
             self.n_candidates, "n_candidates", Integral, min_val=1
         )

@@ -110,6 +110,6 @@ def fit_in_time(
         f"time_limit={time_limit!r} seconds are too few to compare candidates: what "
         f"predicts is one network with default regularization, after {network.n_iter_} "
         "epochs.",
-        stacklevel=4,
+        stacklevel=5,
     )
     return network

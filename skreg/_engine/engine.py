@@ -22,6 +22,7 @@ from skreg._engine.batches import calls, training_batches
 from skreg._engine.compiled import compiled_function, reserve_xla_program
 from skreg._engine.history import History
 from skreg._engine.inputs import as_tensor, fixed_inputs, initial_state
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._engine.noise import noise_of_networks, random_bits
 from skreg._engine.planning import (
     SINGLE_THREADED_PARAMS,
@@ -149,7 +150,9 @@ def train(
     )
     if dry_run and not program.xla:  # then one function serves all sizes
         return []
-    state = initial_state(networks, program, active=not dry_run)
+    with interrupts_deferred():
+        state = initial_state(networks, program, active=not dry_run)
+        active = state.active.numpy()
     rates = _scheduled_rates(networks, program)
     history = History(len(networks), data.validation is not None)
     interrupted = False
@@ -165,36 +168,38 @@ def train(
                 check()
             epoch, first, _ = segments[0]
             if hooks is not None and first == 0:
-                hooks.begin(epoch, state.active.numpy())
+                hooks.begin(epoch, active)
             n_taken = sum(last - first for _, first, last in segments)
             n_slots = calling.n_slots if program.xla else n_taken
-            plan = training_batches(
-                segments,
-                data,
-                batch_size,
-                n_steps,
-                n_slots,
-                unbatched=program.unbatched,
-            )
-            if program.dropout:
-                shape = batch_size, program.n_hidden_units
-                of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
-                plan["noise"] = random_bits(of_noise, shape, n_slots)
-                if not program.xla:
-                    keys = networks.noise_keys
-                    plan["noise"] = noise_of_networks(plan["noise"], keys)
-            if rates is not None:
-                moves = plan["n_rows"] > 0
-                plan["rates"] = rates.of_steps(state.step.numpy(), moves)
-            plan = tf.nest.map_structure(as_tensor, plan)
-            run = compiled_function(program, inputs, plan, state)
-            start = time.perf_counter()
-            state, figures = run(inputs, plan, state)
-            del plan  # before the next one is made
-            logs = history.extend(segments, figures.numpy(), n_steps)
-            pace.timed(n_taken, time.perf_counter() - start)
-            if segments[-1][-1] == n_steps:
-                snapshot = state, len(history)
+            with interrupts_deferred():
+                plan = training_batches(
+                    segments,
+                    data,
+                    batch_size,
+                    n_steps,
+                    n_slots,
+                    unbatched=program.unbatched,
+                )
+                if program.dropout:
+                    shape = batch_size, program.n_hidden_units
+                    of_noise = [(first_epoch + e, a, b) for e, a, b in segments]
+                    plan["noise"] = random_bits(of_noise, shape, n_slots)
+                    if not program.xla:
+                        keys = networks.noise_keys
+                        plan["noise"] = noise_of_networks(plan["noise"], keys)
+                if rates is not None:
+                    moves = plan["n_rows"] > 0
+                    plan["rates"] = rates.of_steps(state.step.numpy(), moves)
+                plan = tf.nest.map_structure(as_tensor, plan)
+                run = compiled_function(program, inputs, plan, state)
+                start = time.perf_counter()
+                state, figures = run(inputs, plan, state)
+                del plan  # before the next one is made
+                logs = history.extend(segments, figures.numpy(), n_steps)
+                pace.timed(n_taken, time.perf_counter() - start)
+                active = state.active.numpy()
+                if segments[-1][-1] == n_steps:
+                    snapshot = state, len(history)
             # Last, as an interrupt may well come while this prints.
             if report is not None:
                 for n, log in enumerate(logs, start=len(history) - len(logs) + 1):
@@ -203,10 +208,12 @@ def train(
                 results = partial(_results, program, *snapshot, history, False)
                 stop = hooks.end(epoch, history.last_ran, results)
                 if stop.any():
-                    state = state._replace(active=state.active & ~stop)
+                    active &= ~stop
+                    with interrupts_deferred():
+                        state = state._replace(active=as_tensor(active))
             if stop_at_failure and history.has_failures:
                 break
-            if not state.active.numpy().any():
+            if not active.any():
                 break
     except KeyboardInterrupt:
         if not (interruptible and snapshot[1]):
@@ -215,6 +222,7 @@ def train(
     return [] if dry_run else _results(program, *snapshot, history, interrupted)
 
 
+@interrupts_deferred()
 def _choose_variant(
     program: Program,
     networks: Networks,
@@ -261,6 +269,7 @@ def _scheduled_rates(networks: Networks, program: Program) -> LearningRates | No
     return LearningRates(networks.schedules, momentum, program.dtype)
 
 
+@interrupts_deferred()
 def _results(
     program: Program, state: State, n_epochs: int, history: History, interrupted: bool
 ) -> list[Result]:

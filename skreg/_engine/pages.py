@@ -28,7 +28,11 @@ def zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     n_bytes = size * np.dtype(dtype).itemsize
     if n_bytes < LARGE:
         return np.zeros(shape, dtype)
-    return np.frombuffer(mmap.mmap(-1, n_bytes), dtype, size).reshape(shape)
+    try:
+        memory = mmap.mmap(-1, n_bytes)
+    except OSError as error:
+        raise MemoryError(f"Unable to allocate {n_bytes} bytes.") from error
+    return np.frombuffer(memory, dtype, size).reshape(shape)
 
 
 def give_back_free_memory() -> None:

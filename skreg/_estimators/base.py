@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._engine.interrupts import import_keras
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
     FitTasks,
@@ -69,8 +70,8 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        # In one step, which an interrupt can't divide.
+        estimator.__dict__ = before
         raise
 
 
@@ -168,6 +169,7 @@ class RegularizedMLP(
         *validation: Any,
         **mode: Any,
     ) -> TrainedNetwork:
+        import_keras()
         # Imported here, as it imports TensorFlow: predicting has no need of it.
         from skreg._training.dispatch import train
 
@@ -454,6 +456,7 @@ class RegularizedMLP(
         Built when it is first asked for: a live network costs more than the fit of
         a small one, and a search discards nearly all of them.
         """
+        import_keras()
         from skreg._training.network import build_network, set_weights
 
         check_is_fitted(self)

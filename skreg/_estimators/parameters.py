@@ -12,6 +12,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skreg._engine.interrupts import import_keras, interrupts_deferred
 from skreg._prediction.activations import NUMPY_ACTIVATIONS, keras_activation
 from skreg._training.forking import check_fork
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
@@ -202,6 +203,7 @@ def _activation(value):
 
 
 @cache
+@interrupts_deferred()
 def _is_activation(name):
     if name in NUMPY_ACTIVATIONS:
         return True
@@ -217,8 +219,7 @@ def _is_activation(name):
 
 
 def _optimizer(value, learning_rate, linear):
-    import keras
-
+    keras = import_keras()
     from skreg._training.optimizers import named_optimizer, specify
 
     if isinstance(value, keras.optimizers.Optimizer):
@@ -230,7 +231,7 @@ def _optimizer(value, learning_rate, linear):
     elif isinstance(value, str):
         try:
             value = named_optimizer(value)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, KeyError):
             raise ValueError(
                 "optimizer must be a name that keras.optimizers.get knows, such as "
                 f"'adam' or 'sgd', got {value!r}."

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, ndtr, softmax
 
+from skreg._engine.interrupts import import_keras
 from skreg._training.forking import check_fork
 
 
@@ -182,6 +183,5 @@ def keras_activation(name: str) -> Callable:
     ValueError
         If there is none of that name.
     """
-    import keras
-
+    keras = import_keras()
     return keras.activations.get(keras.saving.get_registered_object(name) or name)

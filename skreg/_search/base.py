@@ -26,7 +26,7 @@ from sklearn.utils import check_scalar, indexable
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel
 
-from skreg._estimators.base import DocLinkMixin
+from skreg._estimators.base import DocLinkMixin, all_or_nothing
 from skreg._estimators.types import MatrixLike
 from skreg._search.callback_tasks import SearchTask
 from skreg._search.composite import find_network, n_used_features
@@ -67,12 +67,15 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             If a parameter or an argument is not usable; before anything is trained,
             unless only fitting can show it. The search is then left as it was. An
             error of a candidate's own fit is raised only with ``error_score="raise"``.
+        RuntimeError
+            If the search is being fitted already, by another thread for example.
         """
+        self._check_not_running()
         self._validate_params()
         if self.group_size is not None:
             check_scalar(self.group_size, "group_size", Integral, min_val=1)
         X, y = indexable(X, y)
-        search = self._to_run()
+        search, estimator = self._to_run(), self.estimator
         search._selector = search._ensemble_selector(X, y, params)
         fitter = search._fitter(X, y, params)
         search._prefitted = PrefittedCandidates(self.estimator, fitter)
@@ -84,8 +87,8 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
             parallel_config("sequential"),  # not on the machines that fit the groups
         ):
             super().fit(X, y, **params)
-        if self.scoring is None:  # then the scorer refers to the estimator
-            self.scorer_ = check_scoring(self.estimator)
+            if self.scoring is None:  # then the scorer refers to the estimator
+                self.scorer_ = check_scoring(estimator)
         return self
 
     @contextmanager
@@ -94,15 +97,20 @@ class BatchedSearchMixin(DocLinkMixin, MetaEstimatorMixin):
 
         It is not that one which is fitted, as callbacks are to see this one.
         """
+        self._check_not_running()  # another thread may have started meanwhile
         before = vars(self).copy()
-        learned = {}
-        vars(self).update(vars(search))
-        try:
+        with all_or_nothing(self):
+            vars(self).update(vars(search))
             yield
             learned = {n: v for n, v in vars(self).items() if n.endswith("_")}
-        finally:
-            vars(self).clear()
-            vars(self).update(before | learned)
+            self.__dict__ = before | learned
+
+    def _check_not_running(self):
+        if hasattr(self, "_prefitted"):
+            raise RuntimeError(
+                f"This {type(self).__name__} is being fitted already, perhaps by "
+                "another thread; fit a clone of it instead."
+            )
 
     def _to_run(self):
         """A copy that is run in place of this one, and may be changed."""

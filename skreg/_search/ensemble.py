@@ -29,7 +29,8 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skreg._estimators.base import DocLinkMixin
+from skreg._engine.interrupts import import_keras
+from skreg._estimators.base import DocLinkMixin, all_or_nothing
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
     one_task,
@@ -95,7 +96,8 @@ class _Ensemble(
         """
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "fit", **params).estimator.fit
-        return self._fit(X, y, params)
+        with all_or_nothing(self):
+            return self._fit(X, y, params)
 
     @with_callbacks
     def _fit(
@@ -223,6 +225,7 @@ class _Ensemble(
         Takes rows as the networks do: after the steps before them, which must be the
         same for all members.
         """
+        import_keras()
         from skreg._training.network import average_network
 
         check_is_fitted(self)

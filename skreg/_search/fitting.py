@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from time import perf_counter
 from traceback import clear_frames
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 from joblib import Parallel
 from sklearn.base import BaseEstimator
@@ -25,7 +23,7 @@ from skreg._search.progress import Progress
 from skreg._search.refit import Refit
 from skreg._search.rungs import LastRung
 from skreg._search.time_limit import TimeBudget
-from skreg._search.workers import Workers
+from skreg._search.workers import Workers, closing
 from skreg._training.task import ProgramScope, TrainedNetwork
 
 # Bytes of the rows of folds that are prepared together, beside those of one per worker.
@@ -141,7 +139,7 @@ class CandidateFitter:
         )
         done = {}
         fits = self._fits(candidates, splits, evaluations, progress)
-        with _closing(fits), progress:
+        with closing(fits), progress:
             for (c, fold), fit in fits:
                 if isinstance(fit.outcome, Exception):
                     fit.outcome.add_note(f"Candidate: {settings[c]}")
@@ -209,10 +207,12 @@ class CandidateFitter:
             if whole.network is None
             for fold, split in enumerate(splits)
         ]
-        # Without jobs, joblib would start processes nonetheless.
-        for key, fit in self.parallel(jobs) if jobs else ():
-            progress.advance(candidates[key[0]].n_epochs)
-            yield key, fit
+        if not jobs:  # for which joblib would start processes nonetheless
+            return
+        with closing(self.parallel(jobs)) as fits:
+            for key, fit in fits:
+                progress.advance(candidates[key[0]].n_epochs)
+                yield key, fit
 
     def _prepare(self, candidates, numbers, make_fold, splits, evaluations):
         """Fit the steps before the network, which these candidates have in common.
@@ -310,17 +310,6 @@ class CandidateFitter:
                     self.last_rung.keep(candidates[c], fold, fit, outcome)
                 outcome = fit.fitted(outcome)
             yield key, Fit(outcome, seconds)
-
-
-@contextmanager
-def _closing(fits):
-    """Close a generator at the end, so that joblib gives up what is still to do."""
-    try:
-        yield fits
-    finally:
-        with catch_warnings():
-            simplefilter("ignore", UserWarning)  # joblib's, of jobs that it cancels
-            fits.close()
 
 
 def _raise(error):

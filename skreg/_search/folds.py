@@ -17,6 +17,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
+from skreg._engine.interrupts import import_keras
 from skreg._engine.pages import shareable
 from skreg._estimators.base import FLOATS, RegularizedMLP, draw_seed
 from skreg._estimators.parameters import resolve
@@ -181,6 +182,7 @@ class Fold:
 
         With an evaluation, its callbacks will be told of the network's training.
         """
+        import_keras()
         from skreg._training.dispatch import check_engine  # imports TensorFlow
 
         estimator, network = candidate.estimator, candidate.network

@@ -12,6 +12,7 @@ from joblib import delayed
 from skreg._search.callback_tasks import train_with_callbacks
 from skreg._search.progress import SearchStopped
 from skreg._search.sizes import stacks
+from skreg._search.workers import closing
 from skreg._training.dispatch import train
 from skreg._training.stacking import (
     compile_ahead,
@@ -45,17 +46,18 @@ def train_in_groups(tasks, workers, size_of, progress, raise_errors):
     """
     groups = list(_groups(tasks, size_of))
     reports = [progress.report(len(keys)) for keys, _ in groups]
-    results = workers(
+    jobs = (
         delayed(_train_group)(
             g, [tasks[key] for key in keys], size, report, raise_errors
         )
         for g, ((keys, size), report) in enumerate(zip(groups, reports, strict=True))
     )
-    for g, outcomes, seconds in results:
-        keys, _ = groups[g]
-        reports[g].close(sum(tasks[key].epochs for key in keys))
-        for key, outcome in zip(keys, outcomes, strict=True):
-            yield key, outcome, seconds
+    with closing(workers(jobs)) as results:
+        for g, outcomes, seconds in results:
+            keys, _ = groups[g]
+            reports[g].close(sum(tasks[key].epochs for key in keys))
+            for key, outcome in zip(keys, outcomes, strict=True):
+                yield key, outcome, seconds
 
 
 def _groups(tasks, size_of):
@@ -80,7 +82,7 @@ def _groups(tasks, size_of):
 def _train_group(g, tasks, size, report, stop_at_failure):
     """Train one group; its number, the outcomes, and the seconds that each took."""
     start = perf_counter()
-    with report:
+    with report.lock:
         train_group = partial(
             _train_stacked, size=size, report=report, stop_at_failure=stop_at_failure
         )

@@ -1,5 +1,6 @@
 """Progress of a search: one live bar, and a way to stop the threads that train."""
 
+from contextlib import nullcontext
 from math import inf
 from threading import Event, Lock, Thread
 from time import time
@@ -76,33 +77,25 @@ class Progress:
 class GroupReport:
     """Reports the epochs of a group of networks while they are trained.
 
-    The group is trained inside its ``with`` block. Pickled to another process, it
-    reports nothing, but stops in time.
+    Pickled to another process, it reports nothing, but stops in time.
 
     Parameters
     ----------
     progress : Progress or None
-    lock : Lock or None
-        Held while the group is trained.
+    lock : context manager
+        A lock, in whose ``with`` block the group is to be trained.
     n_networks : int
     deadline : float
     """
 
     def __init__(self, progress, lock, n_networks, deadline):
         self._progress = progress
-        self._lock = lock
+        # Entered by no method of ours: an interrupt could come in between, and it would
+        # be held for good.
+        self.lock = lock
         self._n_networks = n_networks
         self._deadline = deadline
         self._n_reported = 0
-
-    def __enter__(self):
-        if self._progress is not None:
-            self._lock.acquire()
-        return self
-
-    def __exit__(self, error_type, error, traceback):
-        if self._progress is not None:
-            self._lock.release()
 
     def __call__(self, epoch, log):
         """Called by the engine after every epoch."""
@@ -124,7 +117,7 @@ class GroupReport:
         self._progress.advance(n_epochs - self._n_reported)
 
     def __reduce__(self):
-        return GroupReport, (None, None, self._n_networks, self._deadline)
+        return GroupReport, (None, nullcontext(), self._n_networks, self._deadline)
 
 
 def _make_bar(title, n_epochs):

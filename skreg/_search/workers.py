@@ -1,7 +1,13 @@
 """Where groups of networks are trained, and how many at the same time."""
 
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, nullcontext
+from warnings import catch_warnings, simplefilter
+
 from joblib import Parallel, effective_n_jobs
 from joblib.parallel import MultiprocessingBackend, get_active_backend
+
+from skreg._engine.interrupts import interrupts_deferred
 
 
 class Workers:
@@ -45,7 +51,42 @@ class Workers:
 
     def __call__(self, jobs):
         """Iterate over the results of `joblib.delayed` calls, in any order."""
-        return self._parallel(jobs)
+        # An interrupt while the pool starts, or ends, would leave threads of it behind.
+        # Without a generator, all jobs are done within the call, and it may come.
+        starts_only = self._parallel.return_generator
+        with ExitStack() as stack:
+            with interrupts_deferred() if starts_only else nullcontext():
+                stack.enter_context(_pool(self._parallel))
+                results = stack.enter_context(closing(self._parallel(jobs)))
+            yield from results
+
+
+@contextmanager
+def _pool(parallel):
+    """Keep joblib's workers within the block."""
+    with interrupts_deferred():
+        parallel.__enter__()
+    try:
+        yield
+    finally:
+        with interrupts_deferred():
+            parallel.__exit__(None, None, None)
+
+
+@contextmanager
+def closing(results):
+    """Close a generator at the end, so that joblib gives up what is still to do.
+
+    At once, and not when the traceback of an error is freed that refers to it. Where
+    joblib has no generator but a list, there is nothing to close.
+    """
+    try:
+        yield results
+    finally:
+        with catch_warnings():
+            simplefilter("ignore", UserWarning)  # joblib's, of jobs that it cancels
+            if isinstance(results, Generator):
+                results.close()
 
 
 def return_as():

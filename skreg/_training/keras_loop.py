@@ -21,6 +21,7 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._training.after_step import AfterStep, is_proximal
 from skreg._training.callbacks import UserCallbacks
 from skreg._training.initialization import initial_weights
@@ -31,6 +32,7 @@ from skreg._training.network import (
     set_weights,
     values_of,
 )
+from skreg._training.out_of_memory import memory_errors
 from skreg._training.precision import precision
 from skreg._training.task import (
     EarlyStopping,
@@ -46,6 +48,7 @@ from skreg._training.validating import validation_figures
 EAGER_STEPS = 20
 
 
+@memory_errors()
 def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork:
     """Train one network; see `skreg._training.task` for what goes in and comes out.
 
@@ -56,19 +59,8 @@ def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork
 
 
 def _train(task: Task, check: Callable[[], None] | None) -> TrainedNetwork:
-    network = build_network(task.architecture, task.regularization, task.seed)
-    trainer = _Trainer(network, task)
-    on_tensorflow = keras.backend.backend() == "tensorflow"
     n_steps = math.ceil(len(task.training) / task.batch_size)
-    trainer.compile(
-        optimizer=task.optimizer.build(),
-        # On TensorFlow, XLA costs more to compile than a small network's training.
-        jit_compile=False if on_tensorflow else "auto",
-        run_eagerly=on_tensorflow and n_steps * _fewest_epochs(task) < EAGER_STEPS,
-    )
-    trainer.optimizer.build(network.trainable_variables)
-    after_step = AfterStep(task, network, trainer.optimizer)
-    _set_start(task, network, trainer.optimizer, after_step)
+    network, trainer, after_step = _set_up(task, n_steps)
     callbacks = UserCallbacks(task, network, trainer.optimizer, n_steps)
     callbacks("on_train_begin")
     # Set by `keras.callbacks.BackupAndRestore`, where an earlier process was cut off.
@@ -107,6 +99,24 @@ def _train(task: Task, check: Callable[[], None] | None) -> TrainedNetwork:
     # The optimizer or a callback may have changed the weights at the end.
     kernels, biases = get_weights(network)
     return replace(recorder.trained, kernels=kernels, biases=biases)
+
+
+@interrupts_deferred()
+def _set_up(task: Task, n_steps: int) -> tuple[keras.Sequential, _Trainer, AfterStep]:
+    """The network to train, what trains it, and what follows each step."""
+    network = build_network(task.architecture, task.regularization, task.seed)
+    trainer = _Trainer(network, task)
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    trainer.compile(
+        optimizer=task.optimizer.build(),
+        # On TensorFlow, XLA costs more to compile than a small network's training.
+        jit_compile=False if on_tensorflow else "auto",
+        run_eagerly=on_tensorflow and n_steps * _fewest_epochs(task) < EAGER_STEPS,
+    )
+    trainer.optimizer.build(network.trainable_variables)
+    after_step = AfterStep(task, network, trainer.optimizer)
+    _set_start(task, network, trainer.optimizer, after_step)
+    return network, trainer, after_step
 
 
 def _fewest_epochs(task: Task) -> int:
@@ -201,7 +211,7 @@ def _train_epoch(
         batch = rows.take(order[start : start + task.batch_size])
         callbacks("on_train_batch_begin", step)
         trainer.reset_metrics()  # as older versions of Keras do not
-        with after_step.step():
+        with interrupts_deferred(), after_step.step():
             figures = trainer.train_on_batch(
                 _dense(batch.features),
                 _dense(batch.targets),

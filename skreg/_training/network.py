@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._prediction.activations import keras_activation
 from skreg._training.forking import check_fork
 from skreg._training.precision import available_dtype
@@ -21,6 +22,7 @@ from skreg._training.task import (
 )
 
 
+@interrupts_deferred()
 def build_network(
     architecture: Architecture, regularization: Regularization, seed: int
 ) -> keras.Sequential:
@@ -109,6 +111,7 @@ def _dense(
     )
 
 
+@interrupts_deferred()
 def average_network(
     networks: list[keras.Sequential], architecture: Architecture
 ) -> keras.Model:
@@ -130,6 +133,7 @@ def dense_layers(network: keras.Sequential) -> list[keras.layers.Dense]:
     return [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
 
 
+@interrupts_deferred()
 def get_weights(
     network: keras.Sequential,
 ) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
@@ -138,6 +142,7 @@ def get_weights(
     return [kernel for kernel, _ in pairs], [bias for _, bias in pairs]
 
 
+@interrupts_deferred()
 def set_weights(
     network: keras.Sequential, kernels: list[NDArray[Any]], biases: list[NDArray[Any]]
 ) -> None:
@@ -146,12 +151,14 @@ def set_weights(
         layer.set_weights(pair)
 
 
+@interrupts_deferred()
 def values_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
     """The values of Keras' variables, as NumPy arrays."""
     # Not by `keras.ops.convert_to_numpy`, which has NumPy 2 warn of an old protocol.
     return [variable.numpy() for variable in variables]
 
 
+@interrupts_deferred()
 def assign_values(
     variables: Iterable[keras.Variable], values: Iterable[NDArray[Any]]
 ) -> None:

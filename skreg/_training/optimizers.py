@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._engine.update_rules import (
     ADAGRAD,
     ADAM,
@@ -67,6 +68,7 @@ _CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
 @cache
+@interrupts_deferred()
 def named_optimizer(name: str) -> keras.optimizers.Optimizer:
     """Keras' optimizer of that name, at its defaults; only to be looked at.
 
@@ -74,14 +76,15 @@ def named_optimizer(name: str) -> keras.optimizers.Optimizer:
 
     Raises
     ------
-    ValueError, TypeError
-        If Keras knows none.
+    ValueError, TypeError, KeyError
+        If Keras knows none, or has one that needs more than a name.
     """
     return keras.optimizers.get(
         {"class_name": name, "config": {"name": OPTIMIZER_NAME}}
     )
 
 
+@interrupts_deferred()
 def specify(
     optimizer: keras.optimizers.Optimizer,
     learning_rate: float | LearningRateSchedule | None,

@@ -23,6 +23,7 @@ from skreg._engine.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.forking import check_fork
 from skreg._training.initialization import initial_weights
+from skreg._training.out_of_memory import memory_errors
 from skreg._training.schedules import schedule_of
 from skreg._training.stacked_rows import stack_rows
 from skreg._training.task import (
@@ -212,6 +213,7 @@ def compile_ahead(tasks: list[Task], n_rows: int) -> None:
     _run([replace(t, training=rows, hooks=None) for t in tasks], dry_run=True)
 
 
+@memory_errors()
 def _run(tasks: list[Task], **options: Any) -> list[engine.Result]:
     check_fork()
     task = tasks[0]

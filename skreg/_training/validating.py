@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import sparse
 
+from skreg._engine.interrupts import interrupts_deferred
 from skreg._prediction.forward import forward
 from skreg._training.task import Task
 
@@ -38,13 +39,14 @@ def validation_figures(task: Task, predict: Callable[[Any], Any]) -> dict[str, f
         targets: Any = batch.targets
         if sparse.issparse(targets):
             targets = targets.toarray()
-        logits = ops.convert_to_tensor(predict(batch.features))
-        targets = ops.convert_to_tensor(targets)
-        row_losses = ops.convert_to_numpy(loss.per_row(targets, logits))
-        score_weight = ops.convert_to_tensor(batch.score_weight)
-        score = loss.score(targets, logits, score_weight)
-        losses.append(batch.weight * row_losses)
-        shares.append(ops.convert_to_numpy(score))
+        with interrupts_deferred():
+            logits = ops.convert_to_tensor(predict(batch.features))
+            targets = ops.convert_to_tensor(targets)
+            row_losses = ops.convert_to_numpy(loss.per_row(targets, logits))
+            score_weight = ops.convert_to_tensor(batch.score_weight)
+            score = loss.score(targets, logits, score_weight)
+            losses.append(batch.weight * row_losses)
+            shares.append(ops.convert_to_numpy(score))
     return {
         "val_loss": float(np.mean(np.concatenate(losses))),
         "val_score": float(np.mean(np.concatenate(shares))),
