@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 ADVICE = (
-    "To train with less, lower batch_size or hidden_layer_sizes; in a search, n_jobs or "
-    "group_size."
+    "To train with less, lower batch_size or hidden_layer_sizes; in a search, n_jobs "
+    "or group_size."
 )
 
 
