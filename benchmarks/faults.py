@@ -347,7 +347,7 @@ def main():
     sections = {
         "interrupts": lambda: interrupts(n, rng),
         "errors": lambda: errors(options.quick),
-        "workers": lambda: killed_workers(min(n, 10), rng),
+        "workers": lambda: killed_workers(min(n, 5), rng),
         "disk": full_disk,
     }
     warnings.filterwarnings("ignore", "A worker stopped", UserWarning)  # joblib's
