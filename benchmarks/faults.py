@@ -312,7 +312,8 @@ def killed_workers(n, rng):
                     lost = changed(trial, before)
                 else:  # the worker had nothing left to do
                     timer.join()
-                    get_reusable_executor().shutdown()
+                    # It may have died with a lock that the others wait for.
+                    get_reusable_executor(kill_workers=True).shutdown(kill_workers=True)
                     continue
                 proba = result(clone(search), X, y)
                 differs = not np.allclose(proba, expected) and "next fit differs"
