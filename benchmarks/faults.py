@@ -37,7 +37,7 @@ from skreg import (
 
 GRID = {"l2": [0.0, 1e-2], "dropout": [0.0, 0.3]}
 HEARD_WITHIN = 2.0  # seconds
-THREADS_END_WITHIN = 5.0
+END_WITHIN = 5.0
 
 
 def mlp(**params):
@@ -78,14 +78,19 @@ def result(est, X, y):
     return est.fit(X, y).predict_proba(X)
 
 
-def left_behind(threads):
-    """Threads and processes that are there in addition, after a grace period."""
-    deadline = time.perf_counter() + THREADS_END_WITHIN
-    while new := set(threading.enumerate()) - threads:
+def running():
+    """The threads, and the child processes."""
+    return {*threading.enumerate(), *psutil.Process().children()}
+
+
+def left_behind(before):
+    """What is running in addition, after a grace period."""
+    deadline = time.perf_counter() + END_WITHIN
+    while new := running() - before:
         if time.perf_counter() > deadline:
             return f"left {new}"
         time.sleep(0.01)
-    return psutil.Process().children()
+    return None
 
 
 def changed(est, before):
@@ -146,7 +151,7 @@ def interrupts(n, rng):
         seconds = time.perf_counter() - start
         while section.n_injected < n:
             trial = clone(est)
-            before, threads = vars(trial).copy(), set(threading.enumerate())
+            before, runs = vars(trial).copy(), running()
             late = interrupt(trial, X, y, rng.uniform(1e-4, seconds))
             if late is None:
                 continue
@@ -158,7 +163,7 @@ def interrupts(n, rng):
             section.record(
                 lost,
                 late > HEARD_WITHIN and f"heard {late:.1f} s late",
-                left_behind(threads),
+                left_behind(runs),
                 (result(clone(est), X, y) != expected).any() and "next fit differs",
             )
         section.close()
@@ -257,7 +262,7 @@ def errors(quick):
                 fail = Failing(kind, 1)
                 _, n_calls, search = list(with_faults(fail, error_score="raise"))[i]
                 fail.n = {"first": 1, "middle": n_calls // 2, "last": n_calls}[when]
-                before, threads = vars(search).copy(), set(threading.enumerate())
+                before, runs = vars(search).copy(), running()
                 try:
                     search.fit(X, y)
                     problem = f"{kind.__name__} was not raised"
@@ -266,7 +271,7 @@ def errors(quick):
                 section.record(
                     problem,
                     changed(search, before),
-                    left_behind(threads),
+                    left_behind(runs),
                     (result(grid(mlp(epochs=2)), X, y) != expected).any()
                     and "next fit differs",
                 )
