@@ -257,7 +257,7 @@ def errors(quick):
     ]
     for i, name in enumerate(["scorer", "transformer", "callback", "splitter"]):
         section = Section(f"Errors of a {name}")
-        for kind in kinds[:2] if quick else kinds:
+        for kind in kinds[:1] if quick else kinds:
             for when in ("first", "middle", "last"):
                 fail = Failing(kind, 1)
                 _, n_calls, search = list(with_faults(fail, error_score="raise"))[i]

@@ -263,25 +263,14 @@ def wait_for_threads(before):
 
 
 @pytest.mark.usefixtures("default_handler")
-@pytest.mark.parametrize(
-    ("engine", "module", "name"),
-    [
-        ("compiled", engine_module, "compiled_function"),
-        ("keras", keras_loop._Recorder, "end_epoch"),
-    ],
-    ids=["compiled", "keras"],
-)
-def test_an_interrupt_waits_for_tensorflow(
-    mlp, iris, monkeypatch, engine, module, name
-):
-    est = mlp(engine=engine, epochs=1, warm_start=True)
+def test_an_interrupt_waits_for_tensorflow(mlp, iris, monkeypatch):
+    est = mlp(epochs=1, warm_start=True)
     with monkeypatch.context() as patch:
-        deferred = interrupts.interrupts_deferred()
-        called = deferred(signalled(getattr(module, name)))
-        patch.setattr(module, name, called)
+        called = signalled(engine_module.compiled_function)
+        patch.setattr(engine_module, "compiled_function", called)
         with pytest.raises(KeyboardInterrupt):
             est.fit(*iris)
-    assert_same(est, mlp(engine=engine, epochs=1).fit(*iris), atol=1e-12)
+    assert_same(est, mlp(epochs=1).fit(*iris))
 
 
 @pytest.mark.usefixtures("default_handler")
@@ -327,7 +316,13 @@ def test_an_interrupt_waits_until_keras_is_imported(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("default_handler")
 def test_an_interrupt_while_a_pool_starts_leaves_no_threads(mlp, iris, monkeypatch):
     pool = multiprocessing.pool.ThreadPool
-    monkeypatch.setattr(pool, "_repopulate_pool", signalled(pool._repopulate_pool))
+    start_threads = pool._repopulate_pool
+
+    def interrupted(pool):
+        start_threads(pool)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(pool, "_repopulate_pool", interrupted)
     before = set(threading.enumerate())
     search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2, n_jobs=2)
     with pytest.raises(KeyboardInterrupt):
