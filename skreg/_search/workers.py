@@ -1,11 +1,15 @@
 """Where groups of networks are trained, and how many at the same time."""
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from warnings import catch_warnings, simplefilter
 
 from joblib import Parallel, effective_n_jobs
-from joblib.parallel import MultiprocessingBackend, get_active_backend
+from joblib.parallel import (
+    MultiprocessingBackend,
+    ThreadingBackend,
+    get_active_backend,
+)
 
 from skreg._engine.interrupts import interrupts_deferred
 
@@ -32,6 +36,9 @@ class Workers:
         if n_jobs is None:
             n_jobs = -1 if configured is None else configured
         self.n_workers = effective_n_jobs(n_jobs)
+        with_threads, _ = get_active_backend(prefer="threads")
+        # joblib's own, whose calls return before the jobs are done.
+        self._threads = type(with_threads) is ThreadingBackend
         self._forks = type(backend) is MultiprocessingBackend and self.n_workers > 1
         self._parallel = Parallel(
             n_jobs,
@@ -51,19 +58,20 @@ class Workers:
 
     def __call__(self, jobs):
         """Iterate over the results of `joblib.delayed` calls, in any order."""
-        # An interrupt while the pool starts, or ends, would leave threads of it behind.
-        # Without a generator, all jobs are done within the call, and it may come.
-        starts_only = self._parallel.return_generator
         with ExitStack() as stack:
-            with interrupts_deferred() if starts_only else nullcontext():
-                stack.enter_context(_pool(self._parallel))
+            if self._threads:
+                # An interrupt while they start, or end, would leave some behind.
+                with interrupts_deferred():
+                    stack.enter_context(_pool(self._parallel))
+                    results = stack.enter_context(closing(self._parallel(jobs)))
+            else:
                 results = stack.enter_context(closing(self._parallel(jobs)))
             yield from results
 
 
 @contextmanager
 def _pool(parallel):
-    """Keep joblib's workers within the block."""
+    """Keep joblib's threads within the block."""
     with interrupts_deferred():
         parallel.__enter__()
     try:
