@@ -10,6 +10,11 @@ from skreg._prediction.activations import activate
 
 # Rows pushed forward at once: bounds the memory of the layers between.
 CHUNK = 2048
+# What helps where weights or outputs are not finite.
+REMEDY = (
+    "Scale the features, for instance with StandardScaler in a Pipeline, or lower "
+    "learning_rate"
+)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -51,7 +56,6 @@ def check_finite(outputs: NDArray[Any]) -> NDArray[Any]:
     if not np.isfinite(outputs).all():
         raise ValueError(
             "The network's outputs are non-finite (NaN or infinity): its weights or "
-            "the entries of X are too large. Scale the features, for instance with "
-            "StandardScaler in a Pipeline, or lower learning_rate, and fit again."
+            f"the entries of X are too large. {REMEDY}, and fit again."
         )
     return outputs

@@ -72,8 +72,7 @@ class Workers:
 @contextmanager
 def _pool(parallel):
     """Keep joblib's threads within the block."""
-    with interrupts_deferred():
-        parallel.__enter__()
+    parallel.__enter__()
     try:
         yield
     finally:

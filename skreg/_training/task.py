@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from skreg._prediction.forward import REMEDY
+
 if TYPE_CHECKING:
     import keras
 
@@ -340,6 +342,5 @@ def non_finite_error(epoch: int) -> ValueError:
     """
     return ValueError(
         f"The network's weights became non-finite (NaN or infinity) in epoch {epoch}. "
-        "Scale the features, for instance with StandardScaler in a Pipeline, or lower "
-        "learning_rate."
+        f"{REMEDY}."
     )
