@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ def fixed_inputs(
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "weights": np.column_stack([data.weight, data.score_weight]),
-        "l2": _l2(networks, program),
+        "l2": _strengths(networks.l2, program),
         "ones": np.ones((program.n_params, 1), dtype),
         **dropout_inputs(networks.dropout, program),
         "hyper": hyper,
@@ -45,9 +44,9 @@ def fixed_inputs(
     if program.dropout and program.xla:  # without it, noise is hashed before a call
         inputs["noise_keys"] = networks.noise_keys[:, np.newaxis, np.newaxis]
     if program.l1:
-        inputs["l1"] = _of_params(networks.l1, program)
+        inputs["l1"] = _strengths(networks.l1, program)
     if program.group_l1:
-        inputs["group_l1"] = networks.group_l1.astype(dtype)[:, np.newaxis, np.newaxis]
+        inputs["group_l1"] = _of_rows(networks.group_l1, program.layers[0][0], dtype)
     # Of what is sparse, a call brings the entries of its rows.
     if not sparse.issparse(data.X):
         inputs["X"], inputs["numbers"] = data.X, data.numbers
@@ -94,29 +93,29 @@ def dropout_inputs(rates: NDArray[Any], program: Program) -> dict[str, NDArray[A
     return {"least_kept": least_kept, "kept_share": (1 - rates).astype(program.dtype)}
 
 
-def _l2(networks: Networks, program: Program) -> Any:
-    """Strengths as those of the parameters, of which biases have 0.
+def _strengths(of_layers: NDArray[Any], program: Program) -> list[NDArray[Any]]:
+    """Strengths (K, n_layers) as those of the pieces, in which biases have 0.
 
-    With XLA a list of arrays, one per layer, each (K, n_in + 1, 1), as a strength for
-    each parameter would be another array of their size to read; without it (K, P).
+    With XLA (K, n_in + 1, 1) for each layer, as a strength for each parameter would be
+    another array of their size to read; without it (K, P).
     """
-    if not program.xla:
-        return _of_params(networks.l2, program)
-    layers = []
-    for strength, (n_in, _) in zip(networks.l2.T, program.layers, strict=True):
-        of_rows = np.zeros((len(networks), n_in + 1, 1), program.dtype)
-        of_rows[:, :-1] = strength[:, np.newaxis, np.newaxis]
-        layers.append(of_rows)
-    return layers
-
-
-def _of_params(strengths: NDArray[Any], program: Program) -> NDArray[Any]:
-    """Strengths (K, n_layers) of the parameters (K, P)."""
+    if program.xla:
+        return [
+            _of_rows(strengths, n_in, program.dtype)
+            for strengths, (n_in, _) in zip(of_layers.T, program.layers, strict=True)
+        ]
     parts = []
-    for strength, (n_in, n_out) in zip(strengths.T, program.layers, strict=True):
-        parts.append(np.repeat(strength[:, np.newaxis], n_in * n_out, axis=1))
+    for strengths, (n_in, n_out) in zip(of_layers.T, program.layers, strict=True):
+        parts.append(np.repeat(strengths[:, np.newaxis], n_in * n_out, axis=1))
         parts.append(np.zeros((len(strengths), n_out)))
-    return np.concatenate(parts, axis=1).astype(program.dtype)
+    return [np.concatenate(parts, axis=1).astype(program.dtype)]
+
+
+def _of_rows(strengths: NDArray[Any], n_in: int, dtype: str) -> NDArray[Any]:
+    """Strengths (K,) of a kernel's rows, (K, n_in + 1, 1), of which biases have 0."""
+    of_rows = np.zeros((len(strengths), n_in + 1, 1), dtype)
+    of_rows[:, :-1] = strengths[:, np.newaxis, np.newaxis]
+    return of_rows
 
 
 def initial_state(networks: Networks, program: Program, active: bool) -> State:
@@ -126,8 +125,9 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
         parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
     weights = params = tf.constant(np.concatenate(parts, axis=1))
-    n_gradients = math.prod(program.layers[0]) if program.group_l1 else 0
-    mean_gradient = tf.zeros_like(params[:, :n_gradients])
+    n_in, n_out = program.layers[0]
+    shape = (n, n_in + 1, n_out) if program.group_l1 else (n, 0, 0)
+    mean_gradient = tf.zeros(shape, program.dtype)
     arrays = networks.optimizer_arrays
     if arrays is None or (program.group_l1 and "mean_gradient" not in arrays):
         step = tf.zeros(n, program.dtype)

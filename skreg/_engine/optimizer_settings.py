@@ -11,7 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from skreg._engine.pieces import hyper_of_pieces
 from skreg._engine.program import LayerSlice, Program
+from skreg._engine.sums import totals
 from skreg._engine.update_rules import Hyper
 
 
@@ -26,29 +28,45 @@ def hyper_of_step(
 
 
 def clip(
-    program: Program, slices: list[LayerSlice], hyper: Hyper, gradients: tf.Tensor
-) -> tf.Tensor:
-    """Clip gradients (K, P) as the optimizer is set, each network's by its own norm."""
+    program: Program,
+    slices: list[LayerSlice],
+    hyper: Hyper,
+    gradients: list[tf.Tensor],
+) -> list[tf.Tensor]:
+    """Clip the pieces' gradients as the optimizer is set, by a network's own norms."""
     if program.clipping is None:
         return gradients
-    limit = hyper["clip"]
+    limit = hyper_of_pieces(program, hyper)["clip"]
     if program.clipping == "clipvalue":
-        return tf.clip_by_value(gradients, -limit, limit)
+        return [tf.clip_by_value(g, -limit, limit) for g in gradients]
     if program.clipping == "global_clipnorm":
-        return _clip_norms(gradients, limit)
-    sizes = [size for s in slices for size in (s.n_in * s.n_out, s.n_out)]
-    variables = tf.split(gradients, sizes, axis=1, num=len(sizes))
-    return tf.concat([_clip_norms(v, limit) for v in variables], axis=1)
+        norms = tf.sqrt(tf.add_n([totals(g * g) for g in gradients]))
+        return [_shorten(g, norms, limit) for g in gradients]
+    layers = [[s] for s in slices] if program.xla else [slices]
+    return [
+        _clip_variables(program, of_piece, limit, gradient)
+        for of_piece, gradient in zip(layers, gradients, strict=True)
+    ]
 
 
-def _clip_norms(gradients: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
-    """Shorten rows (K, n) of a norm above the limits (K, 1)."""
-    # As products, since XLA takes long for a sum.
-    squares = gradients[:, tf.newaxis] @ gradients[:, :, tf.newaxis]
-    norms = tf.sqrt(tf.squeeze(squares, axis=2))
-    return gradients * (limit / tf.maximum(norms, limit))
+def _clip_variables(
+    program: Program, layers: list[LayerSlice], limit: tf.Tensor, gradient: tf.Tensor
+) -> tf.Tensor:
+    """Clip a piece's gradient by the norms of weights and of biases."""
+    sizes = [size for s in layers for size in (s.n_in * s.n_out, s.n_out)]
+    if program.xla:
+        sizes = [layers[0].n_in, 1]
+    variables = tf.split(gradient, sizes, axis=1, num=len(sizes))
+    norms = [tf.sqrt(totals(v * v)) for v in variables]
+    pairs = zip(variables, norms, strict=True)
+    return tf.concat([_shorten(*pair, limit) for pair in pairs], axis=1)
+
+
+def _shorten(gradient: tf.Tensor, norm: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
+    """Shorten what has a norm above the limit."""
+    return gradient * (limit / tf.maximum(norm, limit))
 
 
 def decay(hyper: Hyper, params: tf.Tensor) -> tf.Tensor:
-    """What weight decay subtracts from weights and biases (K, P), beside an update."""
+    """What weight decay subtracts from weights and biases, beside an update."""
     return params * hyper["weight_decay"] * hyper["learning_rate"]

@@ -25,6 +25,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from skreg._engine.sums import row_sums
+
+# Of the average over steps that decides which columns leave the network.
+MEAN_MOMENTUM = 0.999
+
 
 class L2(NamedTuple):
     """``strength * sum(w**2)``, for each of K networks.
@@ -37,9 +42,9 @@ class L2(NamedTuple):
 
     strength: tf.Tensor
 
-    def value(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of weights (K, ...)."""
-        return _inner_products(w, self.strength * w)
+    def terms(self, w: tf.Tensor) -> tf.Tensor:
+        """What is summed, of the shape of the weights."""
+        return self.strength * w * w
 
     def gradient(self, w: tf.Tensor) -> tf.Tensor:
         """Its gradient, of the shape of the weights."""
@@ -51,9 +56,9 @@ class L1(NamedTuple):
 
     strength: tf.Tensor
 
-    def value(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of weights (K, ...)."""
-        return _inner_products(w, self.strength * tf.sign(w))
+    def terms(self, w: tf.Tensor) -> tf.Tensor:
+        """What is summed, of the shape of the weights."""
+        return self.strength * tf.abs(w)
 
     def prox(self, w: tf.Tensor, step_size: tf.Tensor) -> tf.Tensor:
         """Soft thresholding: zero where ``|w| <= step_size * strength``."""
@@ -65,18 +70,18 @@ class GroupL1(NamedTuple):
     """``strength * sum_j ||w_j||`` over the rows of a kernel, for each of K networks.
 
     Rows of the first kernel belong to the columns of X, of which the network does not
-    use those whose row is zero.
+    use those whose row is zero. The last row, of the biases, has strength 0.
 
     Attributes
     ----------
-    strength : tensor of shape (K, 1, 1)
+    strength : tensor of shape (K, n_in + 1, 1)
     """
 
     strength: tf.Tensor
 
     def value(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of kernels (K, n_in, n_out)."""
-        norms = tf.norm(w, axis=2, keepdims=True)
+        """The penalty (K,) of a kernel (K, n_in + 1, n_out)."""
+        norms = tf.sqrt(row_sums(w * w))
         return tf.reduce_sum(self.strength * norms, axis=(1, 2))
 
     def prox(self, w: tf.Tensor, step_size: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
@@ -92,13 +97,13 @@ class GroupL1(NamedTuple):
         """
         a = self.strength * step_size
         # Not from 0, where squares overflow if there is no penalty, or hardly any.
-        r = tf.maximum(tf.sqrt(_row_sums(before * before)), 1e-10)
+        r = tf.maximum(tf.sqrt(row_sums(before * before)), 1e-10)
         inverse = 1 / (r + a)
         terms = tf.square(w * inverse)
-        phi, slope = _row_sums(terms), _row_sums(terms * inverse)
+        phi, slope = row_sums(terms), row_sums(terms * inverse)
         r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
         r = tf.maximum(r, 0)  # below 0 if phi(0) <= 1
-        return w * tf.math.divide_no_nan(r, r + a)
+        return tf.where(self.strength > 0, w * tf.math.divide_no_nan(r, r + a), w)
 
     def hold(
         self, w: tf.Tensor, rate: tf.Tensor, mean_gradient: tf.Tensor
@@ -114,21 +119,53 @@ class GroupL1(NamedTuple):
         the inverse of the length.
         """
         pull = w * rate - mean_gradient
-        held = _row_sums(pull * pull) <= tf.square(self.strength)
+        held = row_sums(pull * pull) <= tf.square(self.strength)
+        held &= self.strength > 0
         return tf.where(held, tf.zeros_like(w), w)
 
 
-def _row_sums(x: tf.Tensor) -> tf.Tensor:
-    """Sums (K, n_in, 1) of (K, n_in, n_out), as products: XLA takes long for sums."""
-    shape = tf.shape(x)
-    sums = tf.reshape(x, [-1, shape[2]]) @ tf.ones([shape[2], 1], x.dtype)
-    return tf.reshape(sums, [shape[0], shape[1], 1])
+def shrink_rows(
+    penalty: GroupL1,
+    before: tf.Tensor,
+    change: tf.Tensor,
+    w: tf.Tensor,
+    step_size: tf.Tensor,
+    step: tf.Tensor,
+    mean_gradient: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Apply the proximal operator of the groups after an optimizer's step.
 
+    After that of L1: one after the other, they are the operator of the sum [1]_.
 
-def _inner_products(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Of shape (K,): as products where XLA is used, which takes long for long sums."""
-    if a.shape.rank == 2:
-        return tf.reduce_sum(a * b, axis=1)
-    flat = [tf.reshape(x, (tf.shape(x)[0], -1)) for x in (a, b)]
-    product = flat[0][:, tf.newaxis] @ flat[1][..., tf.newaxis]
-    return product[:, 0, 0]
+    Parameters
+    ----------
+    penalty : GroupL1
+    before, change : tensors of shape (K, n_in + 1, n_out)
+        The kernel before the step, and what the step has subtracted.
+    w : tensor of this shape
+        The kernel after the step, and after the operator of L1.
+    step_size : tensor of this shape, or one that broadcasts
+        Of the optimizer.
+    step : tensor of shape (K, 1, 1)
+        Its number, counted from 1.
+    mean_gradient : tensor of the kernel's shape
+        What the last step has returned; 0 before the first.
+
+    Returns
+    -------
+    kernel, mean_gradient : tensors
+        Of this shape.
+
+    References
+    ----------
+    .. [1] Y. Yu, "On decomposing the proximal map", NIPS 2013.
+    """
+    step_size += tf.zeros_like(w)
+    rate = tf.math.reciprocal_no_nan(step_size)
+    gradient = change * rate
+    # Over the later half of all steps, or the last 1000 once there are more.
+    momentum = (1 + step) / (3 + step)
+    momentum = tf.minimum(momentum, tf.cast(MEAN_MOMENTUM, step.dtype))
+    mean_gradient = gradient + momentum * (mean_gradient - gradient)
+    w = penalty.prox(w, step_size, before)
+    return penalty.hold(w, rate * (1 - momentum), mean_gradient), mean_gradient

@@ -136,7 +136,7 @@ class State(NamedTuple):
 
     params: tf.Tensor  # (K, P): kernels and biases, flattened, layer after layer
     average: tf.Tensor  # of them over the steps, (K, P), or (K, 0) without averaging
-    mean_gradient: tf.Tensor  # of the first kernel, (K, n), or (K, 0), see `GroupL1`
+    mean_gradient: tf.Tensor  # (K, n_in + 1, n_out) of the first layer, or (K, 0, 0)
     slots: tuple[tf.Tensor, ...]  # of the optimizer, (K, P) each
     step: tf.Tensor  # of the optimizer, (K,)
     active: tf.Tensor

@@ -56,13 +56,6 @@ class UpdateRule:
     step_size: Callable[[Slots, tf.Tensor, Hyper], tf.Tensor] | None
     hyper: Callable[[dict[str, Any]], dict[str, float]]
 
-    def first_step_sizes(
-        self, slots: Slots, step: tf.Tensor, hyper: Hyper, n: int | None
-    ) -> tf.Tensor:
-        """`step_size` of the first n parameters, or of all if n is None."""
-        assert self.step_size is not None, "see `why_not_compiled`"
-        return self.step_size(tuple(slot[:, :n] for slot in slots), step, hyper)
-
 
 def _learning_rate(config: dict[str, Any]) -> float:
     # Keras keeps it in a float32 variable, whatever the dtype.

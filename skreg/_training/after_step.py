@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import keras
@@ -12,9 +11,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skreg._engine.program import LayerSlice
+from skreg._engine.penalties import L1, GroupL1, shrink_rows
 from skreg._engine.schedules import LearningRates
-from skreg._engine.steps import shrink
 from skreg._training.network import assign_values, values_of
 from skreg._training.schedules import schedule_of
 from skreg._training.task import Task
@@ -139,20 +137,28 @@ class AfterStep:
             for name in rule.slots
         )
         params = _flat(values_of(self._weights))
-        n_in, n_out = self._task.architecture.kernel_shapes[0]
-        if self._mean_gradient is None:
-            self._mean_gradient = np.zeros((1, n_in * n_out), dtype)
-        step_sizes = partial(rule.first_step_sizes, slots, tf.constant(step), values)
-        shrunk, mean_gradient = shrink(
-            *self._penalties,
-            tf.constant(before),
-            tf.constant(params),
-            step_sizes,
-            tf.constant(step),
-            tf.constant(self._mean_gradient),
-        )
-        self._mean_gradient = mean_gradient.numpy()
-        assign_values(self._weights, _cut(shrunk.numpy(), self._weights))
+        assert rule.step_size is not None, "see `takes_proximal_steps`"
+        step_size = rule.step_size(slots, tf.constant(step), values)
+        l1, group_l1 = self._penalties
+        shrunk = l1.prox(params, step_size).numpy()
+        if group_l1 is not None:
+            n_in, n_out = self._task.architecture.kernel_shapes[0]
+            n = (n_in + 1) * n_out
+            shape = 1, n_in + 1, n_out
+            if self._mean_gradient is None:
+                self._mean_gradient = np.zeros(shape, dtype)
+            step_size = step_size + np.zeros_like(params)
+            first, change, kernel, sizes = (
+                tf.reshape(array[:, :n], shape)
+                for array in (before, before - params, shrunk, step_size)
+            )
+            step, mean = step[..., np.newaxis], self._mean_gradient
+            kernel, mean_gradient = shrink_rows(
+                group_l1, first, change, kernel, sizes, step, mean
+            )
+            shrunk[:, :n] = tf.reshape(kernel, (1, n))
+            self._mean_gradient = mean_gradient.numpy()
+        assign_values(self._weights, _cut(shrunk, self._weights))
 
 
 def is_proximal(task: Task) -> bool:
@@ -160,19 +166,19 @@ def is_proximal(task: Task) -> bool:
     return task.regularization.makes_zeros and task.optimizer.takes_proximal_steps
 
 
-def _penalties(task: Task) -> tuple[list[LayerSlice], dict[str, Any]]:
-    """What `skreg._engine.steps.shrink` takes."""
+def _penalties(task: Task) -> tuple[L1, GroupL1 | None]:
+    """Those whose proximal operators a step ends with."""
     r, dtype = task.regularization, task.architecture.dtype
-    slices, l1 = [], []
-    for strength, (n_in, n_out) in zip(
-        r.l1, task.architecture.kernel_shapes, strict=True
-    ):
-        slices.append(LayerSlice(n_in, n_out, []))
+    shapes = task.architecture.kernel_shapes
+    l1 = []
+    for strength, (n_in, n_out) in zip(r.l1, shapes, strict=True):
         l1 += [np.full(n_in * n_out, strength), np.zeros(n_out)]
-    inputs: dict[str, Any] = {"l1": np.concatenate(l1)[np.newaxis].astype(dtype)}
+    group_l1 = None
     if r.group_l1:
-        inputs["group_l1"] = np.full((1, 1, 1), r.group_l1, dtype)
-    return slices, inputs
+        of_rows = np.full((1, shapes[0][0] + 1, 1), r.group_l1, dtype)
+        of_rows[:, -1] = 0
+        group_l1 = GroupL1(of_rows)
+    return L1(np.concatenate(l1)[np.newaxis].astype(dtype)), group_l1
 
 
 def _of_optimizer(
