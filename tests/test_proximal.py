@@ -280,9 +280,9 @@ def test_a_row_that_was_zero_may_come_back_at_any_strength(strength):
     # As Adam's are: of the learning rate, and for a column that is always 0 far more.
     step_size = np.full((1, 6, 4), 1e-3, np.float32)
     step_size[:, 1] = 5e4
-    before = np.zeros_like(w)
-    penalty = penalties.GroupL1(np.full((1, 1, 1), strength, np.float32))
-    u = penalty.prox(tf.constant(w), tf.constant(step_size), before).numpy()
+    norms = np.zeros((1, 6, 1), np.float32)
+    penalty = penalties.GroupL1(np.full((1, 6, 1), strength, np.float32))
+    u = penalty.prox(tf.constant(w), (np.float32(1), 1 / step_size), norms).numpy()
     # With equal step sizes in a row, it is that of the Euclidean norm.
     norms = np.linalg.norm(w.astype(float), axis=2, keepdims=True)
     shrunk = 1 - strength * step_size.astype(float) / np.maximum(norms, 1e-30)

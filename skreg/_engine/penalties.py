@@ -26,6 +26,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from skreg._engine.sums import row_sums
+from skreg._engine.update_rules import StepSize
 
 # Of the average over steps that decides which columns leave the network.
 MEAN_MOMENTUM = 0.999
@@ -60,9 +61,10 @@ class L1(NamedTuple):
         """What is summed, of the shape of the weights."""
         return self.strength * tf.abs(w)
 
-    def prox(self, w: tf.Tensor, step_size: tf.Tensor) -> tf.Tensor:
+    def prox(self, w: tf.Tensor, step_size: StepSize) -> tf.Tensor:
         """Soft thresholding: zero where ``|w| <= step_size * strength``."""
-        threshold = step_size * self.strength
+        rate, denominators = step_size
+        threshold = rate * self.strength / denominators
         return w - tf.clip_by_value(w, -threshold, threshold)
 
 
@@ -79,13 +81,12 @@ class GroupL1(NamedTuple):
 
     strength: tf.Tensor
 
-    def value(self, w: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of a kernel (K, n_in + 1, n_out)."""
-        norms = tf.sqrt(row_sums(w * w))
+    def value(self, norms: tf.Tensor) -> tf.Tensor:
+        """The penalty (K,) of rows of these norms (K, n_in + 1, 1)."""
         return tf.reduce_sum(self.strength * norms, axis=(1, 2))
 
-    def prox(self, w: tf.Tensor, step_size: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-        """Shortened rows, which were `before` until the optimizer's step; or zero.
+    def prox(self, w: tf.Tensor, step_size: StepSize, norms: tf.Tensor) -> tf.Tensor:
+        """Shortened rows, of these norms before the optimizer's step; or zero.
 
         With s the step sizes of a row and r the norm of the result u, stationarity,
         ``(u - w) / s + strength * u / r = 0``, gives ``u = w * r / (r + a)`` with ``a =
@@ -93,20 +94,23 @@ class GroupL1(NamedTuple):
         root unless ``phi(0) <= 1``: then u is zero. The root is that of ``phi**-0.5 -
         1``, too, which is increasing, concave, and a line where all step sizes are
         equal: one Newton step from the norm before comes close to it, and stays at it
-        where training rests.
+        where training rests. With ``s = rate / d``, ``r + a = (r * d + strength *
+        rate) / d`` takes one division.
         """
-        a = self.strength * step_size
+        rate, d = step_size
+        threshold = self.strength * rate
         # Not from 0, where squares overflow if there is no penalty, or hardly any.
-        r = tf.maximum(tf.sqrt(row_sums(before * before)), 1e-10)
-        inverse = 1 / (r + a)
+        r = tf.maximum(norms, 1e-10)
+        inverse = d / (r * d + threshold)
         terms = tf.square(w * inverse)
         phi, slope = row_sums(terms), row_sums(terms * inverse)
         r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
         r = tf.maximum(r, 0)  # below 0 if phi(0) <= 1
-        return tf.where(self.strength > 0, w * tf.math.divide_no_nan(r, r + a), w)
+        shortened = w * tf.math.divide_no_nan(r * d, r * d + threshold)
+        return tf.where(self.strength > 0, shortened, w)
 
     def hold(
-        self, w: tf.Tensor, rate: tf.Tensor, mean_gradient: tf.Tensor
+        self, w: tf.Tensor, inverse_length: tf.Tensor, mean_gradient: tf.Tensor
     ) -> tf.Tensor:
         """Rows that the penalty holds at zero are zero, the others as they were.
 
@@ -115,10 +119,9 @@ class GroupL1(NamedTuple):
         single steps along it columns of no use come and go, even if the mean over all
         rows of X is weaker than the penalty. So what counts is a step along the mean
         gradient, of the length of as many steps as that is the mean of: the proximal
-        operator makes w zero if ``||w * rate - gradient|| <= strength``, with `rate`
-        the inverse of the length.
+        operator makes w zero if ``||w * inverse_length - gradient|| <= strength``.
         """
-        pull = w * rate - mean_gradient
+        pull = w * inverse_length - mean_gradient
         held = row_sums(pull * pull) <= tf.square(self.strength)
         held &= self.strength > 0
         return tf.where(held, tf.zeros_like(w), w)
@@ -126,10 +129,10 @@ class GroupL1(NamedTuple):
 
 def shrink_rows(
     penalty: GroupL1,
-    before: tf.Tensor,
+    norms: tf.Tensor,
     change: tf.Tensor,
     w: tf.Tensor,
-    step_size: tf.Tensor,
+    step_size: StepSize,
     step: tf.Tensor,
     mean_gradient: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -140,12 +143,12 @@ def shrink_rows(
     Parameters
     ----------
     penalty : GroupL1
-    before, change : tensors of shape (K, n_in + 1, n_out)
-        The kernel before the step, and what the step has subtracted.
-    w : tensor of this shape
-        The kernel after the step, and after the operator of L1.
-    step_size : tensor of this shape, or one that broadcasts
-        Of the optimizer.
+    norms : tensor of shape (K, n_in + 1, 1)
+        Of the kernel's rows before the step.
+    change, w : tensors of shape (K, n_in + 1, n_out)
+        What the step has subtracted, and the kernel after it and the operator of L1.
+    step_size : StepSize
+        Of the optimizer, as a rate (K, 1, 1) and denominators.
     step : tensor of shape (K, 1, 1)
         Its number, counted from 1.
     mean_gradient : tensor of the kernel's shape
@@ -160,12 +163,13 @@ def shrink_rows(
     ----------
     .. [1] Y. Yu, "On decomposing the proximal map", NIPS 2013.
     """
-    step_size += tf.zeros_like(w)
-    rate = tf.math.reciprocal_no_nan(step_size)
-    gradient = change * rate
+    rate, denominators = step_size
+    inverse_rate = tf.math.reciprocal_no_nan(rate)
+    gradient = change * denominators * inverse_rate
     # Over the later half of all steps, or the last 1000 once there are more.
     momentum = (1 + step) / (3 + step)
     momentum = tf.minimum(momentum, tf.cast(MEAN_MOMENTUM, step.dtype))
     mean_gradient = gradient + momentum * (mean_gradient - gradient)
-    w = penalty.prox(w, step_size, before)
-    return penalty.hold(w, rate * (1 - momentum), mean_gradient), mean_gradient
+    w = penalty.prox(w, step_size, norms)
+    inverse_length = denominators * (inverse_rate * (1 - momentum))
+    return penalty.hold(w, inverse_length, mean_gradient), mean_gradient

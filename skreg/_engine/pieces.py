@@ -31,6 +31,7 @@ class Moved(NamedTuple):
     pieces: list[Piece]
     step: tf.Tensor
     mean_gradient: tf.Tensor  # as in `State`
+    norms: tf.Tensor  # of the rows of the first kernel, where its gradient was taken
 
 
 def cut_pieces(program: Program, slices: list[LayerSlice], state: State) -> Moved:
@@ -45,7 +46,8 @@ def cut_pieces(program: Program, slices: list[LayerSlice], state: State) -> Move
         if program.averaging:
             averages = cut_kernels(program, slices, state.average)
         pieces = list(map(Piece, params, averages, zip(*slots, strict=True)))
-    return Moved(pieces, state.step, state.mean_gradient)
+    norms = tf.zeros_like(state.mean_gradient[..., :1])
+    return Moved(pieces, state.step, state.mean_gradient, norms)
 
 
 def join_pieces(program: Program, moved: Moved, state: State) -> State:

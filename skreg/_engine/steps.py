@@ -13,7 +13,7 @@ from skreg._engine.loops import while_loop
 from skreg._engine.optimizer_settings import clip, hyper_of_step
 from skreg._engine.penalties import L1, L2, GroupL1
 from skreg._engine.pieces import (
-    Piece,
+    Moved,
     cut_pieces,
     first_kernel,
     gradients_of,
@@ -21,7 +21,7 @@ from skreg._engine.pieces import (
     kernels_of,
 )
 from skreg._engine.program import LayerSlice, Program, State
-from skreg._engine.sums import totals
+from skreg._engine.sums import row_norms, totals
 from skreg._engine.updates import accumulate, update
 
 
@@ -69,7 +69,10 @@ def _one_step(program: Program, variables: Any, constants: Any) -> Any:
     loss_gradient = program.loss_gradient(targets, passed.logits)
     gradients = backward(kernels, passed, tf.expand_dims(weight, -1) * loss_gradient)
     gradients = gradients_of(program, gradients, moved.pieces)
-    penalty, gradients = _add_penalty(program, slices, inputs, moved.pieces, gradients)
+    if program.group_l1:
+        kernel = first_kernel(program, slices, moved.pieces[0].params)
+        moved = moved._replace(norms=row_norms(kernel))
+    penalty, gradients = _add_penalty(program, inputs, moved, gradients)
     n_rows = tf.gather(plan["n_rows"], t)
     moving = active & (n_rows > 0)
     hyper = hyper_of_step(program, inputs, plan, t)
@@ -98,22 +101,17 @@ def _dropouts(
 
 
 def _add_penalty(
-    program: Program,
-    slices: list[LayerSlice],
-    inputs: dict[str, Any],
-    pieces: list[Piece],
-    gradients: list[tf.Tensor],
+    program: Program, inputs: dict[str, Any], moved: Moved, gradients: list[tf.Tensor]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The penalty (K,), and the pieces' gradients of the loss with its smooth part."""
-    total = 0
-    for i, piece in enumerate(pieces):
+    total, with_penalty = 0, []
+    for i, (piece, gradient) in enumerate(zip(moved.pieces, gradients, strict=True)):
         l2 = L2(inputs["l2"][i])
         terms = l2.terms(piece.params)
         if program.l1:
             terms += L1(inputs["l1"][i]).terms(piece.params)
         total += tf.reshape(totals(terms), [-1])
-        gradients[i] += l2.gradient(piece.params)
+        with_penalty.append(gradient + l2.gradient(piece.params))
     if program.group_l1:
-        kernel = first_kernel(program, slices, pieces[0].params)
-        total += GroupL1(inputs["group_l1"]).value(kernel)
-    return total, gradients
+        total += GroupL1(inputs["group_l1"]).value(moved.norms)
+    return total, with_penalty

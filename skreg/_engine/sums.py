@@ -21,3 +21,8 @@ def row_sums(x: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(x)
     sums = tf.reshape(x, [-1, shape[2]]) @ tf.ones([shape[2], 1], x.dtype)
     return tf.reshape(sums, [shape[0], shape[1], 1])
+
+
+def row_norms(x: tf.Tensor) -> tf.Tensor:
+    """Euclidean norms (K, n_rows, 1) of the rows of (K, n_rows, n_columns)."""
+    return tf.sqrt(row_sums(x * x))

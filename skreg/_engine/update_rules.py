@@ -7,11 +7,12 @@ and slots are of shape (K, P), step and the hyperparameters (K, 1). Every operat
 elementwise, so that no network sees another. `skreg._training.optimizers` says which
 optimizer follows which rule.
 
-``step_size(slots, step, hyper)``, of shape (K, P) or (K, 1), is what a constant
-gradient is multiplied by in a step, momentum included: the step sizes of the proximal
-operators in `skreg._engine.penalties`. Averages of the gradients are then the gradient
-times the share that they have taken in by step t, such as ``1 - beta**t``; the sums of
-a momentum mu multiply it by ``sum(mu**(t - i) * learning_rate_i)``, see `_rate_sum`.
+``step_size(slots, step, hyper)`` is what a constant gradient is multiplied by in a
+step, momentum included: the step sizes of the proximal operators in
+`skreg._engine.penalties`, as a rate (K, 1) and by what it is divided, (K, P) or 1.
+Averages of the gradients are then the gradient times the share that they have taken in
+by step t, such as ``1 - beta**t``; the sums of a momentum mu multiply it by
+``sum(mu**(t - i) * learning_rate_i)``, see `_rate_sum`.
 
 `skreg._engine.optimizer_settings` has what is common to all optimizers.
 """
@@ -25,6 +26,7 @@ import tensorflow as tf
 
 Slots: TypeAlias = tuple[tf.Tensor, ...]
 Hyper: TypeAlias = dict[str, tf.Tensor]
+StepSize: TypeAlias = tuple[tf.Tensor, tf.Tensor | float]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class UpdateRule:
     slots: tuple[str, ...]
     accumulate: Callable[[tf.Tensor, Slots, Hyper], Slots]
     update: Callable[[Slots, tf.Tensor, Hyper], tf.Tensor]
-    step_size: Callable[[Slots, tf.Tensor, Hyper], tf.Tensor] | None
+    step_size: Callable[[Slots, tf.Tensor, Hyper], StepSize] | None
     hyper: Callable[[dict[str, Any]], dict[str, float]]
 
 
@@ -124,10 +126,10 @@ def _adam_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return m * rate / (tf.sqrt(v) + hyper["epsilon"])
 
 
-def _adam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+def _adam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
     # The update divided by the average of the gradients, without its bias.
     rate = hyper["learning_rate"] * tf.sqrt(1 - hyper["float32_beta_2"] ** step)
-    return rate / (tf.sqrt(slots[1]) + hyper["epsilon"])
+    return rate, tf.sqrt(slots[1]) + hyper["epsilon"]
 
 
 def _amsgrad_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
@@ -139,7 +141,7 @@ def _amsgrad_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return _adam_update(slots[::2], step, hyper)
 
 
-def _amsgrad_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+def _amsgrad_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
     return _adam_step_size(slots[::2], step, hyper)
 
 
@@ -177,18 +179,19 @@ def _nadam_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     m, v, g = slots
     of_average, of_last = _nadam_shares(step, hyper)
     direction = of_average * m + of_last * g
-    return direction * _nadam_rate(v, step, hyper)
+    return direction * hyper["learning_rate"] / _nadam_denominators(v, step, hyper)
 
 
-def _nadam_rate(v: tf.Tensor, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+def _nadam_denominators(v: tf.Tensor, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     unbiased = v / (1 - hyper["float32_beta_2"] ** step)
-    return hyper["learning_rate"] / (tf.sqrt(unbiased) + hyper["epsilon"])
+    return tf.sqrt(unbiased) + hyper["epsilon"]
 
 
-def _nadam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+def _nadam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
     of_average, of_last = _nadam_shares(step, hyper)
     gain = of_average * (1 - hyper["float32_beta_1"] ** step) + of_last
-    return gain * _nadam_rate(slots[1], step, hyper)
+    rate = gain * hyper["learning_rate"]
+    return rate, _nadam_denominators(slots[1], step, hyper)
 
 
 def _adamax_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
@@ -199,11 +202,12 @@ def _adamax_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
 
 def _adamax_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     bias = 1 - hyper["float32_beta_1"] ** step
-    return slots[0] / bias * _adamax_step_size(slots, step, hyper)
+    rate, norm = _adamax_step_size(slots, step, hyper)
+    return slots[0] / bias * (rate / norm)
 
 
-def _adamax_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return hyper["learning_rate"] / (slots[1] + hyper["epsilon"])
+def _adamax_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
+    return hyper["learning_rate"], slots[1] + hyper["epsilon"]
 
 
 def _adagrad_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
@@ -211,11 +215,12 @@ def _adagrad_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
 
 
 def _adagrad_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return slots[1] * _adagrad_step_size(slots, step, hyper)
+    rate, root = _adagrad_step_size(slots, step, hyper)
+    return slots[1] * (rate / root)
 
 
-def _adagrad_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return hyper["learning_rate"] / tf.sqrt(slots[0] + hyper["epsilon"])
+def _adagrad_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
+    return hyper["learning_rate"], tf.sqrt(slots[0] + hyper["epsilon"])
 
 
 def _lion_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
@@ -236,8 +241,8 @@ def _sgd_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return slots[0] * hyper["learning_rate"]
 
 
-def _sgd_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return hyper["learning_rate"]
+def _sgd_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
+    return hyper["learning_rate"], 1.0
 
 
 def _momentum_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
@@ -248,8 +253,8 @@ def _momentum_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return -slots[0]
 
 
-def _momentum_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return _rate_sum(step, hyper)
+def _momentum_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
+    return _rate_sum(step, hyper), 1.0
 
 
 def _rate_sum(step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
@@ -293,13 +298,13 @@ def _rmsprop_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
     return slots[1]
 
 
-def _rmsprop_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return _rate_sum(step, hyper) / tf.sqrt(slots[0] + hyper["epsilon"])
+def _rmsprop_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
+    return _rate_sum(step, hyper), tf.sqrt(slots[0] + hyper["epsilon"])
 
 
-def _centered_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
+def _centered_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
     v, _, mean = slots
-    return _rate_sum(step, hyper) / tf.sqrt(v - mean * mean + hyper["epsilon"])
+    return _rate_sum(step, hyper), tf.sqrt(v - mean * mean + hyper["epsilon"])
 
 
 ADAM = UpdateRule(

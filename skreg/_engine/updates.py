@@ -18,7 +18,7 @@ from skreg._engine.pieces import (
     with_first_kernel,
 )
 from skreg._engine.program import LayerSlice, Program
-from skreg._engine.update_rules import Hyper
+from skreg._engine.update_rules import Hyper, StepSize
 
 
 def accumulate(
@@ -67,12 +67,12 @@ def update(
             params = L1(inputs["l1"][i]).prox(params, step_size)
         if program.group_l1 and i == 0:
             cut = partial(first_kernel, program, slices)
-            before, of_change, kernel = map(cut, (piece.params, change, params))
+            of_change, kernel = cut(change), cut(params)
             slots = tuple(map(cut, piece.slots))
             step_size = _step_size(program, slots, *_of_kernels(step, hyper))
             kernel, new_mean = shrink_rows(
                 GroupL1(inputs["group_l1"]),
-                before,
+                moved.norms,
                 of_change,
                 kernel,
                 step_size,
@@ -106,7 +106,7 @@ def average_of(
 
 def _step_size(
     program: Program, slots: tuple[tf.Tensor, ...], step: tf.Tensor, hyper: Hyper
-) -> tf.Tensor:
+) -> StepSize:
     assert program.rule.step_size is not None, "see `why_not_compiled`"
     return program.rule.step_size(slots, step, hyper)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skreg._engine.penalties import L1, GroupL1, shrink_rows
 from skreg._engine.schedules import LearningRates
+from skreg._engine.sums import row_norms
 from skreg._training.network import assign_values, values_of
 from skreg._training.schedules import schedule_of
 from skreg._training.task import Task
@@ -138,23 +139,30 @@ class AfterStep:
         )
         params = _flat(values_of(self._weights))
         assert rule.step_size is not None, "see `takes_proximal_steps`"
-        step_size = rule.step_size(slots, tf.constant(step), values)
+        rate, denominators = rule.step_size(slots, tf.constant(step), values)
         l1, group_l1 = self._penalties
-        shrunk = l1.prox(params, step_size).numpy()
+        shrunk = l1.prox(params, (rate, denominators)).numpy()
         if group_l1 is not None:
             n_in, n_out = self._task.architecture.kernel_shapes[0]
             n = (n_in + 1) * n_out
             shape = 1, n_in + 1, n_out
             if self._mean_gradient is None:
                 self._mean_gradient = np.zeros(shape, dtype)
-            step_size = step_size + np.zeros_like(params)
-            first, change, kernel, sizes = (
+            first, change, kernel, denominators = (
                 tf.reshape(array[:, :n], shape)
-                for array in (before, before - params, shrunk, step_size)
+                for array in (
+                    *(before, before - params, shrunk),
+                    denominators + np.zeros_like(params),
+                )
             )
-            step, mean = step[..., np.newaxis], self._mean_gradient
             kernel, mean_gradient = shrink_rows(
-                group_l1, first, change, kernel, sizes, step, mean
+                group_l1,
+                row_norms(first),
+                change,
+                kernel,
+                (rate[..., np.newaxis], denominators),
+                step[..., np.newaxis],
+                self._mean_gradient,
             )
             shrunk[:, :n] = tf.reshape(kernel, (1, n))
             self._mean_gradient = mean_gradient.numpy()
