@@ -281,7 +281,7 @@ def test_rungs_share_xla_programs(mlp, cancer, monkeypatch, assert_same_results)
         ours = BatchedHalvingGridSearchCV(mlp(epochs=9), GRID, **options).fit(*cancer)
     # One of groups, and of single networks with dropout or without, as the refit has.
     assert len(programs) <= 3
-    assert len([key for key in programs if (1, 1) not in key[3:]]) == 1
+    assert len([key for key in programs if (1, 1, 1) not in key[3:]]) == 1
     options |= {"resource": "epochs", "max_resources": 9}
     theirs = HalvingGridSearchCV(mlp(epochs=9), GRID, **options).fit(*cancer)
     assert_same_results(ours, theirs)

@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from skreg._engine.epoch_end import end_epoch
 from skreg._engine.loops import single_threaded, while_loop
-from skreg._engine.program import N_FIGURES, Program, State, layer_slices
+from skreg._engine.pieces import layer_slices
+from skreg._engine.program import N_FIGURES, Program, State
 from skreg._engine.steps import run_steps
 
 # Functions without XLA that are kept; the least recently used goes first.

@@ -24,6 +24,7 @@ from skreg._engine.history import History
 from skreg._engine.inputs import as_tensor, fixed_inputs, initial_state
 from skreg._engine.interrupts import interrupts_deferred
 from skreg._engine.noise import noise_of_networks, random_bits
+from skreg._engine.pieces import flat_of
 from skreg._engine.planning import (
     SINGLE_THREADED_PARAMS,
     Calling,
@@ -279,13 +280,13 @@ def _results(
     else:
         carried = carried_of(program, state)
         left = Kept(weights_of(program, state), carried, state.step, state.wait)
-    params, wait = left.weights.numpy(), left.wait.numpy()
+    params, wait = flat_of(left.weights), left.wait.numpy()
     arrays = None
     if program.keeps_slots or not program.early_stopping:
         named = zip(program.carried, left.carried, strict=True)
         # Not cut by TensorFlow, for which each network's part is an operation.
         arrays = {"step": left.step.numpy()}
-        arrays |= {name: array.numpy() for name, array in named}
+        arrays |= {name: flat_of(pieces) for name, pieces in named}
     results = []
     for k in range(len(params)):
         past, failed_epoch = history.of(k, n_epochs)

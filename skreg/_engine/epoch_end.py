@@ -9,14 +9,13 @@ import tensorflow as tf
 from skreg._engine.gather import validation_rows
 from skreg._engine.layers import forward
 from skreg._engine.loops import while_loop
+from skreg._engine.pieces import LayerSlice, kernels_of
 from skreg._engine.program import (
     Kept,
-    LayerSlice,
+    Pieces,
     Program,
     State,
     carried_of,
-    cut_kernels,
-    sum_params,
     weights_of,
 )
 
@@ -34,8 +33,7 @@ def end_epoch(
     Returns the state and the figures (K,) of whether the weights are finite, of the
     validation loss and of the score.
     """
-    nonfinite = tf.cast(~tf.math.is_finite(state.params), program.dtype)
-    finite = sum_params(nonfinite, inputs) == 0
+    finite = _all_finite(state.params)
     val_loss = val_score = tf.zeros_like(state.step)
     if "validation" in inputs:
         val_loss, val_score = _validate(program, slices, inputs, state, ends)
@@ -44,6 +42,15 @@ def end_epoch(
     # A network that diverged goes on to the end of its epoch, where it is reported.
     state = state._replace(active=state.active & (finite | ~ends))
     return state, (tf.cast(finite, program.dtype), val_loss, val_score)
+
+
+def _all_finite(pieces: Pieces) -> tf.Tensor:
+    """Of each network (K,)."""
+    finite = [
+        tf.reduce_all(tf.math.is_finite(piece), axis=range(1, piece.shape.rank))
+        for piece in pieces
+    ]
+    return tf.reduce_all(tf.stack(finite), axis=0)
 
 
 def _validate(
@@ -55,7 +62,7 @@ def _validate(
 ) -> list[tf.Tensor]:
     """Mean loss and score of each network over its validation rows."""
     plan = inputs["validation"]
-    kernels = cut_kernels(program, slices, weights_of(program, state))
+    kernels = kernels_of(program, slices, weights_of(program, state))
     no_sums = tf.zeros((tf.shape(state.step)[0], 2), program.dtype)
     n_batches = tf.where(ends, tf.shape(plan["rows"])[0], 0)
 
@@ -95,8 +102,8 @@ def _consider_stopping(
     better = counts & ((val_loss < state.best_loss) | undefined)
 
     def keep(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
-        which = better if old.shape.rank == 1 else better[:, tf.newaxis]
-        return tf.where(which, new, old)
+        which = better[:, tf.newaxis, tf.newaxis]
+        return tf.where((better, which[:, 0], which)[old.shape.rank - 1], new, old)
 
     carried = carried_of(program, state) if program.keeps_slots else ()
     now = Kept(weights_of(program, state), carried, state.step, wait)

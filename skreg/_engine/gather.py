@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from skreg._engine.loops import while_loop
-from skreg._engine.program import LayerSlice, Program
+from skreg._engine.pieces import LayerSlice
+from skreg._engine.program import Program
 
 
 def training_rows(

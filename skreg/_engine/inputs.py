@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import sparse
 
 from skreg._engine.batches import pad_rows, padded_size, validation_batches
 from skreg._engine.pages import LARGE, shareable
+from skreg._engine.pieces import cut_flat, of_networks
 from skreg._engine.program import Kept, Program, State, carried_of
 from skreg._engine.stacked import Data, Networks
 
@@ -29,15 +31,14 @@ def fixed_inputs(
     """
     dtype = program.dtype
     with np.errstate(over="ignore"):  # to clip at infinity is not to clip
-        hyper = {k: v.astype(dtype)[:, np.newaxis] for k, v in networks.hyper.items()}
+        hyper = {name: v.astype(dtype) for name, v in networks.hyper.items()}
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "weights": np.column_stack([data.weight, data.score_weight]),
         "l2": _strengths(networks.l2, program),
-        "ones": np.ones((program.n_params, 1), dtype),
         **dropout_inputs(networks.dropout, program),
-        "hyper": hyper,
-        "ema_momentum": networks.ema_momentum.astype(dtype)[:, np.newaxis],
+        "hyper": {name: of_networks(program, v) for name, v in hyper.items()},
+        "ema_momentum": of_networks(program, networks.ema_momentum.astype(dtype)),
         "patience": networks.patience.astype(np.int32),
         "tol": networks.tol.astype(dtype),
     }
@@ -124,35 +125,34 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     parts = []
     for kernel, bias in zip(networks.kernels, networks.biases, strict=True):
         parts += [kernel.reshape(n, -1), bias.reshape(n, -1)]
-    weights = params = tf.constant(np.concatenate(parts, axis=1))
-    n_in, n_out = program.layers[0]
-    shape = (n, n_in + 1, n_out) if program.group_l1 else (n, 0, 0)
-    mean_gradient = tf.zeros(shape, program.dtype)
+    flat = np.concatenate(parts, axis=1)
+    cut = partial(cut_flat, program)
+    weights = params = cut(flat)
     arrays = networks.optimizer_arrays
+    mean_gradient = np.zeros((n, program.layers[0][0] + 1, program.layers[0][1]))
     if arrays is None or (program.group_l1 and "mean_gradient" not in arrays):
         step = tf.zeros(n, program.dtype)
-        slots = [_initial_slot(name, networks, params) for name in program.rule.slots]
+        slots = [_initial_slot(name, networks, flat) for name in program.rule.slots]
     else:
         step = tf.convert_to_tensor(arrays["step"])
-        slots = [tf.convert_to_tensor(arrays[name]) for name in program.rule.slots]
+        slots = [arrays[name] for name in program.rule.slots]
         if program.group_l1:
-            mean_gradient = tf.convert_to_tensor(arrays["mean_gradient"])
+            mean_gradient = arrays["mean_gradient"].reshape(mean_gradient.shape)
         if program.averaging and "iterate" in arrays:
-            params = tf.convert_to_tensor(arrays["iterate"])
+            params = cut(arrays["iterate"])
+    mean_gradient = tf.constant(mean_gradient, program.dtype)
     wait = tf.convert_to_tensor(networks.wait.astype(np.int32))
     state = State(
         params=params,
-        average=weights if program.averaging else weights[:, :0],
-        mean_gradient=mean_gradient,
-        slots=tuple(slots),
+        average=weights if program.averaging else (),
+        slots=tuple(map(cut, slots)),
+        mean_gradient=(mean_gradient,) if program.group_l1 else (),
         step=step,
         active=tf.fill([n], active),
         wait=wait,
         best_loss=tf.convert_to_tensor(networks.best_loss.astype(program.dtype)),
         best_epoch=tf.zeros(n, tf.int32),
-        kept=Kept(
-            weights if program.early_stopping else weights[:, :0], (), step, wait
-        ),
+        kept=Kept(weights if program.early_stopping else (), (), step, wait),
     )
     if program.keeps_slots:
         kept = state.kept._replace(carried=carried_of(program, state))
@@ -160,9 +160,7 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     return state
 
 
-def _initial_slot(name: str, networks: Networks, params: tf.Tensor) -> tf.Tensor:
+def _initial_slot(name: str, networks: Networks, params: NDArray[Any]) -> NDArray[Any]:
     """A slot (K, P) of the optimizer, see `UpdateRule`."""
-    value = networks.hyper.get(f"initial_{name}")
-    if value is None:
-        return tf.zeros_like(params)
-    return tf.ones_like(params) * value.astype(params.dtype.name)[:, np.newaxis]
+    value = networks.hyper.get(f"initial_{name}", np.zeros(len(networks)))
+    return np.ones_like(params) * value.astype(params.dtype)[:, np.newaxis]

@@ -1,6 +1,6 @@
 """Layers of the compiled engine: K networks' rows forward, and gradients back.
 
-A layer's parameters are as `skreg._engine.program.cut_kernels` gives them. In the
+A layer's parameters are as `skreg._engine.pieces.kernels_of` gives them. In the
 unbatched variant all arrays go without the axis K; `skreg._engine.program` explains
 the variants.
 """
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from skreg._engine.gather import SharedRows
 from skreg._engine.noise import hashed
-from skreg._engine.program import SeparateBias
+from skreg._engine.pieces import SeparateBias
 
 Kernel: TypeAlias = tf.Tensor | SeparateBias
 

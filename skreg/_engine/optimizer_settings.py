@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.pieces import hyper_of_pieces
-from skreg._engine.program import LayerSlice, Program
+from skreg._engine.pieces import LayerSlice
+from skreg._engine.program import Pieces, Program
 from skreg._engine.sums import totals
 from skreg._engine.update_rules import Hyper
 
@@ -20,10 +20,13 @@ from skreg._engine.update_rules import Hyper
 def hyper_of_step(
     program: Program, inputs: dict[str, Any], plan: dict[str, Any], t: tf.Tensor
 ) -> Hyper:
-    """The hyperparameters, each (K, 1), of step t of a call."""
+    """The hyperparameters of step t of a call, as from `of_networks`."""
     if not program.scheduled:
         return inputs["hyper"]
-    rate, rate_sum = tf.unstack(tf.gather(plan["rates"], t), num=2)
+    rates = tf.gather(plan["rates"], t)
+    if program.xla:
+        rates = tf.expand_dims(rates, -1)
+    rate, rate_sum = tf.unstack(rates, num=2)
     return {**inputs["hyper"], "learning_rate": rate, "rate_sum": rate_sum}
 
 
@@ -31,22 +34,22 @@ def clip(
     program: Program,
     slices: list[LayerSlice],
     hyper: Hyper,
-    gradients: list[tf.Tensor],
-) -> list[tf.Tensor]:
-    """Clip the pieces' gradients as the optimizer is set, by a network's own norms."""
+    gradients: Pieces,
+) -> Pieces:
+    """Clip gradients as the optimizer is set, by a network's own norms."""
     if program.clipping is None:
         return gradients
-    limit = hyper_of_pieces(program, hyper)["clip"]
+    limit = hyper["clip"]
     if program.clipping == "clipvalue":
-        return [tf.clip_by_value(g, -limit, limit) for g in gradients]
+        return tuple(tf.clip_by_value(g, -limit, limit) for g in gradients)
     if program.clipping == "global_clipnorm":
         norms = tf.sqrt(tf.add_n([totals(g * g) for g in gradients]))
-        return [_shorten(g, norms, limit) for g in gradients]
+        return tuple(_shorten(g, norms, limit) for g in gradients)
     layers = [[s] for s in slices] if program.xla else [slices]
-    return [
+    return tuple(
         _clip_variables(program, of_piece, limit, gradient)
         for of_piece, gradient in zip(layers, gradients, strict=True)
-    ]
+    )
 
 
 def _clip_variables(

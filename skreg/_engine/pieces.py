@@ -1,118 +1,127 @@
-"""What a step changes, in the pieces that are updated one by one.
+"""A network's parameters in the pieces that are updated one by one, and its layers.
 
-With XLA there is one piece per layer, of the shape of its kernel with the biases as the
-last row, (K, n_in + 1, n_out): so its gradient goes into the update, and its kernel
-comes out of it, without being copied into, and out of, an array of all parameters.
-Without XLA it is the number of operations that counts, and one piece has all
-parameters, (K, P).
+With XLA there is one piece per layer, its kernel with the biases as the last row, (K,
+n_in + 1, n_out): so its gradient goes into the update, and its kernel comes out of it,
+without being copied into, and out of, an array of all parameters. Without XLA it is
+the number of operations that counts, and one piece has all parameters, (K, P): weights
+and biases, flattened, layer after layer.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from skreg._engine.program import LayerSlice, Program, SeparateBias, State, cut_kernels
-from skreg._engine.update_rules import Hyper
-
-
-class Piece(NamedTuple):
-    """Parameters and what belongs to them, as in `State`."""
-
-    params: tf.Tensor
-    average: tf.Tensor  # none of them without averaging
-    slots: tuple[tf.Tensor, ...]
+from skreg._engine.program import Pieces, Program
 
 
-class Moved(NamedTuple):
-    """What steps change."""
+class LayerSlice(NamedTuple):
+    """A layer's sizes, and where its parameters are among those of a network.
 
-    pieces: list[Piece]
-    step: tf.Tensor
-    mean_gradient: tf.Tensor  # as in `State`
-    norms: tf.Tensor  # of the rows of the first kernel, where its gradient was taken
+    `parts` has, without XLA, of weights and of biases, (begin, length, shape), which
+    `tf.slice` and `tf.reshape` take.
+    """
+
+    n_in: int | tf.Tensor
+    n_out: int | tf.Tensor
+    parts: list[Any]
 
 
-def cut_pieces(program: Program, slices: list[LayerSlice], state: State) -> Moved:
-    """What steps change of a state."""
-    pieces = [Piece(state.params, state.average, state.slots)]
+class SeparateBias(NamedTuple):
+    """A layer's parameters without XLA: the biases are added apart."""
+
+    weights: tf.Tensor  # (K, n_in, n_out)
+    biases: tf.Tensor  # (K, 1, n_out)
+
+
+def layer_slices(program: Program, inputs: dict[str, Any]) -> list[LayerSlice]:
+    """Where the layers are; made of tensors without XLA."""
     if program.xla:
-        params, *slots = (
-            cut_kernels(program, slices, array)
-            for array in (state.params, *state.slots)
-        )
-        averages: Any = [state.average] * len(slices)
-        if program.averaging:
-            averages = cut_kernels(program, slices, state.average)
-        pieces = list(map(Piece, params, averages, zip(*slots, strict=True)))
-    norms = tf.zeros_like(state.mean_gradient[..., :1])
-    return Moved(pieces, state.step, state.mean_gradient, norms)
-
-
-def join_pieces(program: Program, moved: Moved, state: State) -> State:
-    """The state, with what steps have changed."""
-    params, averages, slots = zip(*moved.pieces, strict=True)
-    return state._replace(
-        params=flatten(params, state.params),
-        average=(
-            flatten(averages, state.params) if program.averaging else state.average
-        ),
-        slots=tuple(flatten(s, state.params) for s in zip(*slots, strict=True)),
-        step=moved.step,
-        mean_gradient=moved.mean_gradient,
-    )
+        return [LayerSlice(n_in, n_out, []) for n_in, n_out in program.layers]
+    slices, start = [], 0
+    for sizes in tf.unstack(inputs["layers"], len(program.layers)):
+        n_in, n_out = tf.unstack(sizes, 2)
+        parts = []
+        for n_rows in (n_in, 1):
+            length = n_rows * n_out
+            where: Any = [0, start], [-1, length], [-1, n_rows, n_out]
+            if program.unbatched:
+                where = tuple(part[1:] for part in where)
+            parts.append(tuple(map(tf.stack, where)))  # once, not in every step
+            start += length
+        slices.append(LayerSlice(n_in, n_out, parts))
+    return slices
 
 
 def kernels_of(
-    program: Program, slices: list[LayerSlice], pieces: list[Piece]
+    program: Program, slices: list[LayerSlice], pieces: Pieces
 ) -> list[tf.Tensor | SeparateBias]:
-    """The layers' parameters, as from `cut_kernels`."""
+    """The layers' parameters, without the axis K in the unbatched variant."""
     if program.xla:
-        return [piece.params for piece in pieces]
-    return cut_kernels(program, slices, pieces[0].params)
+        return list(pieces)
+    (params,) = pieces
+    if program.unbatched:
+        params = tf.squeeze(params, 0)
+    return [
+        SeparateBias(
+            *(tf.reshape(tf.slice(params, *at), to) for *at, to in layer.parts)
+        )
+        for layer in slices
+    ]
 
 
 def gradients_of(
-    program: Program, gradients: list[tf.Tensor], pieces: list[Piece]
-) -> list[tf.Tensor]:
-    """Gradients in kernels, or in weights and biases, as those of the pieces."""
-    return gradients if program.xla else [flatten(gradients, pieces[0].params)]
-
-
-def flatten(parts: Any, like: tf.Tensor) -> tf.Tensor:
-    """Arrays of all layers as one, of shape (K, P), as another is."""
-    if len(parts) == 1 and parts[0].shape.rank == 2:
-        return parts[0]
-    shape = tf.stack([tf.shape(like)[0], -1])
-    return tf.concat([tf.reshape(part, shape) for part in parts], axis=1)
+    program: Program, gradients: list[tf.Tensor], params: Pieces
+) -> Pieces:
+    """Gradients in kernels, or in weights and biases, in pieces."""
+    if program.xla:
+        return tuple(gradients)
+    shape = tf.stack([tf.shape(params[0])[0], -1])
+    return (tf.concat([tf.reshape(g, shape) for g in gradients], axis=1),)
 
 
 def first_kernel(
-    program: Program, slices: list[LayerSlice], array: tf.Tensor
+    program: Program, slices: list[LayerSlice], piece: tf.Tensor
 ) -> tf.Tensor:
-    """Of what belongs to the first piece, the part of the first kernel and biases."""
+    """What the first piece has of the first layer, (K, n_in + 1, n_out)."""
     if program.xla:
-        return array
+        return piece
     n_rows, n_columns = slices[0].n_in + 1, slices[0].n_out
-    return tf.reshape(array[:, : n_rows * n_columns], [-1, n_rows, n_columns])
+    return tf.reshape(piece[:, : n_rows * n_columns], [-1, n_rows, n_columns])
 
 
 def with_first_kernel(
-    program: Program, array: tf.Tensor, kernel: tf.Tensor
+    program: Program, piece: tf.Tensor, kernel: tf.Tensor
 ) -> tf.Tensor:
-    """The first piece's array with another first kernel."""
+    """The first piece with another kernel and biases in the first layer."""
     if program.xla:
         return kernel
-    flat = flatten([kernel], array)
-    return tf.concat([flat, array[:, tf.shape(flat)[1] :]], axis=1)
+    flat = tf.reshape(kernel, tf.stack([tf.shape(kernel)[0], -1]))
+    return tf.concat([flat, piece[:, tf.shape(flat)[1] :]], axis=1)
 
 
-def as_pieces(program: Program, array: tf.Tensor) -> tf.Tensor:
-    """What each network has one of, (K, 1), to go with what pieces have."""
-    return tf.expand_dims(array, -1) if program.xla else array
+def of_networks(program: Program, values: Any) -> Any:
+    """One value per network, (K,), to go with pieces."""
+    return values[:, np.newaxis, np.newaxis] if program.xla else values[:, np.newaxis]
 
 
-def hyper_of_pieces(program: Program, hyper: Hyper) -> Hyper:
-    """The same for hyperparameters."""
-    return {name: as_pieces(program, value) for name, value in hyper.items()}
+def cut_flat(program: Program, flat: NDArray[Any]) -> Pieces:
+    """The pieces of an array (K, P)."""
+    if not program.xla:
+        return (tf.convert_to_tensor(flat),)
+    sizes = [(n_in + 1) * n_out for n_in, n_out in program.layers]
+    parts = np.split(flat, np.cumsum(sizes)[:-1], axis=1)
+    pairs = zip(parts, program.layers, strict=True)
+    return tuple(
+        tf.convert_to_tensor(part.reshape(len(flat), n_in + 1, n_out))
+        for part, (n_in, n_out) in pairs
+    )
+
+
+def flat_of(pieces: Pieces) -> NDArray[Any]:
+    """The array (K, P) of pieces."""
+    arrays = [piece.numpy() for piece in pieces]
+    return np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -122,11 +122,16 @@ class Program:
         return sum(n_out for _, n_out in self.layers[:-1])
 
 
+# A network's parameters, or what has their shape, in the pieces that are updated one by
+# one, see `skreg._engine.pieces`.
+Pieces: TypeAlias = tuple[tf.Tensor, ...]
+
+
 class Kept(NamedTuple):
     """What early stopping keeps of the best epoch; all with the leading axis K."""
 
-    weights: tf.Tensor  # (K, P), or (K, 0) without early stopping
-    carried: tuple[tf.Tensor, ...]  # none but where `Program.keeps_slots`
+    weights: Pieces  # none without early stopping
+    carried: tuple[Any, ...]  # none but where `Program.keeps_slots`
     step: tf.Tensor
     wait: tf.Tensor
 
@@ -134,10 +139,12 @@ class Kept(NamedTuple):
 class State(NamedTuple):
     """What training changes; all with the leading axis K."""
 
-    params: tf.Tensor  # (K, P): kernels and biases, flattened, layer after layer
-    average: tf.Tensor  # of them over the steps, (K, P), or (K, 0) without averaging
-    mean_gradient: tf.Tensor  # (K, n_in + 1, n_out) of the first layer, or (K, 0, 0)
-    slots: tuple[tf.Tensor, ...]  # of the optimizer, (K, P) each
+    params: Pieces
+    average: Pieces  # of them over the steps; none without averaging
+    slots: tuple[Pieces, ...]  # of the optimizer
+    mean_gradient: (
+        Pieces  # one with `group_l1`, (K, n_in + 1, n_out) of the first layer
+    )
     step: tf.Tensor  # of the optimizer, (K,)
     active: tf.Tensor
     wait: tf.Tensor  # epochs in a row without progress, (K,)
@@ -146,76 +153,13 @@ class State(NamedTuple):
     kept: Kept
 
 
-def weights_of(program: Program, state: State) -> tf.Tensor:
-    """The weights (K, P) that are validated and kept."""
+def weights_of(program: Program, state: State) -> Pieces:
+    """The weights that are validated and kept."""
     return state.average if program.averaging else state.params
 
 
-def carried_of(program: Program, state: State) -> tuple[tf.Tensor, ...]:
+def carried_of(program: Program, state: State) -> tuple[Pieces, ...]:
     """What `Program.carried` names."""
     values = {"mean_gradient": state.mean_gradient, "iterate": state.params}
     n_slots = len(state.slots)
     return (*state.slots, *(values[name] for name in program.carried[n_slots:]))
-
-
-class LayerSlice(NamedTuple):
-    """A layer's sizes, and where its parameters are among those of a network.
-
-    `parts` has (begin, length, shape), which `tf.slice` and `tf.reshape` take: with XLA
-    of the kernel with the biases as its last row, else of weights and of biases.
-    """
-
-    n_in: int | tf.Tensor
-    n_out: int | tf.Tensor
-    parts: list[Any]
-
-
-class SeparateBias(NamedTuple):
-    """A layer's parameters without XLA: the biases are added apart."""
-
-    weights: tf.Tensor  # (K, n_in, n_out)
-    biases: tf.Tensor  # (K, 1, n_out)
-
-
-def layer_slices(program: Program, inputs: dict[str, Any]) -> list[LayerSlice]:
-    """Where the layers are; made of tensors without XLA."""
-    sizes: Any = program.layers
-    if not program.xla:
-        rows = tf.unstack(inputs["layers"], len(sizes))
-        sizes = [tf.unstack(row, 2) for row in rows]
-    slices, start = [], 0
-    for n_in, n_out in sizes:
-        parts = []
-        for n_rows in [n_in + 1] if program.xla else [n_in, 1]:
-            length = n_rows * n_out
-            where: Any = [0, start], [-1, length], [-1, n_rows, n_out]
-            if program.unbatched:
-                where = tuple(part[1:] for part in where)
-            if not program.xla:  # once, not in every step
-                where = tuple(map(tf.stack, where))
-            parts.append(where)
-            start += length
-        slices.append(LayerSlice(n_in, n_out, parts))
-    return slices
-
-
-def cut_kernels(
-    program: Program, slices: list[LayerSlice], params: tf.Tensor
-) -> list[tf.Tensor | SeparateBias]:
-    """The layers' parameters out of params (K, P).
-
-    With XLA kernels (K, n_in + 1, n_out), the biases as their last row. Without the
-    axis K in the unbatched variant.
-    """
-    if program.unbatched:
-        params = tf.squeeze(params, 0)
-    kernels = []
-    for layer in slices:
-        parts = [tf.reshape(tf.slice(params, *at), shape) for *at, shape in layer.parts]
-        kernels.append(parts[0] if program.xla else SeparateBias(*parts))
-    return kernels
-
-
-def sum_params(terms: tf.Tensor, inputs: dict[str, Any]) -> tf.Tensor:
-    """Sums (K,) over the parameters: as a product, since XLA takes long for a sum."""
-    return tf.reshape(terms @ inputs["ones"], [-1])

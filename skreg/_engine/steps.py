@@ -13,14 +13,12 @@ from skreg._engine.loops import while_loop
 from skreg._engine.optimizer_settings import clip, hyper_of_step
 from skreg._engine.penalties import L1, L2, GroupL1
 from skreg._engine.pieces import (
-    Moved,
-    cut_pieces,
+    LayerSlice,
     first_kernel,
     gradients_of,
-    join_pieces,
     kernels_of,
 )
-from skreg._engine.program import LayerSlice, Program, State
+from skreg._engine.program import Pieces, Program, State
 from skreg._engine.sums import row_norms, totals
 from skreg._engine.updates import accumulate, update
 
@@ -39,52 +37,55 @@ def run_steps(
     Returns the state, and the sums (K,) over the steps of the number of rows, and of
     data loss and penalty times that.
     """
-    moved = cut_pieces(program, slices, state)
-    no_pending = tf.zeros_like(state.active)
+    nothing_pending = tf.zeros_like(state.active), _no_norms(state)
     no_sums = tf.zeros((3, tf.shape(state.step)[0]), program.dtype)
-    _, pending, moved, sums = while_loop(
+    _, pending, state, sums = while_loop(
         lambda variables, constants: variables[0] < constants[-1],
         partial(_one_step, program),
-        (first, no_pending, moved, no_sums),
-        (slices, inputs, plan, state.active, last),
+        (first, nothing_pending, state, no_sums),
+        (slices, inputs, plan, last),
         xla=program.xla,
     )
     if program.xla:
         hyper = hyper_of_step(program, inputs, plan, tf.maximum(last - 1, 0))
-        moved = update(program, slices, inputs, hyper, moved, pending)
-    return join_pieces(program, moved, state), tf.unstack(sums, num=3)
+        state = update(program, slices, inputs, hyper, state, *pending)
+    return state, tf.unstack(sums, num=3)
+
+
+def _no_norms(state: State) -> Pieces:
+    return tuple(tf.zeros_like(array[..., :1]) for array in state.mean_gradient)
 
 
 def _one_step(program: Program, variables: Any, constants: Any) -> Any:
-    t, pending, moved, sums = variables
-    slices, inputs, plan, active, _ = constants
+    t, pending, state, sums = variables
+    slices, inputs, plan, _ = constants
     if program.xla:  # what the last step left, see `update`
         hyper = hyper_of_step(program, inputs, plan, tf.maximum(t - 1, 0))
-        moved = update(program, slices, inputs, hyper, moved, pending)
+        state = update(program, slices, inputs, hyper, state, *pending)
     X, targets, weight = training_rows(program, slices, inputs, plan, t)
-    kernels = kernels_of(program, slices, moved.pieces)
+    kernels = kernels_of(program, slices, state.params)
     dropouts = _dropouts(program, slices, inputs, plan, t)
     passed = forward(program.activation, kernels, X, dropouts)
     row_losses = program.row_losses(targets, passed.logits)
     loss_gradient = program.loss_gradient(targets, passed.logits)
-    gradients = backward(kernels, passed, tf.expand_dims(weight, -1) * loss_gradient)
-    gradients = gradients_of(program, gradients, moved.pieces)
+    of_kernels = backward(kernels, passed, tf.expand_dims(weight, -1) * loss_gradient)
+    gradients = gradients_of(program, of_kernels, state.params)
+    norms: Pieces = ()
     if program.group_l1:
-        kernel = first_kernel(program, slices, moved.pieces[0].params)
-        moved = moved._replace(norms=row_norms(kernel))
-    penalty, gradients = _add_penalty(program, inputs, moved, gradients)
+        norms = (row_norms(first_kernel(program, slices, state.params[0])),)
+    penalty, gradients = _add_penalty(program, inputs, state.params, norms, gradients)
     n_rows = tf.gather(plan["n_rows"], t)
-    moving = active & (n_rows > 0)
+    moving = state.active & (n_rows > 0)
     hyper = hyper_of_step(program, inputs, plan, t)
     gradients = clip(program, slices, hyper, gradients)
-    moved = accumulate(program, hyper, moved, gradients, moving)
+    state = accumulate(program, hyper, state, gradients, moving)
     if not program.xla:
-        moved = update(program, slices, inputs, hyper, moved, moving)
+        state = update(program, slices, inputs, hyper, state, moving, norms)
     data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=program.unbatched)
     terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
     if not program.unbatched:
         terms = tf.where(moving, terms, 0)
-    return t + 1, moving, moved, sums + terms
+    return t + 1, (moving, norms), state, sums + terms
 
 
 def _dropouts(
@@ -101,17 +102,24 @@ def _dropouts(
 
 
 def _add_penalty(
-    program: Program, inputs: dict[str, Any], moved: Moved, gradients: list[tf.Tensor]
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """The penalty (K,), and the pieces' gradients of the loss with its smooth part."""
+    program: Program,
+    inputs: dict[str, Any],
+    params: Pieces,
+    norms: Pieces,
+    gradients: Pieces,
+) -> tuple[tf.Tensor, Pieces]:
+    """The penalty (K,), and the gradients of the loss with its smooth part.
+
+    `norms` are those of the rows of the first kernel, with `group_l1`.
+    """
     total, with_penalty = 0, []
-    for i, (piece, gradient) in enumerate(zip(moved.pieces, gradients, strict=True)):
+    for i, (w, gradient) in enumerate(zip(params, gradients, strict=True)):
         l2 = L2(inputs["l2"][i])
-        terms = l2.terms(piece.params)
+        terms = l2.terms(w)
         if program.l1:
-            terms += L1(inputs["l1"][i]).terms(piece.params)
+            terms += L1(inputs["l1"][i]).terms(w)
         total += tf.reshape(totals(terms), [-1])
-        with_penalty.append(gradient + l2.gradient(piece.params))
-    if program.group_l1:
-        total += GroupL1(inputs["group_l1"]).value(moved.norms)
-    return total, with_penalty
+        with_penalty.append(gradient + l2.gradient(w))
+    for of_rows in norms:
+        total += GroupL1(inputs["group_l1"]).value(of_rows)
+    return total, tuple(with_penalty)

@@ -11,32 +11,27 @@ import tensorflow as tf
 from skreg._engine.optimizer_settings import decay
 from skreg._engine.penalties import L1, GroupL1, shrink_rows
 from skreg._engine.pieces import (
-    Moved,
-    as_pieces,
+    LayerSlice,
     first_kernel,
-    hyper_of_pieces,
+    of_networks,
     with_first_kernel,
 )
-from skreg._engine.program import LayerSlice, Program
-from skreg._engine.update_rules import Hyper, StepSize
+from skreg._engine.program import Pieces, Program, State
+from skreg._engine.update_rules import Hyper
 
 
 def accumulate(
-    program: Program,
-    hyper: Hyper,
-    moved: Moved,
-    gradients: list[tf.Tensor],
-    moving: tf.Tensor,
-) -> Moved:
+    program: Program, hyper: Hyper, state: State, gradients: Pieces, moving: tf.Tensor
+) -> State:
     """Take the gradients into the optimizer's slots, of the networks that move."""
     select = _selecting(program, moving)
-    hyper = hyper_of_pieces(program, hyper)
     pieces = []
-    for piece, gradient in zip(moved.pieces, gradients, strict=True):
-        new = program.rule.accumulate(gradient, piece.slots, hyper)
-        pieces.append(piece._replace(slots=tuple(map(select, new, piece.slots))))
-    steps = 1 if program.unbatched else tf.cast(moving, moved.step.dtype)
-    return moved._replace(pieces=pieces, step=moved.step + steps)
+    for gradient, slots in zip(gradients, zip(*state.slots, strict=True), strict=True):
+        new = program.rule.accumulate(gradient, slots, hyper)
+        pieces.append(map(select, new, slots))
+    steps = 1 if program.unbatched else tf.cast(moving, state.step.dtype)
+    slots = tuple(zip(*pieces, strict=True))
+    return state._replace(slots=slots, step=state.step + steps)
 
 
 def update(
@@ -44,80 +39,65 @@ def update(
     slices: list[LayerSlice],
     inputs: dict[str, Any],
     hyper: Hyper,
-    moved: Moved,
+    state: State,
     moving: tf.Tensor,
-) -> Moved:
+    norms: Pieces,
+) -> State:
     """Update the weights of the networks whose slots a step has changed.
 
     With XLA the next step does it, not that one itself: an array is updated in place
     only if nothing reads it but what is computed before. Otherwise XLA copied the
     slots, and computed them twice.
+
+    `norms`, one array (K, n_in + 1, 1), are those of the rows of the first kernel
+    before the step, with `group_l1`.
     """
     select = _selecting(program, moving)
-    hyper = hyper_of_pieces(program, hyper)
-    step = as_pieces(program, tf.expand_dims(moved.step, -1))
-    pieces, mean_gradient = [], moved.mean_gradient
-    for i, piece in enumerate(moved.pieces):
-        change = program.rule.update(piece.slots, step, hyper)
+    step = of_networks(program, state.step)
+    params, averages = [], []
+    for i, before in enumerate(state.params):
+        slots = tuple(slot[i] for slot in state.slots)
+        change = program.rule.update(slots, step, hyper)
         if program.weight_decay:
-            change += decay(hyper, piece.params)
-        params = piece.params - change
+            change += decay(hyper, before)
+        after = before - change
+        if program.proximal:
+            assert program.rule.step_size is not None, "see `why_not_compiled`"
+            rate, denominators = program.rule.step_size(slots, step, hyper)
         if program.l1:
-            step_size = _step_size(program, piece.slots, step, hyper)
-            params = L1(inputs["l1"][i]).prox(params, step_size)
+            after = L1(inputs["l1"][i]).prox(after, (rate, denominators))
         if program.group_l1 and i == 0:
             cut = partial(first_kernel, program, slices)
-            of_change, kernel = cut(change), cut(params)
-            slots = tuple(map(cut, piece.slots))
-            step_size = _step_size(program, slots, *_of_kernels(step, hyper))
-            kernel, new_mean = shrink_rows(
+            (mean_gradient,) = state.mean_gradient
+            denominators = cut(denominators + tf.zeros_like(after))
+            kernel, new = shrink_rows(
                 GroupL1(inputs["group_l1"]),
-                moved.norms,
-                of_change,
-                kernel,
-                step_size,
-                moved.step[:, tf.newaxis, tf.newaxis],
+                norms[0],
+                cut(change),
+                cut(after),
+                (tf.reshape(rate, [-1, 1, 1]), denominators),
+                state.step[:, tf.newaxis, tf.newaxis],
                 mean_gradient,
             )
-            params = with_first_kernel(program, params, kernel)
-            mean_gradient = select(new_mean, mean_gradient)
-        average = piece.average
+            after = with_first_kernel(program, after, kernel)
+            state = state._replace(mean_gradient=(select(new, mean_gradient),))
         if program.averaging:
-            momentum = as_pieces(program, inputs["ema_momentum"])
-            new = average_of(params, average, momentum, step, program.proximal)
-            average = select(new, average)
-        params = select(params, piece.params)
-        pieces.append(piece._replace(params=params, average=average))
-    return moved._replace(pieces=pieces, mean_gradient=mean_gradient)
+            average = state.average[i]
+            new = average_of(after, average, inputs["ema_momentum"], step)
+            if program.proximal:  # it forgets only slowly that a weight was not zero
+                new = tf.where(after == 0, after, new)
+            averages.append(select(new, average))
+        params.append(select(after, before))
+    return state._replace(params=tuple(params), average=tuple(averages))
 
 
 def average_of(
-    params: Any, average: Any, momentum: Any, step: Any, proximal: bool
+    params: tf.Tensor, average: tf.Tensor, momentum: tf.Tensor, step: tf.Tensor
 ) -> tf.Tensor:
     """The running average after a step, counted from 1, that gave these parameters."""
     # At first of few steps, so that short trainings do not lag behind.
     momentum = tf.minimum(momentum, (1 + step) / (10 + step))
-    average = params + momentum * (average - params)
-    if not proximal:
-        return average
-    # It forgets only slowly that a weight was not zero.
-    return tf.where(params == 0, params, average)
-
-
-def _step_size(
-    program: Program, slots: tuple[tf.Tensor, ...], step: tf.Tensor, hyper: Hyper
-) -> StepSize:
-    assert program.rule.step_size is not None, "see `why_not_compiled`"
-    return program.rule.step_size(slots, step, hyper)
-
-
-def _of_kernels(step: tf.Tensor, hyper: Hyper) -> tuple[tf.Tensor, Hyper]:
-    """Step and hyperparameters to go with arrays (K, n_rows, n_columns)."""
-
-    def expand(array: tf.Tensor) -> tf.Tensor:
-        return array if array.shape.rank == 3 else tf.expand_dims(array, -1)
-
-    return expand(step), {name: expand(value) for name, value in hyper.items()}
+    return params + momentum * (average - params)
 
 
 def _selecting(program: Program, moving: tf.Tensor) -> Callable[..., tf.Tensor]:

@@ -162,7 +162,7 @@ class AfterStep:
                 kernel,
                 (rate[..., np.newaxis], denominators),
                 step[..., np.newaxis],
-                self._mean_gradient,
+                self._mean_gradient.reshape(shape),
             )
             shrunk[:, :n] = tf.reshape(kernel, (1, n))
             self._mean_gradient = mean_gradient.numpy()
