@@ -78,9 +78,9 @@ def _compile(program: Program, specs: Any) -> Callable[..., Any]:
     function = partial(_run_segments, program)
     if program.single_threaded:
         return single_threaded(function, specs)
-    return tf.function(
-        function, input_signature=specs, jit_compile=program.xla, autograph=False
-    )
+    options = {"jit_compile": program.xla, "autograph": False}
+    traced = tf.function(function, input_signature=specs, **options)
+    return traced.get_concrete_function()  # whose calls take a millisecond less
 
 
 def _run_segments(

@@ -35,7 +35,7 @@ def fixed_inputs(
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "weights": np.column_stack([data.weight, data.score_weight]),
-        "l2": _strengths(networks.l2, program),
+        "twice_l2": _strengths(2 * networks.l2, program),
         **dropout_inputs(networks.dropout, program),
         "hyper": {name: of_networks(program, v) for name, v in hyper.items()},
         "ema_momentum": of_networks(program, networks.ema_momentum.astype(dtype)),

@@ -33,27 +33,29 @@ MEAN_MOMENTUM = 0.999
 
 
 class L2(NamedTuple):
-    """``strength * sum(w**2)``, for each of K networks.
+    """``strength * sum(w**2)``, for each of K networks: ``sum(w * gradient) / 2``.
+
+    Attributes
+    ----------
+    twice : tensor
+        Twice the strength, of a shape that broadcasts against the weights'.
+    """
+
+    twice: tf.Tensor
+
+    def gradient(self, w: tf.Tensor) -> tf.Tensor:
+        """Of the shape of the weights."""
+        return self.twice * w
+
+
+class L1(NamedTuple):
+    """``strength * sum(|w|)``, for each of K networks.
 
     Attributes
     ----------
     strength : tensor
         Of a shape that broadcasts against the weights'.
     """
-
-    strength: tf.Tensor
-
-    def terms(self, w: tf.Tensor) -> tf.Tensor:
-        """What is summed, of the shape of the weights."""
-        return self.strength * w * w
-
-    def gradient(self, w: tf.Tensor) -> tf.Tensor:
-        """Its gradient, of the shape of the weights."""
-        return 2 * self.strength * w
-
-
-class L1(NamedTuple):
-    """``strength * sum(|w|)``, for each of K networks; as `L2`."""
 
     strength: tf.Tensor
 

@@ -114,12 +114,12 @@ def _add_penalty(
     """
     total, with_penalty = 0, []
     for i, (w, gradient) in enumerate(zip(params, gradients, strict=True)):
-        l2 = L2(inputs["l2"][i])
-        terms = l2.terms(w)
+        of_penalty = L2(inputs["twice_l2"][i]).gradient(w)
+        values = totals(w * of_penalty) / 2
         if program.l1:
-            terms += L1(inputs["l1"][i]).terms(w)
-        total += tf.reshape(totals(terms), [-1])
-        with_penalty.append(gradient + l2.gradient(w))
+            values += totals(L1(inputs["l1"][i]).terms(w))
+        total += tf.reshape(values, [-1])
+        with_penalty.append(gradient + of_penalty)
     for of_rows in norms:
         total += GroupL1(inputs["group_l1"]).value(of_rows)
     return total, tuple(with_penalty)

@@ -248,9 +248,9 @@ def _n_bytes(table):
 
 def _stacked(template, task, network, common_seed):
     """Copies of the template and its task, with `STACKED` as the network has them."""
-    copied = copy(template).set_params(
-        **{name: getattr(network, name) for name in STACKED}
-    )
+    copied = copy(template)
+    for name in STACKED:
+        setattr(copied, name, getattr(network, name))
     settings = resolve(copied)
     random_state = network.random_state
     seed = draw_seed(common_seed if random_state is None else deepcopy(random_state))

@@ -91,7 +91,7 @@ class PrefittedCandidates:
         shadowed = copy(estimator)
         shadowed.__reduce_ex__ = estimator.__reduce_ex__
         shadowed.__getstate__ = estimator.__getstate__
-        shadowed.__sklearn_clone__ = lambda: self._shadow(clone(estimator))
+        shadowed.__sklearn_clone__ = lambda: self._shadow(estimator)
         shadowed.set_params = partial(self._set_params, estimator)
         return shadowed
 
@@ -100,7 +100,7 @@ class PrefittedCandidates:
         if not self._fits:
             if self._refitted is not None:
                 return self._refitted
-            return estimator.set_params(**params)
+            return clone(estimator).set_params(**params)
         expected, outcome = self._fits.popleft()
         if _comparable(params) != _comparable(expected):
             raise RuntimeError(
@@ -108,7 +108,7 @@ class PrefittedCandidates:
                 f"{expected}, but it asked for {params}."
             )
         if isinstance(outcome, Exception):
-            return _fit_once(estimator.set_params(**params), outcome)
+            return _fit_once(clone(estimator).set_params(**params), outcome)
         return _fit_once(outcome)
 
 
