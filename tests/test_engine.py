@@ -17,6 +17,7 @@ from skreg._engine import (
     inputs,
     layers,
     planning,
+    sums,
 )
 from skreg._engine.noise import hashed, noise_of_networks, random_bits
 from skreg._engine.program import Program
@@ -386,3 +387,17 @@ def test_a_padded_row_changes_nothing(mlp, cancer):
     (alone,), (padded,) = train_together([task]), train_together([short])
     for a, b in zip(arrays(alone), arrays(padded), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-14)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_sums_are_those_of_numpy(jit_compile):
+    x = np.random.default_rng(0).normal(size=(3, 70, 5))
+    compiled_function = tf.function(jit_compile=jit_compile)
+    for function, of_array, expected in (
+        (sums.totals, x, x.sum(axis=(1, 2), keepdims=True)),
+        (sums.totals, x[..., 0], x[..., 0].sum(axis=1, keepdims=True)),
+        (sums.row_sums, x, x.sum(axis=2, keepdims=True)),
+        (sums.row_norms, x, np.linalg.norm(x, axis=2, keepdims=True)),
+    ):
+        result = compiled_function(function)(tf.constant(of_array))
+        np.testing.assert_allclose(result, expected, rtol=1e-12)

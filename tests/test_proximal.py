@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import penalties
+from skreg._engine import penalties, planning
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam(0.01),
@@ -181,6 +181,20 @@ def test_both_engines_take_the_same_proximal_steps(mlp, cancer, name, params):
         np.testing.assert_array_equal(ours == 0, by_keras == 0)
     assert (compiled.coefs_[0] == 0).any()
     np.testing.assert_allclose(compiled.loss_curve_, theirs.loss_curve_, atol=1e-6)
+
+
+@pytest.mark.parametrize("xla_steps", [0, np.inf])
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_rates_may_fall_to_zero(mlp, cancer, monkeypatch, name, xla_steps):
+    monkeypatch.setattr(planning, "XLA_STEPS", xla_steps)
+    falling = keras.optimizers.schedules.CosineDecay(0.02, 20)  # there are 40 steps
+    est = mlp((6,), optimizer=name, learning_rate=falling, epochs=4, batch_size=40)
+    est.set_params(l1=2**-6, group_l1=2**-5)
+    kernel = est.fit(*cancer).coefs_[0]
+    theirs = est.set_params(engine="keras").fit(*cancer).coefs_[0]
+    assert np.isfinite(kernel).all()
+    np.testing.assert_allclose(kernel, theirs, atol=1e-6)
+    np.testing.assert_array_equal(kernel == 0, theirs == 0)
 
 
 def test_an_optimizer_without_an_update_rule_follows_the_subgradient(mlp, cancer):

@@ -32,10 +32,11 @@ def fixed_inputs(
     dtype = program.dtype
     with np.errstate(over="ignore"):  # to clip at infinity is not to clip
         hyper = {name: v.astype(dtype) for name, v in networks.hyper.items()}
+        twice_l2 = _strengths(2 * networks.l2, program)
     inputs: dict[str, Any] = {
         "layers": np.asarray(program.layers, np.int32),
         "weights": np.column_stack([data.weight, data.score_weight]),
-        "twice_l2": _strengths(2 * networks.l2, program),
+        "twice_l2": twice_l2,
         **dropout_inputs(networks.dropout, program),
         "hyper": {name: of_networks(program, v) for name, v in hyper.items()},
         "ema_momentum": of_networks(program, networks.ema_momentum.astype(dtype)),
@@ -129,7 +130,8 @@ def initial_state(networks: Networks, program: Program, active: bool) -> State:
     cut = partial(cut_flat, program)
     weights = params = cut(flat)
     arrays = networks.optimizer_arrays
-    mean_gradient = np.zeros((n, program.layers[0][0] + 1, program.layers[0][1]))
+    n_in, n_out = program.layers[0]
+    mean_gradient = np.zeros((n, n_in + 1, n_out) if program.group_l1 else 0)
     if arrays is None or (program.group_l1 and "mean_gradient" not in arrays):
         step = tf.zeros(n, program.dtype)
         slots = [_initial_slot(name, networks, flat) for name in program.rule.slots]

@@ -123,5 +123,5 @@ def cut_flat(program: Program, flat: NDArray[Any]) -> Pieces:
 
 def flat_of(pieces: Pieces) -> NDArray[Any]:
     """The array (K, P) of pieces."""
-    arrays = [piece.numpy() for piece in pieces]
-    return np.concatenate([a.reshape(len(a), -1) for a in arrays], axis=1)
+    flat = [piece.numpy().reshape(len(piece), -1) for piece in pieces]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +16,7 @@ from skreg._engine.pieces import (
     with_first_kernel,
 )
 from skreg._engine.program import Pieces, Program, State
-from skreg._engine.update_rules import Hyper
+from skreg._engine.update_rules import Hyper, StepSize
 
 
 def accumulate(
@@ -63,41 +62,70 @@ def update(
         after = before - change
         if program.proximal:
             assert program.rule.step_size is not None, "see `why_not_compiled`"
-            rate, denominators = program.rule.step_size(slots, step, hyper)
+            step_size = program.rule.step_size(slots, step, hyper)
         if program.l1:
-            after = L1(inputs["l1"][i]).prox(after, (rate, denominators))
+            after = L1(inputs["l1"][i]).prox(after, step_size)
         if program.group_l1 and i == 0:
-            cut = partial(first_kernel, program, slices)
-            (mean_gradient,) = state.mean_gradient
-            denominators = cut(denominators + tf.zeros_like(after))
-            kernel, new = shrink_rows(
-                GroupL1(inputs["group_l1"]),
-                norms[0],
-                cut(change),
-                cut(after),
-                (tf.reshape(rate, [-1, 1, 1]), denominators),
-                state.step[:, tf.newaxis, tf.newaxis],
-                mean_gradient,
+            penalty = GroupL1(inputs["group_l1"])
+            step_of_kernel = change, after, step_size
+            after, mean_gradient = _shrink_first_kernel(
+                program, slices, penalty, step_of_kernel, state, norms[0]
             )
-            after = with_first_kernel(program, after, kernel)
-            state = state._replace(mean_gradient=(select(new, mean_gradient),))
+            mean_gradient = select(mean_gradient, state.mean_gradient[0])
+            state = state._replace(mean_gradient=(mean_gradient,))
         if program.averaging:
-            average = state.average[i]
-            new = average_of(after, average, inputs["ema_momentum"], step)
-            if program.proximal:  # it forgets only slowly that a weight was not zero
-                new = tf.where(after == 0, after, new)
-            averages.append(select(new, average))
+            new = _average(
+                program, inputs["ema_momentum"], step, after, state.average[i]
+            )
+            averages.append(select(new, state.average[i]))
         params.append(select(after, before))
     return state._replace(params=tuple(params), average=tuple(averages))
 
 
-def average_of(
-    params: tf.Tensor, average: tf.Tensor, momentum: tf.Tensor, step: tf.Tensor
+def _shrink_first_kernel(
+    program: Program,
+    slices: list[LayerSlice],
+    penalty: GroupL1,
+    taken: tuple[tf.Tensor, tf.Tensor, StepSize],
+    state: State,
+    norms: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first piece after the groups' operator, and the mean gradient.
+
+    `taken` is what a step has subtracted from the piece, what that and L1 have left,
+    and the step size.
+    """
+    change, after, (rate, denominators) = taken
+    denominators += tf.zeros_like(after)
+    kernel, mean_gradient = shrink_rows(
+        penalty,
+        norms,
+        first_kernel(program, slices, change),
+        first_kernel(program, slices, after),
+        (
+            tf.reshape(rate, [-1, 1, 1]),
+            first_kernel(program, slices, denominators),
+        ),
+        state.step[:, tf.newaxis, tf.newaxis],
+        state.mean_gradient[0],
+    )
+    return with_first_kernel(program, after, kernel), mean_gradient
+
+
+def _average(
+    program: Program,
+    momentum: tf.Tensor,
+    step: tf.Tensor,
+    params: tf.Tensor,
+    average: tf.Tensor,
 ) -> tf.Tensor:
-    """The running average after a step, counted from 1, that gave these parameters."""
+    """The running average of a piece after a step."""
     # At first of few steps, so that short trainings do not lag behind.
     momentum = tf.minimum(momentum, (1 + step) / (10 + step))
-    return params + momentum * (average - params)
+    average = params + momentum * (average - params)
+    if program.proximal:  # it forgets only slowly that a weight was not zero
+        average = tf.where(params == 0, params, average)
+    return average
 
 
 def _selecting(program: Program, moving: tf.Tensor) -> Callable[..., tf.Tensor]:

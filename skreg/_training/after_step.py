@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skreg._engine.penalties import L1, GroupL1, shrink_rows
 from skreg._engine.schedules import LearningRates
 from skreg._engine.sums import row_norms
+from skreg._engine.update_rules import StepSize
 from skreg._training.network import assign_values, values_of
 from skreg._training.schedules import schedule_of
 from skreg._training.task import Task
@@ -143,30 +144,43 @@ class AfterStep:
         l1, group_l1 = self._penalties
         shrunk = l1.prox(params, (rate, denominators)).numpy()
         if group_l1 is not None:
-            n_in, n_out = self._task.architecture.kernel_shapes[0]
-            n = (n_in + 1) * n_out
-            shape = 1, n_in + 1, n_out
-            if self._mean_gradient is None:
-                self._mean_gradient = np.zeros(shape, dtype)
-            first, change, kernel, denominators = (
-                tf.reshape(array[:, :n], shape)
-                for array in (
-                    *(before, before - params, shrunk),
-                    denominators + np.zeros_like(params),
-                )
-            )
-            kernel, mean_gradient = shrink_rows(
-                group_l1,
-                row_norms(first),
-                change,
-                kernel,
-                (rate[..., np.newaxis], denominators),
-                step[..., np.newaxis],
-                self._mean_gradient.reshape(shape),
-            )
-            shrunk[:, :n] = tf.reshape(kernel, (1, n))
-            self._mean_gradient = mean_gradient.numpy()
+            change, step_size = before - params, (rate, denominators)
+            taken = before, change, shrunk, step_size, step
+            shrunk = self._shrink_rows(group_l1, *taken)
         assign_values(self._weights, _cut(shrunk, self._weights))
+
+    def _shrink_rows(
+        self,
+        penalty: GroupL1,
+        before: NDArray[Any],
+        change: NDArray[Any],
+        after: NDArray[Any],
+        step_size: StepSize,
+        step: NDArray[Any],
+    ) -> NDArray[Any]:
+        """The operator of the groups, on the first layer's part of flat arrays."""
+        n_in, n_out = self._task.architecture.kernel_shapes[0]
+        shape = 1, n_in + 1, n_out
+        n = (n_in + 1) * n_out
+
+        def kernel(flat: Any) -> Any:
+            return tf.reshape(flat[:, :n], shape)
+
+        rate, denominators = step_size
+        mean_gradient = self._mean_gradient
+        if mean_gradient is None:
+            mean_gradient = np.zeros(shape, before.dtype)
+        rows, mean_gradient = shrink_rows(
+            penalty,
+            row_norms(kernel(before)),
+            kernel(change),
+            kernel(after),
+            (rate[..., np.newaxis], kernel(denominators + np.zeros_like(after))),
+            step[..., np.newaxis],
+            mean_gradient.reshape(shape),
+        )
+        self._mean_gradient = mean_gradient.numpy()
+        return np.concatenate([rows.numpy().reshape(1, n), after[:, n:]], axis=1)
 
 
 def is_proximal(task: Task) -> bool:
