@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -9,7 +10,7 @@ import tensorflow as tf
 from skreg._engine.gather import validation_rows
 from skreg._engine.layers import forward
 from skreg._engine.loops import while_loop
-from skreg._engine.pieces import LayerSlice, kernels_of
+from skreg._engine.pieces import LayerSlice, kernels_of, select
 from skreg._engine.program import (
     Kept,
     Pieces,
@@ -100,11 +101,7 @@ def _consider_stopping(
     wait = tf.where(progress, 0, state.wait + 1)
     undefined = ~tf.math.is_finite(state.best_loss)
     better = counts & ((val_loss < state.best_loss) | undefined)
-
-    def keep(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
-        which = better[:, tf.newaxis, tf.newaxis]
-        return tf.where((better, which[:, 0], which)[old.shape.rank - 1], new, old)
-
+    keep = partial(select, better)
     carried = carried_of(program, state) if program.keeps_slots else ()
     now = Kept(weights_of(program, state), carried, state.step, wait)
     return state._replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,7 @@ def fixed_inputs(
     if program.l1:
         inputs["l1"] = _strengths(networks.l1, program)
     if program.group_l1:
-        inputs["group_l1"] = _of_rows(networks.group_l1, program.layers[0][0], dtype)
+        inputs["group_l1"] = of_rows(networks.group_l1, program.layers[0][0], dtype)
     # Of what is sparse, a call brings the entries of its rows.
     if not sparse.issparse(data.X):
         inputs["X"], inputs["numbers"] = data.X, data.numbers
@@ -101,23 +102,29 @@ def _strengths(of_layers: NDArray[Any], program: Program) -> list[NDArray[Any]]:
     With XLA (K, n_in + 1, 1) for each layer, as a strength for each parameter would be
     another array of their size to read; without it (K, P).
     """
-    if program.xla:
-        return [
-            _of_rows(strengths, n_in, program.dtype)
-            for strengths, (n_in, _) in zip(of_layers.T, program.layers, strict=True)
-        ]
+    layers, dtype = program.layers, program.dtype
+    if not program.xla:
+        return [of_params(of_layers, layers, dtype)]
+    pairs = zip(of_layers.T, layers, strict=True)
+    return [of_rows(strengths, n_in, dtype) for strengths, (n_in, _) in pairs]
+
+
+def of_params(
+    of_layers: NDArray[Any], layers: Sequence[tuple[int, int]], dtype: str
+) -> NDArray[Any]:
+    """Strengths (K, n_layers) of the parameters (K, P), of which biases have 0."""
     parts = []
-    for strengths, (n_in, n_out) in zip(of_layers.T, program.layers, strict=True):
+    for strengths, (n_in, n_out) in zip(of_layers.T, layers, strict=True):
         parts.append(np.repeat(strengths[:, np.newaxis], n_in * n_out, axis=1))
         parts.append(np.zeros((len(strengths), n_out)))
-    return [np.concatenate(parts, axis=1).astype(program.dtype)]
+    return np.concatenate(parts, axis=1).astype(dtype)
 
 
-def _of_rows(strengths: NDArray[Any], n_in: int, dtype: str) -> NDArray[Any]:
+def of_rows(strengths: NDArray[Any], n_in: int, dtype: str) -> NDArray[Any]:
     """Strengths (K,) of a kernel's rows, (K, n_in + 1, 1), of which biases have 0."""
-    of_rows = np.zeros((len(strengths), n_in + 1, 1), dtype)
-    of_rows[:, :-1] = strengths[:, np.newaxis, np.newaxis]
-    return of_rows
+    rows = np.zeros((len(strengths), n_in + 1, 1), dtype)
+    rows[:, :-1] = strengths[:, np.newaxis, np.newaxis]
+    return rows
 
 
 def initial_state(networks: Networks, program: Program, active: bool) -> State:

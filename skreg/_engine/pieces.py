@@ -83,24 +83,32 @@ def gradients_of(
     return (tf.concat([tf.reshape(g, shape) for g in gradients], axis=1),)
 
 
-def first_kernel(
-    program: Program, slices: list[LayerSlice], piece: tf.Tensor
-) -> tf.Tensor:
+def first_kernel(layer: LayerSlice, piece: tf.Tensor) -> tf.Tensor:
     """What the first piece has of the first layer, (K, n_in + 1, n_out)."""
-    if program.xla:
+    if piece.shape.rank == 3:
         return piece
-    n_rows, n_columns = slices[0].n_in + 1, slices[0].n_out
+    n_rows, n_columns = layer.n_in + 1, layer.n_out
     return tf.reshape(piece[:, : n_rows * n_columns], [-1, n_rows, n_columns])
 
 
-def with_first_kernel(
-    program: Program, piece: tf.Tensor, kernel: tf.Tensor
-) -> tf.Tensor:
+def with_first_kernel(piece: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """The first piece with another kernel and biases in the first layer."""
-    if program.xla:
+    if piece.shape.rank == 3:
         return kernel
     flat = tf.reshape(kernel, tf.stack([tf.shape(kernel)[0], -1]))
     return tf.concat([flat, piece[:, tf.shape(flat)[1] :]], axis=1)
+
+
+def select(networks: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+    """The new values of some networks, by bools (K,), and the old ones of the others.
+
+    Not by a factor 0, which would turn an infinity into NaN.
+    """
+    for _ in range(old.shape.rank - 1):
+        networks = tf.expand_dims(networks, -1)
+    selected = tf.where(networks, new, old)
+    selected.set_shape(old.shape)  # which a loop must not change
+    return selected
 
 
 def of_networks(program: Program, values: Any) -> Any:

@@ -142,9 +142,7 @@ class State(NamedTuple):
     params: Pieces
     average: Pieces  # of them over the steps; none without averaging
     slots: tuple[Pieces, ...]  # of the optimizer
-    mean_gradient: (
-        Pieces  # one with `group_l1`, (K, n_in + 1, n_out) of the first layer
-    )
+    mean_gradient: Pieces  # with `group_l1` one array, of the first layer as with XLA
     step: tf.Tensor  # of the optimizer, (K,)
     active: tf.Tensor
     wait: tf.Tensor  # epochs in a row without progress, (K,)

@@ -72,7 +72,7 @@ def _one_step(program: Program, variables: Any, constants: Any) -> Any:
     gradients = gradients_of(program, of_kernels, state.params)
     norms: Pieces = ()
     if program.group_l1:
-        norms = (row_norms(first_kernel(program, slices, state.params[0])),)
+        norms = (row_norms(first_kernel(slices[0], state.params[0])),)
     penalty, gradients = _add_penalty(program, inputs, state.params, norms, gradients)
     n_rows = tf.gather(plan["n_rows"], t)
     moving = state.active & (n_rows > 0)

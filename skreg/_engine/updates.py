@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from skreg._engine.pieces import (
     LayerSlice,
     first_kernel,
     of_networks,
+    select,
     with_first_kernel,
 )
 from skreg._engine.program import Pieces, Program, State
@@ -23,11 +25,11 @@ def accumulate(
     program: Program, hyper: Hyper, state: State, gradients: Pieces, moving: tf.Tensor
 ) -> State:
     """Take the gradients into the optimizer's slots, of the networks that move."""
-    select = _selecting(program, moving)
+    keep = _selecting(program, moving)
     pieces = []
     for gradient, slots in zip(gradients, zip(*state.slots, strict=True), strict=True):
         new = program.rule.accumulate(gradient, slots, hyper)
-        pieces.append(map(select, new, slots))
+        pieces.append(map(keep, new, slots))
     steps = 1 if program.unbatched else tf.cast(moving, state.step.dtype)
     slots = tuple(zip(*pieces, strict=True))
     return state._replace(slots=slots, step=state.step + steps)
@@ -51,7 +53,7 @@ def update(
     `norms`, one array (K, n_in + 1, 1), are those of the rows of the first kernel
     before the step, with `group_l1`.
     """
-    select = _selecting(program, moving)
+    keep = _selecting(program, moving)
     step = of_networks(program, state.step)
     params, averages = [], []
     for i, before in enumerate(state.params):
@@ -66,50 +68,55 @@ def update(
         if program.l1:
             after = L1(inputs["l1"][i]).prox(after, step_size)
         if program.group_l1 and i == 0:
-            penalty = GroupL1(inputs["group_l1"])
-            step_of_kernel = change, after, step_size
-            after, mean_gradient = _shrink_first_kernel(
-                program, slices, penalty, step_of_kernel, state, norms[0]
+            after, mean_gradient = shrink_first_kernel(
+                slices[0],
+                GroupL1(inputs["group_l1"]),
+                norms[0],
+                change,
+                after,
+                step_size,
+                state.step[:, tf.newaxis, tf.newaxis],
+                state.mean_gradient[0],
             )
-            mean_gradient = select(mean_gradient, state.mean_gradient[0])
+            mean_gradient = keep(mean_gradient, state.mean_gradient[0])
             state = state._replace(mean_gradient=(mean_gradient,))
         if program.averaging:
             new = _average(
                 program, inputs["ema_momentum"], step, after, state.average[i]
             )
-            averages.append(select(new, state.average[i]))
-        params.append(select(after, before))
+            averages.append(keep(new, state.average[i]))
+        params.append(keep(after, before))
     return state._replace(params=tuple(params), average=tuple(averages))
 
 
-def _shrink_first_kernel(
-    program: Program,
-    slices: list[LayerSlice],
+def shrink_first_kernel(
+    layer: LayerSlice,
     penalty: GroupL1,
-    taken: tuple[tf.Tensor, tf.Tensor, StepSize],
-    state: State,
     norms: tf.Tensor,
+    change: tf.Tensor,
+    after: tf.Tensor,
+    step_size: StepSize,
+    step: tf.Tensor,
+    mean_gradient: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The first piece after the groups' operator, and the mean gradient.
+    """`shrink_rows` in the first layer: gives the first piece, and the mean gradient.
 
-    `taken` is what a step has subtracted from the piece, what that and L1 have left,
-    and the step size.
+    `change` and `after` are pieces, and the step size is for them.
     """
-    change, after, (rate, denominators) = taken
-    denominators += tf.zeros_like(after)
+    rate, denominators = step_size
     kernel, mean_gradient = shrink_rows(
         penalty,
         norms,
-        first_kernel(program, slices, change),
-        first_kernel(program, slices, after),
+        first_kernel(layer, change),
+        first_kernel(layer, after),
         (
             tf.reshape(rate, [-1, 1, 1]),
-            first_kernel(program, slices, denominators),
+            first_kernel(layer, denominators + tf.zeros_like(after)),
         ),
-        state.step[:, tf.newaxis, tf.newaxis],
-        state.mean_gradient[0],
+        step,
+        mean_gradient,
     )
-    return with_first_kernel(program, after, kernel), mean_gradient
+    return with_first_kernel(after, kernel), mean_gradient
 
 
 def _average(
@@ -129,18 +136,7 @@ def _average(
 
 
 def _selecting(program: Program, moving: tf.Tensor) -> Callable[..., tf.Tensor]:
-    """Gives the new values of the networks that move, the old ones of the others.
-
-    Not by a factor 0, which would turn an infinity into NaN. A single network takes
-    part in every step.
-    """
-
-    def select(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
-        if program.unbatched:
-            return new
-        which = moving[:, tf.newaxis, tf.newaxis]
-        new = tf.where(which if old.shape.rank == 3 else which[:, 0], new, old)
-        new.set_shape(old.shape)  # which a loop must not change
-        return new
-
-    return select
+    """Gives the new values of the networks that move, the old ones of the others."""
+    if program.unbatched:  # a single network takes part in every step
+        return lambda new, old: new
+    return partial(select, moving)

@@ -11,10 +11,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skreg._engine.penalties import L1, GroupL1, shrink_rows
+from skreg._engine.inputs import of_params, of_rows
+from skreg._engine.penalties import L1, GroupL1
+from skreg._engine.pieces import LayerSlice, first_kernel
 from skreg._engine.schedules import LearningRates
 from skreg._engine.sums import row_norms
-from skreg._engine.update_rules import StepSize
+from skreg._engine.updates import shrink_first_kernel
 from skreg._training.network import assign_values, values_of
 from skreg._training.schedules import schedule_of
 from skreg._training.task import Task
@@ -142,45 +144,25 @@ class AfterStep:
         assert rule.step_size is not None, "see `takes_proximal_steps`"
         rate, denominators = rule.step_size(slots, tf.constant(step), values)
         l1, group_l1 = self._penalties
-        shrunk = l1.prox(params, (rate, denominators)).numpy()
+        shrunk = l1.prox(params, (rate, denominators))
         if group_l1 is not None:
-            change, step_size = before - params, (rate, denominators)
-            taken = before, change, shrunk, step_size, step
-            shrunk = self._shrink_rows(group_l1, *taken)
-        assign_values(self._weights, _cut(shrunk, self._weights))
-
-    def _shrink_rows(
-        self,
-        penalty: GroupL1,
-        before: NDArray[Any],
-        change: NDArray[Any],
-        after: NDArray[Any],
-        step_size: StepSize,
-        step: NDArray[Any],
-    ) -> NDArray[Any]:
-        """The operator of the groups, on the first layer's part of flat arrays."""
-        n_in, n_out = self._task.architecture.kernel_shapes[0]
-        shape = 1, n_in + 1, n_out
-        n = (n_in + 1) * n_out
-
-        def kernel(flat: Any) -> Any:
-            return tf.reshape(flat[:, :n], shape)
-
-        rate, denominators = step_size
-        mean_gradient = self._mean_gradient
-        if mean_gradient is None:
-            mean_gradient = np.zeros(shape, before.dtype)
-        rows, mean_gradient = shrink_rows(
-            penalty,
-            row_norms(kernel(before)),
-            kernel(change),
-            kernel(after),
-            (rate[..., np.newaxis], kernel(denominators + np.zeros_like(after))),
-            step[..., np.newaxis],
-            mean_gradient.reshape(shape),
-        )
-        self._mean_gradient = mean_gradient.numpy()
-        return np.concatenate([rows.numpy().reshape(1, n), after[:, n:]], axis=1)
+            layer = LayerSlice(*self._task.architecture.kernel_shapes[0], [])
+            kernel = first_kernel(layer, tf.constant(before))
+            mean_gradient = np.zeros(kernel.shape, dtype)
+            if self._mean_gradient is not None:
+                mean_gradient = self._mean_gradient.reshape(kernel.shape)
+            shrunk, mean_gradient = shrink_first_kernel(
+                layer,
+                group_l1,
+                row_norms(kernel),
+                tf.constant(before - params),
+                shrunk,
+                (rate, denominators),
+                step[..., np.newaxis],
+                mean_gradient,
+            )
+            self._mean_gradient = mean_gradient.numpy()
+        assign_values(self._weights, _cut(shrunk.numpy(), self._weights))
 
 
 def is_proximal(task: Task) -> bool:
@@ -191,16 +173,11 @@ def is_proximal(task: Task) -> bool:
 def _penalties(task: Task) -> tuple[L1, GroupL1 | None]:
     """Those whose proximal operators a step ends with."""
     r, dtype = task.regularization, task.architecture.dtype
-    shapes = task.architecture.kernel_shapes
-    l1 = []
-    for strength, (n_in, n_out) in zip(r.l1, shapes, strict=True):
-        l1 += [np.full(n_in * n_out, strength), np.zeros(n_out)]
+    layers = task.architecture.kernel_shapes
     group_l1 = None
     if r.group_l1:
-        of_rows = np.full((1, shapes[0][0] + 1, 1), r.group_l1, dtype)
-        of_rows[:, -1] = 0
-        group_l1 = GroupL1(of_rows)
-    return L1(np.concatenate(l1)[np.newaxis].astype(dtype)), group_l1
+        group_l1 = GroupL1(of_rows(np.array([r.group_l1]), layers[0][0], dtype))
+    return L1(of_params(np.array([r.l1]), layers, dtype)), group_l1
 
 
 def _of_optimizer(
