@@ -157,9 +157,22 @@ def in_new_process():
 
 
 @pytest.fixture
+def use_xla(monkeypatch):
+    """A function: once it is called, XLA compiles for trainings of any length."""
+
+    def use():
+        monkeypatch.setattr(planning, "XLA_COMPILE_SECONDS", 0)
+        monkeypatch.setattr(planning, "XLA_GROUP_STEPS", 0)
+        monkeypatch.setattr("skreg._engine.compiled._xla_programs", set())
+
+    return use
+
+
+@pytest.fixture
 def without_xla(monkeypatch):
     """For many steps of small networks, which take less time than XLA to compile."""
-    monkeypatch.setattr(planning, "XLA_STEPS", np.inf)
+    monkeypatch.setattr(planning, "XLA_COMPILE_SECONDS", np.inf)
+    monkeypatch.setattr(planning, "XLA_GROUP_STEPS", np.inf)
     monkeypatch.setattr(planning, "LONG_GROUP_SECONDS", np.inf)
     monkeypatch.setattr(planning, "LONG_SEARCH_SECONDS", np.inf)
 

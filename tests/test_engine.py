@@ -92,11 +92,27 @@ def test_both_engines_train_the_same_network(mlp, data, setting, request):
         np.testing.assert_allclose(figures, by_keras.history_[name], atol=1e-6)
 
 
-def test_xla_does_not_change_the_results(mlp, cancer, monkeypatch):
+@pytest.mark.parametrize(
+    ("units", "batch_size", "n_steps", "pays"),
+    [
+        (64, 32, 1_500, False),
+        (64, 32, 15_000, True),
+        (256, 512, 20, False),
+        (256, 512, 200, True),
+    ],
+)
+def test_xla_compiles_for_long_trainings_of_a_network_alone(
+    units, batch_size, n_steps, pays
+):
+    layers = [(30, units), (units, units), (units, 1)]
+    arguments = layers, batch_size, n_steps, 1, n_steps
+    assert planning.xla_pays(np.ones((2, 30)), np.ones((2, 1)), *arguments) == pays
+
+
+def test_xla_does_not_change_the_results(mlp, cancer, use_xla):
     est = mlp((8, 6), dropout=0.3, l1=0.001, early_stopping=True, epochs=4)
     plain = weights(est.fit(*cancer))
-    monkeypatch.setattr(planning, "XLA_STEPS", 0)
-    monkeypatch.setattr(compiled, "_xla_programs", set())
+    use_xla()
     np.testing.assert_allclose(weights(est.fit(*cancer)), plain, atol=1e-9)
 
 

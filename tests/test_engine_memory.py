@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skreg._engine import batches, compiled, inputs, planning
+from skreg._engine import batches, compiled, inputs
 from skreg._training.stacking import train_together
 
 
 @pytest.fixture
-def two_xla_programs(monkeypatch):
+def two_xla_programs(monkeypatch, use_xla):
     """XLA for every training, until it has compiled two programs."""
-    monkeypatch.setattr(planning, "XLA_STEPS", 0)
+    use_xla()
     monkeypatch.setattr(compiled, "MAX_XLA_PROGRAMS", 2)
     monkeypatch.setattr(compiled, "MAX_FUNCTIONS", 1)  # beside XLA's
-    monkeypatch.setattr(compiled, "_xla_programs", set())
     monkeypatch.setattr(compiled, "_functions", OrderedDict())
 
 

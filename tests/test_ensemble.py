@@ -16,7 +16,6 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 
 from skreg import MLPEnsembleClassifier, MLPEnsembleRegressor
-from skreg._engine import planning
 
 NETWORK = "regularizedmlpclassifier__"
 
@@ -29,9 +28,9 @@ def fitted(mlp, iris):
 
 
 @pytest.mark.parametrize("xla", [False, True])
-def test_members_are_what_a_fit_with_their_seeds_gives(mlp, iris, monkeypatch, xla):
+def test_members_are_what_a_fit_with_their_seeds_gives(mlp, iris, use_xla, xla):
     if xla:
-        monkeypatch.setattr(planning, "XLA_STEPS", 0)
+        use_xla()
     members = [{"dropout": 0.3}, {"dropout": 0.3, "l1": 0.01}, {"learning_rate": 0.1}]
     ensemble = MLPEnsembleClassifier(mlp((6, 5)), members).fit(*iris)
     for params, member in zip(members, ensemble.estimators_, strict=True):

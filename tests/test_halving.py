@@ -273,7 +273,8 @@ def test_other_estimators_are_those_of_scikit_learn(cancer, assert_same_results)
 def test_rungs_share_xla_programs(mlp, cancer, monkeypatch, assert_same_results):
     options = {"cv": 4, "scoring": LOSS}
     with monkeypatch.context() as patch:
-        patch.setattr(planning, "XLA_STEPS", 10)
+        patch.setattr(planning, "XLA_GROUP_STEPS", 0)
+        patch.setattr(planning, "XLA_COMPILE_SECONDS", 0)  # for networks alone
         patch.setattr(sizes, "GROUP_SECONDS", 1.0)  # so that all but the last share
         # Groups of few folds have fewer rows than those of many.
         patch.setattr(inputs, "MIN_PADDED_BYTES", 1)

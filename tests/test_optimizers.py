@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import compiled, planning
+from skreg._engine import compiled
 from skreg._engine.schedules import LearningRates
 from skreg._training.stacking import stacking_key, train_together
 
@@ -70,16 +70,10 @@ def test_both_engines_take_the_steps_of_the_optimizer(mlp, cancer, name):
     assert_same(ours, theirs, atol=1e-6)
 
 
-def use_xla(monkeypatch):
-    """Also for small networks and few steps."""
-    monkeypatch.setattr(planning, "XLA_STEPS", 0)
-    monkeypatch.setattr(compiled, "_xla_programs", set())
-
-
-def test_xla_does_not_change_the_steps(mlp, cancer, monkeypatch):
+def test_xla_does_not_change_the_steps(mlp, cancer, use_xla):
     est = mlp(optimizer=OPTIMIZERS["polynomial"], dropout=0.3)
     plain = clone(est).fit(*cancer)
-    use_xla(monkeypatch)
+    use_xla()
     assert_same(clone(est).fit(*cancer), plain)
     assert len(compiled._xla_programs) == 1
 
@@ -125,10 +119,10 @@ def test_networks_trained_together_are_as_if_alone(mlp, cancer, name):
 
 
 @pytest.mark.parametrize("name", ["clipnorm", "momentum"])
-def test_so_are_they_with_xla_and_proximal_steps(mlp, cancer, name, monkeypatch):
+def test_so_are_they_with_xla_and_proximal_steps(mlp, cancer, name, use_xla):
     tasks = tasks_of(mlp, *cancer, STACKS[name], l1=2**-7, group_l1=2**-6)
     alone = [train_together([task])[0] for task in tasks]
-    use_xla(monkeypatch)
+    use_xla()
     for ours, theirs in zip(train_together(tasks), alone, strict=True):
         assert_same_weights(ours, theirs)
     assert len(compiled._xla_programs) == 1

@@ -95,13 +95,18 @@ def test_layers_of_one_shape_start_from_different_kernels(mlp, iris):
 
 
 @pytest.mark.parametrize(
-    ("activation", "data"), [("relu", "cancer"), *product(NUMPY_ACTIVATIONS, ["iris"])]
+    ("activation", "data", "sizes"),
+    [
+        ("relu", "cancer", (7, 5)),
+        ("relu", "cancer", (64, 40)),  # whose products are computed in pieces
+        *product(NUMPY_ACTIVATIONS, ["iris"], [(7, 5)]),
+    ],
 )
 def test_probabilities_are_the_forward_pass_of_the_coefs(
-    mlp, data, activation, request
+    mlp, data, activation, sizes, request
 ):
     X, y = request.getfixturevalue(data)
-    est = mlp((7, 5), activation=activation, dropout=0.5, batch_size=200)
+    est = mlp(sizes, activation=activation, dropout=0.5, batch_size=200)
     est.fit(X, y)
     # No closer than this: TensorFlow's gelu has a root of 2 in single precision.
     np.testing.assert_allclose(est.predict_proba(X), numpy_proba(est, X), rtol=1e-7)

@@ -26,7 +26,7 @@ from skreg import RegularizedMLPClassifier
 from skreg._engine import planning
 from skreg._engine.pages import give_back_free_memory
 
-planning.XLA_STEPS = np.inf
+planning.XLA_GROUP_STEPS = np.inf
 X = np.random.default_rng(0).standard_normal((60_000, 100), np.float32)
 mlp = RegularizedMLPClassifier((8,), epochs=1, batch_size=512, random_state=0)
 scaled = make_pipeline(StandardScaler(), mlp)

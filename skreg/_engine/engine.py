@@ -127,7 +127,8 @@ def train(
     stop_at_failure : bool, default=False
         Whether weights that become non-finite end the training of all networks.
     dry_run : bool, default=False
-        Compile only, so that the next call on arrays of such sizes starts at once.
+        Trace, or compile, only, so that the next call on arrays of such sizes starts at
+        once.
 
     Returns
     -------
@@ -149,8 +150,6 @@ def train(
         together,
         most_rows,
     )
-    if dry_run and not program.xla:  # then one function serves all sizes
-        return []
     with interrupts_deferred():
         state = initial_state(networks, program, active=not dry_run)
         active = state.active.numpy()

@@ -12,13 +12,20 @@ from skreg._engine.batches import padded_size
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data
 
-# XLA saves some 80 microseconds per step, or a third of a long one, and takes half a
-# second longer to compile, anew for every set of shapes; without it one function serves
-# all shapes. So it pays where there are many steps, of which long ones count for more.
-# For several networks together it saves more than half of what they take without,
-# and pays where that is long: for a group, or for all groups of a search, each of which
-# is called from Python.
-XLA_STEPS = 500
+# XLA compiles anew for every set of shapes; without it one function serves all shapes.
+# For a network alone, whose steps are short without it, too, it pays where it saves as
+# much as compiling takes. Such a training counts for several: there are others of its
+# kind in a cross-validation, and many in a search that fits one by one. Saved are, as
+# measured, so many seconds of a step and a share of what its products take, at the rate
+# below: within a factor of 2, for both dtypes and 16 to 256 units a layer.
+XLA_COMPILE_SECONDS = 1.0
+TRAININGS_OF_A_KIND = 16
+XLA_SAVED_SECONDS = 2.5e-5
+XLA_SAVED_SHARE = 0.2
+# For several networks together it saves more than half of what they take without, and
+# pays where there are many steps, of which long ones count for more, or where that is
+# long: for a group, or for all groups of a search, each of which is called from Python.
+XLA_GROUP_STEPS = 500
 LONG_STEP_SECONDS = 2.4e-4
 LONG_GROUP_SECONDS = 0.3
 LONG_SEARCH_SECONDS = 1.5
@@ -35,9 +42,8 @@ FLOPS_PER_PARAMETER = 200
 CALL_SECONDS = 0.7
 UNTIMED_CALL_SECONDS = 0.2
 MAX_STEPS_PER_CALL = 8192
-# To choose between sizes of a group: what compiling a program takes; what a group takes
-# beside its steps, in Python, one group at a time; bytes that one core multiplies.
-XLA_COMPILE_SECONDS = 1.0
+# To choose between sizes of a group: what a group takes beside its steps, in Python,
+# one group at a time; bytes that one core multiplies.
 GROUP_SECONDS = 0.005
 CORE_BYTES_PER_SECOND = 1.6e11
 # Steps to which XLA's arrays are padded, whatever the number of epochs: so all
@@ -101,12 +107,15 @@ def xla_pays(
     if sparse.issparse(X) or sparse.issparse(targets):
         return False
     seconds = _step_flops(layers, batch_size) / FLOPS_PER_SECOND
-    if n_steps * max(1.0, (STEP_SECONDS + seconds) / LONG_STEP_SECONDS) >= XLA_STEPS:
-        return True
+    if n_networks == 1:
+        saved = n_steps * (XLA_SAVED_SECONDS + XLA_SAVED_SHARE * seconds)
+        return TRAININGS_OF_A_KIND * saved >= XLA_COMPILE_SECONDS
+    weight = max(1.0, (STEP_SECONDS + seconds) / LONG_STEP_SECONDS)
     n_params = sum((n_in + 1) * n_out for n_in, n_out in layers)
     seconds += n_params * FLOPS_PER_PARAMETER / FLOPS_PER_SECOND
-    return n_networks > 1 and (
-        n_steps * n_networks * seconds >= LONG_GROUP_SECONDS
+    return (
+        n_steps * weight >= XLA_GROUP_STEPS
+        or n_steps * n_networks * seconds >= LONG_GROUP_SECONDS
         or network_steps * seconds >= LONG_SEARCH_SECONDS
     )
 

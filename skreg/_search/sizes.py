@@ -97,9 +97,11 @@ class RungSizes(GroupSizes):
                 of_kind = [tasks[key] for key in keys]
                 self._scopes[kind] = self._scope(of_kind)
                 if self._refit.n_networks and len(of_stacks) == 1:
-                    size = ceil(self._refit.n_networks / self._n_workers)
-                    self._compiled[kind].add(size)
                     self._refit.scope = self._scopes[kind]
+                    task = replace(of_kind[0], scope=self._scopes[kind])
+                    size = ceil(self._refit.n_networks / self._n_workers)
+                    if uses_xla(task, size):
+                        self._compiled[kind].add(size)
             for key in keys:
                 scoped[key] = replace(tasks[key], scope=self._scopes[kind])
         return scoped
@@ -125,7 +127,8 @@ class RungSizes(GroupSizes):
                 for n_left, epochs in rungs
             )
 
-        best = min({*range(1, natural + 1), *compiled}, key=of_all_rungs)
+        with_xla = (size for size in range(1, natural + 1) if uses_xla(task, size))
+        best = min({*with_xla, *compiled}, key=of_all_rungs)
         compiled.add(best)
         return min(compiled, key=lambda size: seconds(size, n, task.epochs))
 
