@@ -116,6 +116,16 @@ def test_probabilities_are_the_forward_pass_of_the_coefs(
     )
 
 
+def test_predictions_of_many_rows_are_those_of_few(mlp, cancer):
+    X, y = cancer
+    est = mlp((64, 40), dropout=0.5, batch_size=200).fit(X, y)
+    n = 1 + 5000 // len(X)
+    many = np.tile(X, (n, 1))  # which are pushed forward in chunks
+    expected = np.tile(est.predict_proba(X), (n, 1))
+    np.testing.assert_allclose(est.predict_proba(many), expected, rtol=1e-10)
+    np.testing.assert_array_equal(est.predict(many), np.tile(est.predict(X), n))
+
+
 def sgd_by_hand(est, X, targets, sample_weight, kernel, bias):
     """The textbook loop over a logistic regression; also gives the history."""
     w = sample_weight / sample_weight.mean()

@@ -31,7 +31,7 @@ from skreg._estimators.validation import (
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import CHUNK, check_finite, forward
+from skreg._prediction.forward import check_finite, forward, forward_in_chunks
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -499,13 +499,14 @@ class RegularizedMLP(
     def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
         """The same, of a chunk of the rows after the other."""
         X = self._validated_rows(X)
-        for start in range(0, X.shape[0], CHUNK):
-            yield self._forward(X[start : start + CHUNK])
+        network = self._kernels, self._biases, self._architecture.activation
+        for logits in forward_in_chunks(*network, X):
+            yield check_finite(logits)
 
     def _forward(self, X: Any) -> NDArray[np.floating]:
         """`_outputs` for rows that have been validated."""
-        activation = self._architecture.activation
-        return check_finite(forward(self._kernels, self._biases, activation, X))
+        network = self._kernels, self._biases, self._architecture.activation
+        return check_finite(forward(*network, X))
 
     @abstractmethod
     def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,5 +1,6 @@
 """From a fitted network's weights and rows to its logits."""
 
+from operator import matmul
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ REMEDY = (
 )
 
 
-@np.errstate(over="ignore", invalid="ignore")
 def forward(kernels, biases, activation, X):
     """Logits of a network, by NumPy: a call into Keras costs milliseconds.
 
@@ -41,37 +41,46 @@ def forward(kernels, biases, activation, X):
     ndarray of shape (n_rows, n_outputs)
         Not finite where it overflows.
     """
-    n_rows = X.shape[0]
-    product = _product_in_pieces if n_rows <= CHUNK else np.matmul
-    logits = np.empty((n_rows, biases[-1].shape[0]), kernels[0].dtype)
-    for start in range(0, n_rows, CHUNK):
-        h = X[start : start + CHUNK]
-        for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
-            z = h @ kernel if issparse(h) else product(h, kernel)
-            z += bias
-            h = activate(activation, z)
-        out = logits[start : start + CHUNK]
-        if issparse(h):
-            out[...] = h @ kernels[-1]
-        else:
-            product(h, kernels[-1], out=out)
-        out += biases[-1]
+    logits = np.empty((X.shape[0], biases[-1].shape[0]), kernels[0].dtype)
+    start = 0
+    for chunk in forward_in_chunks(kernels, biases, activation, X):
+        logits[start : start + len(chunk)] = chunk
+        start += len(chunk)
     return logits
 
 
-def _product_in_pieces(rows, kernel, out=None):
+def forward_in_chunks(kernels, biases, activation, X):
+    """Iterate over the logits of a chunk of the rows after the other; see `forward`."""
+    product = _product_in_pieces if X.shape[0] <= CHUNK else matmul
+    for start in range(0, X.shape[0], CHUNK):
+        chunk = X[start : start + CHUNK]
+        yield _logits(kernels, biases, activation, chunk, product)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _logits(kernels, biases, activation, h, product):
+    *hidden, (output_kernel, output_bias) = zip(kernels, biases, strict=True)
+    for kernel, bias in hidden:
+        z = product(h, kernel)
+        z += bias
+        h = activate(activation, z)
+    logits = product(h, output_kernel)
+    logits += output_bias
+    return logits
+
+
+def _product_in_pieces(rows, kernel):
     """Product of few rows with a kernel; of a small kernel without other threads."""
-    n_rows, (n_in, n_out) = len(rows), kernel.shape
+    n_rows, (n_in, n_out) = rows.shape[0], kernel.shape
     n_piece = SINGLE_THREADED_PRODUCT // kernel.size
-    if not MIN_PIECE <= n_piece < n_rows:
-        return np.matmul(rows, kernel, out=out)
-    if out is None:
-        out = np.empty((n_rows, n_out), kernel.dtype)
+    if issparse(rows) or not MIN_PIECE <= n_piece < n_rows:
+        return rows @ kernel
+    product = np.empty((n_rows, n_out), kernel.dtype)
     n_whole = n_rows - n_rows % n_piece
     pieces = rows[:n_whole].reshape(-1, n_piece, n_in)
-    np.matmul(pieces, kernel, out=out[:n_whole].reshape(-1, n_piece, n_out))
-    np.matmul(rows[n_whole:], kernel, out=out[n_whole:])
-    return out
+    np.matmul(pieces, kernel, out=product[:n_whole].reshape(-1, n_piece, n_out))
+    np.matmul(rows[n_whole:], kernel, out=product[n_whole:])
+    return product
 
 
 def check_finite(outputs: NDArray[Any]) -> NDArray[Any]:
