@@ -394,11 +394,10 @@ def test_weights_arrive_at_the_end_of_a_pipeline(weighted):
     assert_weights_arrived(pipeline.fit(X, y, sample_weight=weight), X, y, weight)
 
 
-# Its scorer of a Pipeline did not know what the last step asks for.
 by_scikit_learn_1_8 = pytest.mark.xfail(
     Version(sklearn.__version__) < Version("1.8"),
     raises=UnsetMetadataPassedError,
-    reason="scikit-learn 1.8",
+    reason="before 1.8, scikit-learn's scorer of a Pipeline ignores its last step",
     strict=True,
 )
 

@@ -1,6 +1,7 @@
 """The compiled engine computes what Keras computes, for each network separately."""
 
 import threading
+from collections import OrderedDict
 from dataclasses import replace
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from joblib import parallel_config
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skreg._engine import (
@@ -22,7 +24,7 @@ from skreg._engine import (
 from skreg._engine.noise import hashed, noise_of_networks, random_bits
 from skreg._engine.program import Program
 from skreg._engine.stacked import Data
-from skreg._training.stacking import train_together
+from skreg._training.stacking import compile_ahead, train_together
 
 
 def weights(est):
@@ -114,6 +116,21 @@ def test_xla_does_not_change_the_results(mlp, cancer, use_xla):
     plain = weights(est.fit(*cancer))
     use_xla()
     np.testing.assert_allclose(weights(est.fit(*cancer)), plain, atol=1e-9)
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_what_is_prepared_ahead_is_what_a_fit_uses(
+    mlp, cancer, monkeypatch, use_xla, xla
+):
+    if xla:
+        use_xla()
+    monkeypatch.setattr(compiled, "_functions", functions := OrderedDict())
+    est = mlp((8, 6))
+    compile_ahead([clone(est)._prepare_task(*cancer)], len(cancer[1]))
+    (prepared,) = functions
+    assert prepared[0].xla == xla
+    est.fit(*cancer)
+    assert list(functions) == [prepared]
 
 
 def test_how_epochs_are_cut_into_calls_does_not_matter(mlp, cancer, monkeypatch):

@@ -195,10 +195,10 @@ def train_together(
 
 
 def compile_ahead(tasks: list[Task], n_rows: int) -> None:
-    """Compile what trains such tasks together, all with the same `n_rows` rows."""
+    """Trace, or compile, what trains such tasks together, all with `n_rows` rows."""
     task = tasks[0]
     table, labels = task.training.table, task.training.targets
-    # Of sparse rows, or labels, nothing depends on the number.
+    # XLA never compiles for these. The fit traces by itself, which takes less time.
     if sparse.issparse(table) or sparse.issparse(labels):
         return
     # To compile several programs at once takes memory, and here gains little time.
