@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from networks import OURS, SKLEARN, n_epochs
-from skreg._engine import compiled
+from skreg._xla import compiled
 
 
 def timed(action):

@@ -197,7 +197,7 @@ def fitted(name, kind, X, y, X_test):
     if name in PEERS:
         return process_of_peers().submit(fit, name, kind, X, y, X_test).result()
     # The first fit of a process would import it.
-    from skreg._engine import compiled
+    from skreg._xla import compiled
 
     compiled._functions.clear()
     compiled._xla_programs.clear()

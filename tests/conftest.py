@@ -19,7 +19,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg._engine import planning
+from skreg._xla import planning
 
 # A fit that is the first of its kind traces TensorFlow's code, and is slow.
 settings.register_profile(
@@ -163,7 +163,7 @@ def use_xla(monkeypatch):
     def use():
         monkeypatch.setattr(planning, "XLA_COMPILE_SECONDS", 0)
         monkeypatch.setattr(planning, "XLA_GROUP_STEPS", 0)
-        monkeypatch.setattr("skreg._engine.compiled._xla_programs", set())
+        monkeypatch.setattr("skreg._xla.compiled._xla_programs", set())
 
     return use
 

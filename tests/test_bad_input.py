@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
 from skreg import RegularizedMLPClassifier
-from skreg._engine import planning
+from skreg._xla import planning
 
 PARAMETERS = [
     ({"l1": -1.0}, "l1 == -1.0, must be >= 0"),

@@ -249,7 +249,7 @@ def untrained(monkeypatch):
     def train(*_, **__):
         raise AssertionError("trained")
 
-    monkeypatch.setattr("skreg._engine.engine.train", train)
+    monkeypatch.setattr("skreg._xla.engine.train", train)
 
 
 @pytest.mark.parametrize(

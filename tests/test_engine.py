@@ -12,7 +12,7 @@ from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skreg._engine import (
+from skreg._xla import (
     batches,
     compiled,
     engine,
@@ -21,9 +21,9 @@ from skreg._engine import (
     planning,
     sums,
 )
-from skreg._engine.noise import hashed, noise_of_networks, random_bits
-from skreg._engine.program import Program
-from skreg._engine.stacked import Data
+from skreg._xla.noise import hashed, noise_of_networks, random_bits
+from skreg._xla.program import Program
+from skreg._xla.stacked import Data
 from skreg._training.stacking import compile_ahead, train_together
 
 

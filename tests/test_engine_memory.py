@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skreg._engine import batches, compiled, inputs
+from skreg._xla import batches, compiled, inputs
 from skreg._training.stacking import train_together
 
 

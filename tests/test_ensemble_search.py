@@ -213,7 +213,7 @@ def untrained(monkeypatch):
     def train(*_, **__):
         raise AssertionError("trained")
 
-    monkeypatch.setattr("skreg._engine.engine.train", train)
+    monkeypatch.setattr("skreg._xla.engine.train", train)
 
 
 @pytest.mark.parametrize("refit", [False, lambda results: 0])

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skreg import BatchedHalvingGridSearchCV, BatchedHalvingRandomSearchCV
-from skreg._engine import compiled, engine, inputs, planning
+from skreg._xla import compiled, engine, inputs, planning
 from skreg._search import sizes
 
 LOSS = "neg_log_loss"

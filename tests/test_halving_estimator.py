@@ -26,7 +26,7 @@ from skreg import (
     BatchedHalvingRandomSearchCV,
     RegularizedMLPClassifier,
 )
-from skreg._engine import engine
+from skreg._xla import engine
 
 GRID = {"l2": [0.0, 1e-2], "dropout": [0.0, 0.4]}
 TWINS = [

@@ -15,8 +15,8 @@ import pytest
 from problems import arrays, assert_same
 
 from skreg import BatchedGridSearchCV, RegularizedMLPClassifierCV
-from skreg._engine import engine as engine_module
-from skreg._engine import history, interrupts, planning
+from skreg._xla import engine as engine_module
+from skreg._xla import history, interrupts, planning
 from skreg._search import base, groups, progress
 from skreg._training import keras_loop
 

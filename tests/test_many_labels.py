@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
-from skreg._engine import batches
+from skreg._xla import batches
 from skreg._estimators import classifier
 from skreg._training import validating
 

@@ -14,8 +14,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import compiled
-from skreg._engine.schedules import LearningRates
+from skreg._xla import compiled
+from skreg._xla.schedules import LearningRates
 from skreg._training.stacking import stacking_key, train_together
 
 K = keras.optimizers

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import penalties, planning
+from skreg._xla import penalties, planning
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam(0.01),

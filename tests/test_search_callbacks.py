@@ -23,7 +23,7 @@ from skreg import (
     MLPEnsembleClassifier,
     RegularizedMLPClassifierCV,
 )
-from skreg._engine import engine
+from skreg._xla import engine
 
 GRID = {"l2": [0.0, 0.1]}
 NETWORK = "regularizedmlpclassifier__"

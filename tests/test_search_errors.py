@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import engine, pages
+from skreg._xla import engine, pages
 from skreg._search import groups
 from skreg._training import keras_loop
 

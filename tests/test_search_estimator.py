@@ -21,7 +21,7 @@ from skreg import (
     BatchedRandomizedSearchCV,
     RegularizedMLPClassifier,
 )
-from skreg._engine import engine
+from skreg._xla import engine
 
 STRENGTHS = {"l2": [0.0, 1e-2], "dropout": [0.0, 0.4]}
 TWINS = [

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg import BatchedGridSearchCV, BatchedHalvingGridSearchCV
-from skreg._engine import inputs, pages
+from skreg._xla import inputs, pages
 from skreg._search import fitting
 
 L2 = [0.0, 1e-3, 1e-2, 0.1]
@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skreg import BatchedGridSearchCV, BatchedHalvingGridSearchCV
 from skreg import RegularizedMLPClassifier
-from skreg._engine import planning
-from skreg._engine.pages import give_back_free_memory
+from skreg._xla import planning
+from skreg._xla.pages import give_back_free_memory
 
 planning.XLA_GROUP_STEPS = np.inf
 X = np.random.default_rng(0).standard_normal((60_000, 100), np.float32)

@@ -48,7 +48,7 @@ def test_a_dask_cluster_gives_the_local_results(
     cluster, mlp, cancer, assert_same_results
 ):
     def has_trained():
-        return "skreg._engine.engine" in sys.modules
+        return "skreg._xla.engine" in sys.modules
 
     mlp = make_pipeline(StandardScaler(), mlp(early_stopping=True, epochs=4))
     grid = {f"regularizedmlpclassifier__{k}": v for k, v in GRID.items()}

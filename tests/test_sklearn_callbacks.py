@@ -9,7 +9,7 @@ from recorders import Propagated, Recorder, Unasking
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 
-from skreg._engine import planning
+from skreg._xla import planning
 
 
 def of_epochs(n_epochs):

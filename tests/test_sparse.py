@@ -11,8 +11,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skreg import BatchedGridSearchCV
-from skreg._engine import engine as engine_module
-from skreg._engine import planning
+from skreg._xla import engine as engine_module
+from skreg._xla import planning
 from skreg._training import validating
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
@@ -188,7 +188,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 @pytest.mark.parametrize("problem", ["three classes", "numbers"])
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
     # In several chunks, the last of them ragged.
-    monkeypatch.setattr("skreg._engine.batches.MAX_VALIDATION_BATCH", 8)
+    monkeypatch.setattr("skreg._xla.batches.MAX_VALIDATION_BATCH", 8)
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)

@@ -15,7 +15,7 @@ import pytest
 from sklearn.base import clone
 
 import skreg
-from skreg._engine import compiled
+from skreg._xla import compiled
 
 
 # One test, as another worker of pytest-xdist would start a process of its own.

@@ -1,1 +1,1 @@
-"""The compiled engine: K networks at once, arrays in, arrays out."""
+"""The compiled engine: one network trained in machine code, arrays in, arrays out."""

@@ -1,7 +1,7 @@
-"""Penalties on the weights, which training adds to the loss.
+"""Penalties on the kernels, which training adds to the loss.
 
-A smooth penalty has a gradient, which is added to that of the data loss. The others
-have a proximal operator, which is applied after the optimizer's step:
+A smooth penalty, L2, has a gradient, which is added to that of the data loss. The
+others have a proximal operator, which is applied after the optimizer's step:
 
     prox(w) = argmin_u  sum((u - w)**2 / (2 * step_size)) + penalty(u)
 
@@ -11,167 +11,231 @@ size of a weight is the learning rate divided by the root of its average squared
 gradient [2]_. Whatever the step sizes, ``prox(w - step_size * g) = w`` where 0 is a
 subgradient of data loss and penalty together, and only there: then the optimizer rests.
 
+L1 and the groups are applied one after the other, which is the operator of their sum
+[3]_.
+
 References
 ----------
 .. [1] A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for
    linear inverse problems", SIAM Journal on Imaging Sciences 2, 2009.
 .. [2] J. Yun, A. C. Lozano and E. Yang, "Adaptive proximal gradient methods for
    structured neural networks", NeurIPS 2021, arXiv 2007.07828.
+.. [3] Y. Yu, "On decomposing the proximal map", NIPS 2013.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
-import tensorflow as tf
+import numpy as np
+from numba import float64, int64, void
 
-from skreg._engine.sums import row_sums
-from skreg._engine.update_rules import StepSize
+from skreg._engine.compiling import (
+    FLOATS,
+    Pointer,
+    matrix,
+    once,
+    register_jitable,
+    vector,
+)
 
-# Of the average over steps that decides which columns leave the network.
+# The momentum of the average over steps that decides which columns leave the network.
 MEAN_MOMENTUM = 0.999
 
 
-class L2(NamedTuple):
-    """``strength * sum(w**2)``, for each of K networks: ``sum(w * gradient) / 2``.
+@register_jitable
+def _add_l2(w, gradients, strength):
+    """``strength * sum(w**2)``: add its gradient; return its value."""
+    twice = w.dtype.type(2 * strength)
+    squares = w.dtype.type(0)
+    for i in range(w.size):
+        squares += w[i] * w[i]
+        gradients[i] += twice * w[i]
+    return strength * squares
 
-    Attributes
-    ----------
-    twice : tensor
-        Twice the strength, of a shape that broadcasts against the weights'.
+
+@register_jitable
+def _l1_value(w, strength):
+    """``strength * sum(|w|)``."""
+    return strength * np.abs(w).sum()
+
+
+@register_jitable
+def _l1_prox(w, denominators, threshold):
+    """Soft thresholding: zero where ``|w| <= step_size * strength``."""
+    for i in range(w.size):
+        largest = threshold / denominators[i]
+        w[i] -= min(max(w[i], -largest), largest)
+
+
+@register_jitable
+def _row_norms(kernel, norms):
+    for j in range(kernel.shape[0]):
+        squares = kernel.dtype.type(0)
+        for i in range(kernel.shape[1]):
+            squares += kernel[j, i] * kernel[j, i]
+        norms[j] = np.sqrt(squares)
+
+
+@register_jitable
+def _group_prox(w, d, norm, threshold):
+    """Shorten a row w of a kernel, whose norm was `norm` before the optimizer's step.
+
+    With s the step sizes of the row and r the norm of the result u, stationarity,
+    ``(u - w) / s + strength * u / r = 0``, gives ``u = w * r / (r + a)`` with ``a =
+    strength * s``. So r solves ``phi(r) = sum((w / (r + a))**2) = 1``, which has a root
+    unless ``phi(0) <= 1``: then u is zero. The root is that of ``phi**-0.5 - 1``, too,
+    which is increasing, concave, and a line where all step sizes are equal: one Newton
+    step from the norm before comes close to it, and stays at it where training rests.
+    With ``s = rate / d`` and ``threshold = strength * rate``, ``r + a = (r * d +
+    threshold) / d`` takes one division.
     """
+    zero = w.dtype.type(0)
+    # Not from 0, where squares overflow if there is no penalty, or hardly any.
+    r = max(norm, w.dtype.type(1e-10))
+    phi, slope = zero, zero
+    for i in range(w.size):
+        inverse = d[i] / (r * d[i] + threshold)
+        term = (w[i] * inverse) * (w[i] * inverse)
+        phi += term
+        slope += term * inverse
+    if slope > zero:
+        r = max(r - (phi - phi * np.sqrt(phi)) / slope, zero)  # below 0 if phi(0) <= 1
+    for i in range(w.size):
+        w[i] *= r * d[i] / (r * d[i] + threshold) if r > zero else zero
 
-    twice: tf.Tensor
 
-    def gradient(self, w: tf.Tensor) -> tf.Tensor:
-        """Of the shape of the weights."""
-        return self.twice * w
+@register_jitable
+def _hold(w, change, d, mean, strength, rate, momentum):
+    """Take the row's gradient into its mean; make w zero where the penalty holds it.
 
-
-class L1(NamedTuple):
-    """``strength * sum(|w|)``, for each of K networks.
-
-    Attributes
-    ----------
-    strength : tensor
-        Of a shape that broadcasts against the weights'.
+    A row u of the minimum is zero if, and only if, the data pull it with less than the
+    penalty: ``||gradient|| <= strength``. The gradient of a batch is noisy. By single
+    steps along it columns of no use come and go, even if the mean over all rows of X is
+    weaker than the penalty. So what counts is a step along the mean gradient, of the
+    length of as many steps as that is the mean of: the proximal operator makes w zero
+    if ``||w / length - gradient|| <= strength``.
     """
-
-    strength: tf.Tensor
-
-    def terms(self, w: tf.Tensor) -> tf.Tensor:
-        """What is summed, of the shape of the weights."""
-        return self.strength * tf.abs(w)
-
-    def prox(self, w: tf.Tensor, step_size: StepSize) -> tf.Tensor:
-        """Soft thresholding: zero where ``|w| <= step_size * strength``."""
-        rate, denominators = step_size
-        threshold = rate * self.strength / denominators
-        return w - tf.clip_by_value(w, -threshold, threshold)
-
-
-class GroupL1(NamedTuple):
-    """``strength * sum_j ||w_j||`` over the rows of a kernel, for each of K networks.
-
-    Rows of the first kernel belong to the columns of X, of which the network does not
-    use those whose row is zero. The last row, of the biases, has strength 0.
-
-    Attributes
-    ----------
-    strength : tensor of shape (K, n_in + 1, 1)
-    """
-
-    strength: tf.Tensor
-
-    def value(self, norms: tf.Tensor) -> tf.Tensor:
-        """The penalty (K,) of rows of these norms (K, n_in + 1, 1)."""
-        return tf.reduce_sum(self.strength * norms, axis=(1, 2))
-
-    def prox(self, w: tf.Tensor, step_size: StepSize, norms: tf.Tensor) -> tf.Tensor:
-        """Shortened rows, of these norms before the optimizer's step; or zero.
-
-        With s the step sizes of a row and r the norm of the result u, stationarity,
-        ``(u - w) / s + strength * u / r = 0``, gives ``u = w * r / (r + a)`` with ``a =
-        strength * s``. So r solves ``phi(r) = sum((w / (r + a))**2) = 1``, which has a
-        root unless ``phi(0) <= 1``: then u is zero. The root is that of ``phi**-0.5 -
-        1``, too, which is increasing, concave, and a line where all step sizes are
-        equal: one Newton step from the norm before comes close to it, and stays at it
-        where training rests. With ``s = rate / d``, ``r + a = (r * d + strength *
-        rate) / d`` takes one division.
-        """
-        rate, d = step_size
-        threshold = self.strength * rate
-        # Not from 0, where squares overflow if there is no penalty, or hardly any.
-        r = tf.maximum(norms, 1e-10)
-        inverse = d / (r * d + threshold)
-        terms = tf.square(w * inverse)
-        phi, slope = row_sums(terms), row_sums(terms * inverse)
-        r -= tf.math.divide_no_nan(phi - phi * tf.sqrt(phi), slope)
-        r = tf.maximum(r, 0)  # below 0 if phi(0) <= 1
-        shortened = w * tf.math.divide_no_nan(r * d, r * d + threshold)
-        return tf.where(self.strength > 0, shortened, w)
-
-    def hold(
-        self, w: tf.Tensor, inverse_length: tf.Tensor, mean_gradient: tf.Tensor
-    ) -> tf.Tensor:
-        """Rows that the penalty holds at zero are zero, the others as they were.
-
-        A row u of the minimum is zero if, and only if, the data pull it with less than
-        the penalty: ``||gradient|| <= strength``. The gradient of a batch is noisy. By
-        single steps along it columns of no use come and go, even if the mean over all
-        rows of X is weaker than the penalty. So what counts is a step along the mean
-        gradient, of the length of as many steps as that is the mean of: the proximal
-        operator makes w zero if ``||w * inverse_length - gradient|| <= strength``.
-        """
-        pull = w * inverse_length - mean_gradient
-        held = row_sums(pull * pull) <= tf.square(self.strength)
-        held &= self.strength > 0
-        return tf.where(held, tf.zeros_like(w), w)
+    zero = w.dtype.type(0)
+    inverse_rate = w.dtype.type(1) / rate if rate > zero else zero
+    share = w.dtype.type(1) - momentum
+    pull = zero
+    for i in range(w.size):
+        gradient = change[i] * d[i] * inverse_rate
+        mean[i] = gradient + momentum * (mean[i] - gradient)
+        difference = w[i] * d[i] * inverse_rate * share - mean[i]
+        pull += difference * difference
+    if pull <= strength * strength:
+        w[:] = zero
 
 
-def shrink_rows(
-    penalty: GroupL1,
-    norms: tf.Tensor,
-    change: tf.Tensor,
-    w: tf.Tensor,
-    step_size: StepSize,
-    step: tf.Tensor,
-    mean_gradient: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Apply the proximal operator of the groups after an optimizer's step.
+def smooth_type(f: Any) -> Any:
+    """The signature of what `smooth_part` returns, for the dtype f."""
+    return float64(
+        vector(f),
+        vector(f),
+        vector(int64),
+        vector(float64),
+        vector(float64),
+        float64,
+        vector(f),
+    )
 
-    After that of L1: one after the other, they are the operator of the sum [1]_.
 
-    Parameters
-    ----------
-    penalty : GroupL1
-    norms : tensor of shape (K, n_in + 1, 1)
-        Of the kernel's rows before the step.
-    change, w : tensors of shape (K, n_in + 1, n_out)
-        What the step has subtracted, and the kernel after it and the operator of L1.
-    step_size : StepSize
-        Of the optimizer, as a rate (K, 1, 1) and denominators.
-    step : tensor of shape (K, 1, 1)
-        Its number, counted from 1.
-    mean_gradient : tensor of the kernel's shape
-        What the last step has returned; 0 before the first.
+@once
+def smooth_part(dtype: str) -> Pointer:
+    """Compile what the penalties do before the optimizer's step.
 
     Returns
     -------
-    kernel, mean_gradient : tensors
-        Of this shape.
-
-    References
-    ----------
-    .. [1] Y. Yu, "On decomposing the proximal map", NIPS 2013.
+    Pointer
+        ``smooth(params, gradients, sizes, l1, l2, group_l1, norms)`` returns the value
+        of all penalties, and adds the gradient of L2 to the gradients. `sizes` are
+        those of the layers, from the columns of X to the outputs; `l1` and `l2` have a
+        strength per kernel. With `group_l1` the norms of the first kernel's rows go to
+        `norms`.
     """
-    rate, denominators = step_size
-    inverse_rate = tf.math.reciprocal_no_nan(rate)
-    gradient = change * denominators * inverse_rate
-    # Over the later half of all steps, or the last 1000 once there are more.
-    momentum = (1 + step) / (3 + step)
-    momentum = tf.minimum(momentum, tf.cast(MEAN_MOMENTUM, step.dtype))
-    mean_gradient = gradient + momentum * (mean_gradient - gradient)
-    w = penalty.prox(w, step_size, norms)
-    inverse_length = denominators * (inverse_rate * (1 - momentum))
-    return penalty.hold(w, inverse_length, mean_gradient), mean_gradient
+
+    def smooth(params, gradients, sizes, l1, l2, group_l1, norms):
+        penalty = 0.0
+        start = 0
+        for k in range(sizes.size - 1):
+            stop = start + sizes[k] * sizes[k + 1]
+            if l2[k] > 0:
+                penalty += _add_l2(params[start:stop], gradients[start:stop], l2[k])
+            if l1[k] > 0:
+                penalty += _l1_value(params[start:stop], l1[k])
+            start = stop + sizes[k + 1]
+        if group_l1 > 0:
+            first = params[: sizes[0] * sizes[1]].reshape((sizes[0], sizes[1]))
+            _row_norms(first, norms)
+            penalty += group_l1 * norms.sum()
+        return penalty
+
+    return Pointer(smooth_type(FLOATS[dtype]), smooth)
+
+
+def proximal_type(f: Any) -> Any:
+    """The signature of what `proximal_step` returns, for the dtype f."""
+    return void(
+        vector(f),
+        vector(f),
+        vector(f),
+        vector(int64),
+        vector(float64),
+        float64,
+        f,
+        int64,
+        vector(f),
+        matrix(f),
+    )
+
+
+@once
+def proximal_step(dtype: str) -> Pointer:
+    """Compile what the penalties do after the optimizer's step.
+
+    Returns
+    -------
+    Pointer
+        ``prox(params, changes, denominators, sizes, l1, group_l1, rate, step, norms,
+        mean_gradient)`` applies the proximal operators of L1 and of the groups. The
+        optimizer has subtracted `changes`, in its step of number `step`, counted from
+        1; its step sizes are ``rate / denominators``. `norms` are those of the rows of
+        the first kernel before, and `mean_gradient`, of that kernel's shape, is carried
+        from step to step.
+    """
+    f = FLOATS[dtype]
+
+    def prox(
+        params,
+        changes,
+        denominators,
+        sizes,
+        l1,
+        group_l1,
+        rate,
+        step,
+        norms,
+        mean_gradient,
+    ):
+        start = 0
+        for k in range(sizes.size - 1):
+            stop = start + sizes[k] * sizes[k + 1]
+            if l1[k] > 0:
+                threshold = f(l1[k]) * rate
+                _l1_prox(params[start:stop], denominators[start:stop], threshold)
+            start = stop + sizes[k + 1]
+        if group_l1 > 0:
+            strength = f(group_l1)
+            # Over the later half of all steps, or the last 1000 once there are more.
+            momentum = f(min((1 + step) / (3 + step), MEAN_MOMENTUM))
+            for j in range(sizes[0]):
+                row = slice(j * sizes[1], (j + 1) * sizes[1])
+                w, d = params[row], denominators[row]
+                _group_prox(w, d, norms[j], strength * rate)
+                _hold(
+                    w, changes[row], d, mean_gradient[j], strength, rate, momentum
+                )
+
+    return Pointer(proximal_type(f), prox)

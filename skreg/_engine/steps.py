@@ -1,125 +1,330 @@
-"""Gradient steps of the compiled function."""
+"""The steps of a training, in machine code: what a network learns from its batches.
+
+The network is one vector of parameters, layer after layer, each layer's kernel (n_in,
+n_out) before its bias. Read `_steps` from top to bottom: a step gathers the rows of a
+batch, pushes them forward, takes the loss and its gradient back through the layers,
+adds the penalties, and lets the optimizer move the weights. Products are BLAS', by
+`numpy.dot`, which Numba passes to SciPy's library.
+"""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-import tensorflow as tf
+import numpy as np
+from numba import float64, int32, int64, types, uint32
 
-from skreg._engine.gather import training_rows
-from skreg._engine.layers import backward, forward, make_dropouts
-from skreg._engine.loops import while_loop
-from skreg._engine.optimizer_settings import clip, hyper_of_step
-from skreg._engine.penalties import L1, L2, GroupL1
-from skreg._engine.pieces import (
-    LayerSlice,
-    first_kernel,
-    gradients_of,
-    kernels_of,
+from skreg._engine.activations import hidden_layer_type
+from skreg._engine.compiling import (
+    FLOATS,
+    compile_loop,
+    matrix,
+    once,
+    register_jitable,
+    vector,
 )
-from skreg._engine.program import Pieces, Program, State
-from skreg._engine.sums import row_norms, totals
-from skreg._engine.updates import accumulate, update
+from skreg._engine.losses import loss_type
+from skreg._engine.penalties import proximal_type, smooth_type
+from skreg._engine.update_rules import update_type
+
+# Columns of the figures of an epoch.
+N_ROWS, DATA_LOSS, PENALTY = range(3)
 
 
-def run_steps(
-    program: Program,
-    slices: list[LayerSlice],
-    inputs: dict[str, Any],
-    plan: dict[str, Any],
-    state: State,
-    first: tf.Tensor,
-    last: tf.Tensor,
-) -> tuple[State, list[tf.Tensor]]:
-    """Take the steps from first to last.
+@register_jitable
+def _gather(table, rows, out):
+    """Copy rows of a table, see `table_type`, to `out`."""
+    dense, data, indices, starts = table
+    if starts.size == 0:
+        for i in range(rows.size):
+            for j in range(dense.shape[1]):
+                out[i, j] = dense[rows[i], j]
+        return
+    out[:] = 0
+    for i in range(rows.size):
+        for e in range(starts[rows[i]], starts[rows[i] + 1]):
+            out[i, indices[e]] += data[e]
 
-    Returns the state, and the sums (K,) over the steps of the number of rows, and of
-    data loss and penalty times that.
+
+@register_jitable
+def _sparse_product(table, rows, kernel, out):
+    """The product of rows in CSR format with a kernel."""
+    _, data, indices, starts = table
+    out[:] = 0
+    for i in range(rows.size):
+        for e in range(starts[rows[i]], starts[rows[i] + 1]):
+            column, value = indices[e], data[e]
+            for j in range(kernel.shape[1]):
+                out[i, j] += value * kernel[column, j]
+
+
+@register_jitable
+def _sparse_gradient(table, rows, delta, out):
+    """The product of the transpose of rows in CSR format with `delta`."""
+    _, data, indices, starts = table
+    out[:] = 0
+    for i in range(rows.size):
+        for e in range(starts[rows[i]], starts[rows[i] + 1]):
+            column, value = indices[e], data[e]
+            for j in range(delta.shape[1]):
+                out[column, j] += value * delta[i, j]
+
+
+@register_jitable
+def _column_sums(matrix, out):
+    out[:] = 0
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            out[j] += matrix[i, j]
+
+
+@register_jitable
+def _multiply(matrix, factors):
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            matrix[i, j] *= factors[i, j]
+
+
+@register_jitable
+def _part(flat, start, n_rows, n_columns):
+    """A matrix in a vector."""
+    return flat[start : start + n_rows * n_columns].reshape((n_rows, n_columns))
+
+
+@register_jitable
+def _mixed(key, number):
+    """A key for each number, which tells nothing of the keys for others."""
+    h = uint32(key ^ uint32(uint32(number) * uint32(0x9E3779B9)))
+    h = uint32(uint32(h ^ uint32(h >> uint32(16))) * uint32(0x85EBCA6B))
+    h = uint32(uint32(h ^ uint32(h >> uint32(13))) * uint32(0xC2B2AE35))
+    return uint32(h ^ uint32(h >> uint32(16)))
+
+
+@register_jitable
+def _update_average(average, params, momentum, proximal):
+    """Move the average of the weights towards them.
+
+    A weight that a proximal operator made zero is zero in the average, too, which would
+    forget only slowly that it had not been.
     """
-    nothing_pending = tf.zeros_like(state.active), _no_norms(state)
-    no_sums = tf.zeros((3, tf.shape(state.step)[0]), program.dtype)
-    _, pending, state, sums = while_loop(
-        lambda variables, constants: variables[0] < constants[-1],
-        partial(_one_step, program),
-        (first, nothing_pending, state, no_sums),
-        (slices, inputs, plan, last),
-        xla=program.xla,
+    for i in range(params.size):
+        w = params[i]
+        moved = w + momentum * (average[i] - w)
+        average[i] = w if proximal and w == 0 else moved
+
+
+@register_jitable
+def _all_finite(params):
+    # The sum of zeros, or NaN; it can be vectorized.
+    return (params * 0).sum() == 0
+
+
+def _steps(
+    features,
+    targets,
+    rows,
+    network,
+    regularization,
+    constants,
+    span,
+    figures,
+    hidden,
+    loss,
+    smooth,
+    update,
+    proximal,
+):
+    """Take steps; see `steps`."""
+    numbers, weights, orders = rows
+    sizes, params, average, slots, mean_gradient = network
+    l1, l2, group_l1, dropout, ema_momentum = regularization
+    first, batch_size, done, first_epoch, seed, clipping, limit = span
+    n_layers = sizes.size - 1
+    n_rows = orders.shape[1]
+    steps_per_epoch = -(-n_rows // batch_size)
+    is_sparse = features[3].size > 0
+    is_proximal = group_l1 > 0 or l1.any()
+    bounds = np.zeros(2 * n_layers + 1, np.int64)
+    for k in range(n_layers):
+        bounds[2 * k + 1] = bounds[2 * k] + sizes[k] * sizes[k + 1]
+        bounds[2 * k + 2] = bounds[2 * k + 1] + sizes[k + 1]
+    n_units = sizes[1:].sum()
+
+    gradients = np.empty_like(params)
+    denominators = np.empty(params.size if is_proximal else 0, params.dtype)
+    norms = np.empty(sizes[0] if group_l1 > 0 else 0, params.dtype)
+    X = np.empty((0 if is_sparse else batch_size, sizes[0]), params.dtype)
+    y = np.empty((batch_size, targets[0].shape[1]), params.dtype)
+    w = np.empty(batch_size, params.dtype)
+    # Of all layers, one after the other: outputs, their slopes, gradients in them.
+    outputs = np.empty(batch_size * n_units, params.dtype)
+    slopes = np.empty(batch_size * n_units, params.dtype)
+    deltas = np.empty(batch_size * n_units, params.dtype)
+
+    for t in range(constants.shape[0]):
+        epoch, i = divmod(first + t, steps_per_epoch)
+        batch = orders[epoch, i * batch_size : min((i + 1) * batch_size, n_rows)]
+        n = batch.size
+
+        # 1. The rows of the batch.
+        table_rows = numbers[batch]
+        if not is_sparse:
+            _gather(features, table_rows, X)
+        _gather(targets, batch, y[:n])
+        for j in range(n):
+            w[j] = weights[batch[j]]
+
+        # 2. Forward.
+        key = _mixed(_mixed(seed, first_epoch + epoch), i)
+        start = 0
+        for k in range(n_layers):
+            n_in, n_out = sizes[k], sizes[k + 1]
+            kernel = _part(params, bounds[2 * k], n_in, n_out)
+            bias = params[bounds[2 * k + 1] : bounds[2 * k + 2]]
+            z = _part(outputs, start, n, n_out)
+            if k > 0:
+                h = _part(outputs, start - batch_size * n_in, n, n_in)
+                np.dot(h, kernel, z)
+            elif is_sparse:
+                _sparse_product(features, table_rows, kernel, z)
+            else:
+                np.dot(X[:n], kernel, z)
+            if k < n_layers - 1:
+                slope = _part(slopes, start, n, n_out)
+                hidden(z, bias, slope, dropout[k], _mixed(key, k), _mixed(seed, k))
+                start += batch_size * n_out
+
+        # 3. The loss; its gradient in the logits takes their place.
+        delta = z
+        data_loss = loss(delta, bias, y[:n], w[:n])
+
+        # 4. Backward.
+        for k in range(n_layers - 1, -1, -1):
+            n_in, n_out = sizes[k], sizes[k + 1]
+            kernel_gradient = _part(gradients, bounds[2 * k], n_in, n_out)
+            _column_sums(delta, gradients[bounds[2 * k + 1] : bounds[2 * k + 2]])
+            if k > 0:
+                start -= batch_size * n_in
+                h = _part(outputs, start, n, n_in)
+                np.dot(h.T, delta, kernel_gradient)
+                kernel = _part(params, bounds[2 * k], n_in, n_out)
+                below = _part(deltas, start, n, n_in)
+                np.dot(delta, kernel.T, below)
+                _multiply(below, _part(slopes, start, n, n_in))
+                delta = below
+            elif is_sparse:
+                _sparse_gradient(features, table_rows, delta, kernel_gradient)
+            else:
+                np.dot(X[:n].T, delta, kernel_gradient)
+
+        # 5. The penalties, the optimizer's step, and what follows it.
+        penalty = smooth(params, gradients, sizes, l1, l2, group_l1, norms)
+        update(
+            params,
+            gradients,
+            denominators,
+            slots,
+            bounds,
+            clipping,
+            limit,
+            constants[t],
+        )
+        step = done + t + 1
+        if is_proximal:
+            proximal(
+                params,
+                gradients,
+                denominators,
+                sizes,
+                l1,
+                group_l1,
+                constants[t, 1],
+                step,
+                norms,
+                mean_gradient,
+            )
+        if ema_momentum > 0:
+            # At first of few steps, so that short trainings do not lag behind.
+            momentum = params.dtype.type(min(ema_momentum, (1 + step) / (10 + step)))
+            _update_average(average, params, momentum, is_proximal)
+
+        figures[epoch, 0] += n
+        figures[epoch, 1] += n * data_loss
+        figures[epoch, 2] += n * penalty
+        if i == steps_per_epoch - 1 and not _all_finite(params):
+            return -(t + 1)
+    return constants.shape[0]
+
+
+def table_type(f: Any) -> Any:
+    """Rows, dense or CSR: a matrix without rows, or an empty vector of starts."""
+    return types.Tuple(
+        (
+            matrix(f, readonly=True),
+            vector(f, readonly=True),
+            vector(int32, readonly=True),
+            vector(int64, readonly=True),
+        )
     )
-    if program.xla:
-        hyper = hyper_of_step(program, inputs, plan, tf.maximum(last - 1, 0))
-        state = update(program, slices, inputs, hyper, state, *pending)
-    return state, tf.unstack(sums, num=3)
 
 
-def _no_norms(state: State) -> Pieces:
-    return tuple(tf.zeros_like(array[..., :1]) for array in state.mean_gradient)
+@once
+def steps(dtype: str) -> Any:
+    """Compile the loop over the steps of a training.
 
+    Returns
+    -------
+    callable
+        ``steps(features, targets, rows, network, regularization, constants, span,
+        figures, hidden, loss, smooth, update, proximal)`` takes as many steps as
+        `constants` has rows, or ends with the first epoch that leaves weights that are
+        not finite; it returns how many, then negative. The arguments are tuples:
 
-def _one_step(program: Program, variables: Any, constants: Any) -> Any:
-    t, pending, state, sums = variables
-    slices, inputs, plan, _ = constants
-    if program.xla:  # what the last step left, see `update`
-        hyper = hyper_of_step(program, inputs, plan, tf.maximum(t - 1, 0))
-        state = update(program, slices, inputs, hyper, state, *pending)
-    X, targets, weight = training_rows(program, slices, inputs, plan, t)
-    kernels = kernels_of(program, slices, state.params)
-    dropouts = _dropouts(program, slices, inputs, plan, t)
-    passed = forward(program.activation, kernels, X, dropouts)
-    row_losses = program.row_losses(targets, passed.logits)
-    loss_gradient = program.loss_gradient(targets, passed.logits)
-    of_kernels = backward(kernels, passed, tf.expand_dims(weight, -1) * loss_gradient)
-    gradients = gradients_of(program, of_kernels, state.params)
-    norms: Pieces = ()
-    if program.group_l1:
-        norms = (row_norms(first_kernel(slices[0], state.params[0])),)
-    penalty, gradients = _add_penalty(program, inputs, state.params, norms, gradients)
-    n_rows = tf.gather(plan["n_rows"], t)
-    moving = state.active & (n_rows > 0)
-    hyper = hyper_of_step(program, inputs, plan, t)
-    gradients = clip(program, slices, hyper, gradients)
-    state = accumulate(program, hyper, state, gradients, moving)
-    if not program.xla:
-        state = update(program, slices, inputs, hyper, state, moving, norms)
-    data_loss = tf.reduce_sum(weight * row_losses, axis=-1, keepdims=program.unbatched)
-    terms = tf.stack([n_rows, n_rows * data_loss, n_rows * penalty])
-    if not program.unbatched:
-        terms = tf.where(moving, terms, 0)
-    return t + 1, (moving, norms), state, sums + terms
+        - features, targets: tables, see `table_type`, of the dtype
+        - rows: ``numbers`` (n_rows,), which row of `features` each row is; ``weights``
+          (n_rows,); ``orders`` (n_epochs, n_rows), the rows in the order of their visit
+        - network: ``sizes`` (n_layers + 1,); ``params`` (n_params,); ``average``, of
+          that shape; ``slots`` (n_slots, n_params); ``mean_gradient``, of the shape of
+          the first kernel. What does not apply is empty
+        - regularization: strengths ``l1``, ``l2`` (n_layers,), ``group_l1``; rates
+          ``dropout`` (n_layers - 1,); ``ema_momentum``
+        - span: ``first``, the number of the first step from the first epoch of
+          `orders`; ``batch_size``; ``done``, how many steps the optimizer has taken;
+          ``first_epoch``, the number of that epoch; ``seed`` of the dropout noise;
+          ``clipping`` and its ``limit``
+        - constants (n_steps, 7), of the update rule
+        - figures (n_epochs, 3): the steps add numbers of rows, and data losses and
+          penalties times those
 
-
-def _dropouts(
-    program: Program,
-    slices: list[LayerSlice],
-    inputs: dict[str, Any],
-    plan: dict[str, Any],
-    t: tf.Tensor,
-) -> list | None:
-    if not program.dropout:
-        return None
-    widths = [s.n_out for s in slices[:-1]]
-    return make_dropouts(tf.gather(plan["noise"], t), widths, inputs)
-
-
-def _add_penalty(
-    program: Program,
-    inputs: dict[str, Any],
-    params: Pieces,
-    norms: Pieces,
-    gradients: Pieces,
-) -> tuple[tf.Tensor, Pieces]:
-    """The penalty (K,), and the gradients of the loss with its smooth part.
-
-    `norms` are those of the rows of the first kernel, with `group_l1`.
+        and pointers to what `hidden_layer`, `loss`, `smooth_part`, `update` and
+        `proximal_step` return.
     """
-    total, with_penalty = 0, []
-    for i, (w, gradient) in enumerate(zip(params, gradients, strict=True)):
-        of_penalty = L2(inputs["twice_l2"][i]).gradient(w)
-        values = totals(w * of_penalty) / 2
-        if program.l1:
-            values += totals(L1(inputs["l1"][i]).terms(w))
-        total += tf.reshape(values, [-1])
-        with_penalty.append(gradient + of_penalty)
-    for of_rows in norms:
-        total += GroupL1(inputs["group_l1"]).value(of_rows)
-    return total, tuple(with_penalty)
+    f = FLOATS[dtype]
+    network = (vector(int64), vector(f), vector(f), matrix(f), matrix(f))
+    regularization = (*(vector(float64),) * 2, float64, vector(float64), float64)
+    span = (*(int64,) * 4, uint32, int64, float64)
+    functions = (
+        hidden_layer_type(f),
+        loss_type(f),
+        smooth_type(f),
+        update_type(f),
+        proximal_type(f),
+    )
+    signature = int64(
+        table_type(f),
+        table_type(f),
+        types.Tuple(
+            (
+                vector(int64, readonly=True),
+                vector(f, readonly=True),
+                matrix(int64),
+            )
+        ),
+        types.Tuple(network),
+        types.Tuple(regularization),
+        matrix(f, readonly=True),
+        types.Tuple(span),
+        matrix(float64),
+        *map(types.FunctionType, functions),
+    )
+    return compile_loop(signature, _steps)

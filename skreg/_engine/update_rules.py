@@ -1,32 +1,59 @@
-"""Update rules of the compiled engine: how gradients move the weights.
+"""Update rules: how gradients move the weights, each as a Keras optimizer does it.
 
-A rule follows the formula of a Keras optimizer, in two parts, on all parameters of K
-networks at once: ``accumulate(gradients, slots, hyper)`` gives the new slots, and
-``update(slots, step, hyper)`` what to subtract from the parameters then. Gradients
-and slots are of shape (K, P), step and the hyperparameters (K, 1). Every operation is
-elementwise, so that no network sees another. `skreg._training.optimizers` says which
-optimizer follows which rule.
+A rule has two parts. ``constants(hyper, steps, rates)`` computes what is the same for
+all weights, for many steps at once, by NumPy. ``move(g, slots, k, f)`` is compiled: for
+the gradient g of a weight, its slots and the step's constants k, it returns the change
+to subtract from the weight, its new slots, and the denominator of its step size. To add
+a rule, write both parts and enter it in `RULES`.
 
-``step_size(slots, step, hyper)`` is what a constant gradient is multiplied by in a
-step, momentum included: the step sizes of the proximal operators in
-`skreg._engine.penalties`, as a rate (K, 1) and by what it is divided, (K, P) or 1.
-Averages of the gradients are then the gradient times the share that they have taken in
-by step t, such as ``1 - beta**t``; the sums of a momentum mu multiply it by
-``sum(mu**(t - i) * learning_rate_i)``, see `_rate_sum`.
-
-`skreg._engine.optimizer_settings` has what is common to all optimizers.
+The *step size* of a weight is what a constant gradient is multiplied by in a step,
+momentum included; `skreg._engine.penalties` needs it. It is a rate, the same for all
+weights, divided by a denominator. An average of gradients is then the gradient times
+the share that it has taken in by step t, such as ``1 - beta**t``; a sum with momentum
+mu is the gradient times ``sum(mu**(t - i) * rate_i)``, here ``rate_sums``.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import tensorflow as tf
+from numba import float64, int64, void
+from numpy.typing import NDArray
 
-Slots: TypeAlias = tuple[tf.Tensor, ...]
-Hyper: TypeAlias = dict[str, tf.Tensor]
-StepSize: TypeAlias = tuple[tf.Tensor, tf.Tensor | float]
+from skreg._engine.compiling import (
+    FLOATS,
+    Pointer,
+    matrix,
+    once,
+    register_jitable,
+    vector,
+)
+
+Hyper: TypeAlias = dict[str, float]
+Column: TypeAlias = NDArray[np.float64] | float
+
+# Names of clippings, in the order in which Keras looks for them; 0 stands for none.
+CLIPPINGS = (None, "clipnorm", "global_clipnorm", "clipvalue")
+# A step's constants: weight decay, the rate of the step sizes, and those of the rule.
+N_CONSTANTS = 7
+# Numbers that decay towards zero would end as denormal ones, with which a processor
+# takes ten times longer. Far above those they are replaced by zero.
+NEGLIGIBLE = {"float32": 1e-30, "float64": 1e-290}
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Consecutive steps: their numbers from 1, and learning rates; all of shape (n,).
+
+    ``rate_sums`` are the sums of the rates until each step, with the rule's momentum.
+    """
+
+    numbers: NDArray[np.int64]
+    rates: NDArray[np.float64]
+    rate_sums: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,353 +63,316 @@ class UpdateRule:
     Attributes
     ----------
     name : str
-        Where names are the same, so is what the slots mean.
+        Rules of one name understand each other's slots.
     slots : tuple of str
-        Names of the arrays that it carries from step to step; those of Keras, where it
-        has them. At first they are zero, or what the hyperparameter ``initial_NAME``
-        says.
-    accumulate, update : callable
+        Names of the numbers that a weight carries from step to step, three at most; as
+        Keras names them. They start at zero, or at the hyperparameter ``initial_NAME``.
+    constants : callable
+        ``constants(hyper, steps)`` returns the rate of the step sizes, and then at most
+        five constants for `move`; each is a number or an array of shape (n_steps,).
+    move : callable
         See above.
-    step_size : callable or None
-        See above. None if steps are not proportional to gradients: then there is no
-        proximal operator, and penalties that need one are left to the Keras engine.
-    hyper : callable
-        ``hyper(config)`` gives the values of its hyperparameters, by name, out of a
-        Keras optimizer's configuration.
+    has_step_size : bool
+        Whether steps are proportional to gradients. Where they are not, there is no
+        proximal operator.
     """
 
     name: str
     slots: tuple[str, ...]
-    accumulate: Callable[[tf.Tensor, Slots, Hyper], Slots]
-    update: Callable[[Slots, tf.Tensor, Hyper], tf.Tensor]
-    step_size: Callable[[Slots, tf.Tensor, Hyper], StepSize] | None
-    hyper: Callable[[dict[str, Any]], dict[str, float]]
+    constants: Callable[[Hyper, Steps], tuple[Column, ...]]
+    move: Callable[..., Any]
+    has_step_size: bool = True
+
+    def table(self, hyper: Hyper, steps: Steps, dtype: str) -> NDArray[Any]:
+        """The constants of each step, of shape (n_steps, `N_CONSTANTS`)."""
+        table = np.zeros((len(steps.numbers), N_CONSTANTS))
+        # The training ends with an error where weights are not finite.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            table[:, 0] = hyper["weight_decay"] * steps.rates
+            for i, column in enumerate(self.constants(hyper, steps), start=1):
+                table[:, i] = column
+            return table.astype(dtype)
 
 
-def _learning_rate(config: dict[str, Any]) -> float:
-    # Keras keeps it in a float32 variable, whatever the dtype.
-    with np.errstate(over="ignore"):  # an infinite rate is found out in training
-        return float(np.float32(config["learning_rate"]))
-
-
-def _values(*names: str) -> Callable[[dict[str, Any]], dict[str, float]]:
-    def hyper(config: dict[str, Any]) -> dict[str, float]:
-        values = {name: float(config[name]) for name in names}
-        return {"learning_rate": _learning_rate(config), **values}
-
-    return hyper
-
-
-def _adam_hyper(config: dict[str, Any]) -> dict[str, float]:
-    beta_1, beta_2 = config["beta_1"], config["beta_2"]
-    return {
-        "learning_rate": _learning_rate(config),
-        "epsilon": float(config["epsilon"]),
-        "one_minus_beta_1": 1 - beta_1,
-        "one_minus_beta_2": 1 - beta_2,
-        # In the bias correction Keras casts them to float32.
-        "float32_beta_1": float(np.float32(beta_1)),
-        "float32_beta_2": float(np.float32(beta_2)),
-    }
-
-
-def _nadam_hyper(config: dict[str, Any]) -> dict[str, float]:
-    # Keras takes the averages, too, with them in float32.
-    hyper = _adam_hyper(config)
-    return {
-        **hyper,
-        "one_minus_beta_1": 1 - hyper["float32_beta_1"],
-        "one_minus_beta_2": 1 - hyper["float32_beta_2"],
-        "beta_1": float(config["beta_1"]),
-    }
-
-
-def _adamax_hyper(config: dict[str, Any]) -> dict[str, float]:
-    return {**_adam_hyper(config), "beta_2": float(config["beta_2"])}
-
-
-def _adagrad_hyper(config: dict[str, Any]) -> dict[str, float]:
-    initial = float(config["initial_accumulator_value"])
-    return {**_values("epsilon")(config), "initial_accumulator": initial}
-
-
-def _lion_hyper(config: dict[str, Any]) -> dict[str, float]:
-    betas = {name: float(np.float32(config[name])) for name in ("beta_1", "beta_2")}
-    return {**_values()(config), **betas}
-
-
-def _adam_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    m, v = slots
-    m += (g - m) * hyper["one_minus_beta_1"]
-    v += (g * g - v) * hyper["one_minus_beta_2"]
-    return m, v
-
-
-def _adam_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    m, v = slots
-    power_1 = hyper["float32_beta_1"] ** step
-    power_2 = hyper["float32_beta_2"] ** step
-    rate = hyper["learning_rate"] * tf.sqrt(1 - power_2) / (1 - power_1)
-    return m * rate / (tf.sqrt(v) + hyper["epsilon"])
-
-
-def _adam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    # The update divided by the average of the gradients, without its bias.
-    rate = hyper["learning_rate"] * tf.sqrt(1 - hyper["float32_beta_2"] ** step)
-    return rate, tf.sqrt(slots[1]) + hyper["epsilon"]
-
-
-def _amsgrad_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    m, v = _adam_accumulate(g, slots[:2], hyper)
-    return m, v, tf.maximum(slots[2], v)
-
-
-def _amsgrad_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return _adam_update(slots[::2], step, hyper)
-
-
-def _amsgrad_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    return _adam_step_size(slots[::2], step, hyper)
-
-
-# Nadam's momentum u_t = beta_1 * (1 - 0.96**t / 2) changes from step to step. These are
-# the products u_1 * ... * u_t / beta_1**t, for t = 0, 1, ...; after the last one they
-# no longer change, in double precision.
-_NADAM_DECAY = 0.96
-_NADAM_PRODUCTS = np.cumprod(
-    [1.0, *(1 - 0.5 * _NADAM_DECAY**t for t in range(1, 1024))]
-)
-
-
-def _nadam_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    return *_adam_accumulate(g, slots[:2], hyper), g
-
-
-def _nadam_shares(step: tf.Tensor, hyper: Hyper) -> tuple[tf.Tensor, tf.Tensor]:
-    """By what an update multiplies the average of the gradients, and the last one."""
-
-    def momentum(step: tf.Tensor) -> tf.Tensor:
-        decay = float(np.float32(_NADAM_DECAY))
-        return hyper["float32_beta_1"] * (1 - 0.5 * decay**step)
-
-    last = len(_NADAM_PRODUCTS) - 1
-    decays = tf.gather(
-        tf.constant(_NADAM_PRODUCTS, step.dtype),
-        tf.minimum(tf.cast(step, tf.int32), last),
+def _adam_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    t = steps.numbers
+    # Keras casts the betas to float32 in the bias correction, and only there.
+    root = np.sqrt(1 - np.float32(hyper["beta_2"]).astype(float) ** t)
+    rates = steps.rates * root / (1 - np.float32(hyper["beta_1"]).astype(float) ** t)
+    return (
+        steps.rates * root,
+        1 - hyper["beta_1"],
+        1 - hyper["beta_2"],
+        rates,
+        hyper["epsilon"],
     )
-    product = hyper["beta_1"] ** step * decays
-    following = momentum(step + 1)
-    return following / (1 - product * following), (1 - momentum(step)) / (1 - product)
 
 
-def _nadam_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    m, v, g = slots
-    of_average, of_last = _nadam_shares(step, hyper)
-    direction = of_average * m + of_last * g
-    return direction * hyper["learning_rate"] / _nadam_denominators(v, step, hyper)
+@register_jitable
+def _adam(g, slots, k, f):
+    m = slots[0] + (g - slots[0]) * k[0]
+    v = slots[1] + (g * g - slots[1]) * k[1]
+    denominator = np.sqrt(v) + k[3]
+    return m * k[2] / denominator, (m, v, slots[2]), denominator
 
 
-def _nadam_denominators(v: tf.Tensor, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    unbiased = v / (1 - hyper["float32_beta_2"] ** step)
-    return tf.sqrt(unbiased) + hyper["epsilon"]
+@register_jitable
+def _amsgrad(g, slots, k, f):
+    m = slots[0] + (g - slots[0]) * k[0]
+    v = slots[1] + (g * g - slots[1]) * k[1]
+    largest = max(slots[2], v)
+    denominator = np.sqrt(largest) + k[3]
+    return m * k[2] / denominator, (m, v, largest), denominator
 
 
-def _nadam_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    of_average, of_last = _nadam_shares(step, hyper)
-    gain = of_average * (1 - hyper["float32_beta_1"] ** step) + of_last
-    rate = gain * hyper["learning_rate"]
-    return rate, _nadam_denominators(slots[1], step, hyper)
+def _nadam_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    t = steps.numbers
+    # Keras takes the averages, too, with the betas in float32.
+    beta_1, beta_2 = (float(np.float32(hyper[name])) for name in ("beta_1", "beta_2"))
+    decay = float(np.float32(0.96))
+    # The momentum changes from step to step: beta_1 * (1 - 0.96**t / 2). Its product
+    # over the steps until t changes no more after a thousand steps.
+    decays = np.cumprod(1 - 0.5 * 0.96 ** np.arange(1, 1024))
+    product = hyper["beta_1"] ** t * decays[np.minimum(t, len(decays)) - 1]
+    momentum = beta_1 * (1 - 0.5 * decay**t)
+    following = beta_1 * (1 - 0.5 * decay ** (t + 1))
+    share_of_mean = following / (1 - product * following)
+    share_of_last = (1 - momentum) / (1 - product)
+    gain = share_of_mean * (1 - beta_1**t) + share_of_last
+    # The denominator is sqrt(v / (1 - beta_2**t)) + epsilon, here times that root.
+    root = np.sqrt(1 - beta_2**t)
+    return (
+        gain * steps.rates * root,
+        1 - beta_1,
+        1 - beta_2,
+        share_of_mean * steps.rates * root,
+        share_of_last * steps.rates * root,
+        hyper["epsilon"] * root,
+    )
 
 
-def _adamax_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    m, norm = slots
-    m += (g - m) * hyper["one_minus_beta_1"]
-    return m, tf.maximum(hyper["beta_2"] * norm, tf.abs(g))
+@register_jitable
+def _nadam(g, slots, k, f):
+    m = slots[0] + (g - slots[0]) * k[0]
+    v = slots[1] + (g * g - slots[1]) * k[1]
+    denominator = np.sqrt(v) + k[4]
+    return (k[2] * m + k[3] * g) / denominator, (m, v, slots[2]), denominator
 
 
-def _adamax_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    bias = 1 - hyper["float32_beta_1"] ** step
-    rate, norm = _adamax_step_size(slots, step, hyper)
-    return slots[0] / bias * (rate / norm)
+def _adamax_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    bias = 1 - np.float32(hyper["beta_1"]).astype(float) ** steps.numbers
+    return (
+        steps.rates,
+        1 - hyper["beta_1"],
+        hyper["beta_2"],
+        steps.rates / bias,
+        hyper["epsilon"],
+    )
 
 
-def _adamax_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    return hyper["learning_rate"], slots[1] + hyper["epsilon"]
+@register_jitable
+def _adamax(g, slots, k, f):
+    m = slots[0] + (g - slots[0]) * k[0]
+    norm = max(k[1] * slots[1], abs(g))
+    denominator = norm + k[3]
+    return m * k[2] / denominator, (m, norm, slots[2]), denominator
 
 
-def _adagrad_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    return slots[0] + g * g, g
+def _adagrad_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    return steps.rates, steps.rates, hyper["epsilon"]
 
 
-def _adagrad_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    rate, root = _adagrad_step_size(slots, step, hyper)
-    return slots[1] * (rate / root)
+@register_jitable
+def _adagrad(g, slots, k, f):
+    squares = slots[0] + g * g
+    denominator = np.sqrt(squares + k[1])
+    return g * k[0] / denominator, (squares, slots[1], slots[2]), denominator
 
 
-def _adagrad_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    return hyper["learning_rate"], tf.sqrt(slots[0] + hyper["epsilon"])
+def _lion_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    beta_1, beta_2 = (float(np.float32(hyper[name])) for name in ("beta_1", "beta_2"))
+    return steps.rates, steps.rates, beta_1, beta_2
 
 
-def _lion_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    m, _ = slots
-    direction = m * hyper["beta_1"] + g * (1 - hyper["beta_1"])
-    return m * hyper["beta_2"] + g * (1 - hyper["beta_2"]), direction
+@register_jitable
+def _lion(g, slots, k, f):
+    direction = slots[0] * k[1] + g * (f(1) - k[1])
+    sign = direction  # 0 or NaN stay
+    if direction > f(0):
+        sign = f(1)
+    elif direction < f(0):
+        sign = f(-1)
+    m = slots[0] * k[2] + g * (f(1) - k[2])
+    return k[0] * sign, (m, slots[1], slots[2]), f(1)
 
 
-def _lion_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return hyper["learning_rate"] * tf.sign(slots[1])
+def _sgd_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    return steps.rates, steps.rates
 
 
-def _sgd_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    return (g,)
+@register_jitable
+def _sgd(g, slots, k, f):
+    return g * k[0], slots, f(1)
 
 
-def _sgd_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return slots[0] * hyper["learning_rate"]
+def _momentum_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    return steps.rate_sums, steps.rates, hyper["momentum"]
 
 
-def _sgd_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    return hyper["learning_rate"], 1.0
+@register_jitable
+def _momentum(g, slots, k, f):
+    m = slots[0] * k[1] - g * k[0]
+    return -m, (m, slots[1], slots[2]), f(1)
 
 
-def _momentum_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    return (slots[0] * hyper["momentum"] - g * hyper["learning_rate"],)
+@register_jitable
+def _nesterov(g, slots, k, f):
+    m = slots[0] * k[1] - g * k[0]
+    return g * k[0] - m * k[1], (m, slots[1], slots[2]), f(1)
 
 
-def _momentum_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return -slots[0]
+def _rmsprop_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
+    rho = hyper["rho"]
+    return steps.rate_sums, steps.rates, rho, hyper["momentum"], hyper["epsilon"]
 
 
-def _momentum_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    return _rate_sum(step, hyper), 1.0
+@register_jitable
+def _rmsprop(g, slots, k, f):
+    v = k[1] * slots[0] + (f(1) - k[1]) * g * g
+    denominator = np.sqrt(v + k[3])
+    momentum = k[2] * slots[1] + k[0] * g / denominator
+    return momentum, (v, momentum, slots[2]), denominator
 
 
-def _rate_sum(step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    """The learning rates of all steps until now, each as far as momentum keeps it.
+@register_jitable
+def _centered_rmsprop(g, slots, k, f):
+    v = k[1] * slots[0] + (f(1) - k[1]) * g * g
+    mean = k[1] * slots[2] + (f(1) - k[1]) * g
+    denominator = np.sqrt(v - mean * mean + k[3])
+    momentum = k[2] * slots[1] + k[0] * g / denominator
+    return momentum, (v, momentum, mean), denominator
 
-    A schedule brings it along: where rates fall, the last one alone would be too small
-    a step size, and weights that are zero would not stay so.
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        UpdateRule("adam", ("momentum", "velocity"), _adam_constants, _adam),
+        UpdateRule(
+            "amsgrad", ("momentum", "velocity", "velocity_hat"), _adam_constants, _amsgrad
+        ),
+        UpdateRule("nadam", ("momentum", "velocity"), _nadam_constants, _nadam),
+        UpdateRule("adamax", ("momentum", "norm"), _adamax_constants, _adamax),
+        UpdateRule("adagrad", ("accumulator",), _adagrad_constants, _adagrad),
+        # Its step is as long for small gradients: no step size stays bounded.
+        UpdateRule("lion", ("momentum",), _lion_constants, _lion, has_step_size=False),
+        UpdateRule("sgd", (), _sgd_constants, _sgd),
+        UpdateRule("momentum", ("momentum",), _momentum_constants, _momentum),
+        UpdateRule("nesterov", ("momentum",), _momentum_constants, _nesterov),
+        UpdateRule("rmsprop", ("velocity", "momentum"), _rmsprop_constants, _rmsprop),
+        UpdateRule(
+            "centered rmsprop",
+            ("velocity", "momentum", "average_gradient"),
+            _rmsprop_constants,
+            _centered_rmsprop,
+        ),
+    )
+}
+
+
+@register_jitable
+def _shorten(gradients, limit):
+    """Scale gradients down to a norm of the limit, where theirs is above it."""
+    squares = gradients[:0].sum()
+    for g in gradients:
+        squares += g * g
+    norm = np.sqrt(squares)
+    if norm > limit:
+        factor = gradients.dtype.type(limit / norm)
+        for i in range(gradients.size):
+            gradients[i] *= factor
+
+
+@register_jitable
+def _clip(gradients, bounds, clipping, limit):
+    """Clip by the norm of each kernel and bias, by the norm of all, or by value."""
+    if clipping == 1:
+        for i in range(bounds.size - 1):
+            _shorten(gradients[bounds[i] : bounds[i + 1]], limit)
+    elif clipping == 2:
+        _shorten(gradients, limit)
+    elif clipping == 3:
+        largest = gradients.dtype.type(limit)
+        for i in range(gradients.size):
+            gradients[i] = min(max(gradients[i], -largest), largest)
+
+
+def update_type(f: Any) -> Any:
+    """The signature of what `update` returns, for the dtype f."""
+    return void(
+        vector(f),
+        vector(f),
+        vector(f),
+        matrix(f),
+        vector(int64),
+        int64,
+        float64,
+        vector(f, readonly=True),
+    )
+
+
+@once
+def update(rule_name: str, dtype: str) -> Pointer:
+    """Compile the update of all weights by a rule.
+
+    Parameters
+    ----------
+    rule_name : str
+        One of `RULES`.
+    dtype : str
+
+    Returns
+    -------
+    Pointer
+        ``update(params, gradients, denominators, slots, bounds, clipping, limit,
+        constants)``. The arrays have an entry for each of the parameters, `slots` a row
+        for each slot; kernels and biases are those between the `bounds`. Gradients are
+        clipped first, by the clipping of that number in `CLIPPINGS`. Unless
+        `denominators` is empty, it becomes the denominators of the step sizes, and
+        `gradients` what has been subtracted.
     """
-    if "rate_sum" in hyper:
-        return hyper["rate_sum"]
-    momentum = hyper["momentum"]
-    return hyper["learning_rate"] * (1 - momentum**step) / (1 - momentum)
+    f, rule = FLOATS[dtype], RULES[rule_name]
+    move, n_slots = rule.move, len(rule.slots)
+    negligible = f(NEGLIGIBLE[dtype])
+
+    def update(
+        params, gradients, denominators, slots, bounds, clipping, limit, constants
+    ):
+        _clip(gradients, bounds, clipping, limit)
+        decay = constants[0]
+        k = constants[2], constants[3], constants[4], constants[5], constants[6]
+        records = denominators.size > 0
+        a, b, c = f(0), f(0), f(0)
+        for i in range(params.size):
+            if n_slots > 0:
+                a = slots[0, i]
+            if n_slots > 1:
+                b = slots[1, i]
+            if n_slots > 2:
+                c = slots[2, i]
+            change, (a, b, c), denominator = move(gradients[i], (a, b, c), k, f)
+            change += decay * params[i]
+            if n_slots > 0:
+                slots[0, i] = a if abs(a) > negligible else f(0) * a
+            if n_slots > 1:
+                slots[1, i] = b if abs(b) > negligible else f(0) * b
+            if n_slots > 2:
+                slots[2, i] = c if abs(c) > negligible else f(0) * c
+            w = params[i] - change
+            params[i] = w if abs(w) > negligible else f(0) * w
+            if records:
+                gradients[i] = change
+                denominators[i] = denominator
+
+    return Pointer(update_type(f), update)
 
 
-def _nesterov_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    return *_momentum_accumulate(g, slots[:1], hyper), g
-
-
-def _nesterov_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    momentum, g = slots
-    return g * hyper["learning_rate"] - momentum * hyper["momentum"]
-
-
-def _rmsprop_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    v, momentum = slots
-    v = hyper["rho"] * v + (1 - hyper["rho"]) * g * g
-    change = hyper["learning_rate"] * g / tf.sqrt(v + hyper["epsilon"])
-    return v, hyper["momentum"] * momentum + change
-
-
-def _centered_accumulate(g: tf.Tensor, slots: Slots, hyper: Hyper) -> Slots:
-    v, momentum, mean = slots
-    v = hyper["rho"] * v + (1 - hyper["rho"]) * g * g
-    mean = hyper["rho"] * mean + (1 - hyper["rho"]) * g
-    variance = v - mean * mean + hyper["epsilon"]
-    change = hyper["learning_rate"] * g / tf.sqrt(variance)
-    return v, hyper["momentum"] * momentum + change, mean
-
-
-def _rmsprop_update(slots: Slots, step: tf.Tensor, hyper: Hyper) -> tf.Tensor:
-    return slots[1]
-
-
-def _rmsprop_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    return _rate_sum(step, hyper), tf.sqrt(slots[0] + hyper["epsilon"])
-
-
-def _centered_step_size(slots: Slots, step: tf.Tensor, hyper: Hyper) -> StepSize:
-    v, _, mean = slots
-    return _rate_sum(step, hyper), tf.sqrt(v - mean * mean + hyper["epsilon"])
-
-
-ADAM = UpdateRule(
-    "adam",
-    ("momentum", "velocity"),
-    _adam_accumulate,
-    _adam_update,
-    _adam_step_size,
-    _adam_hyper,
-)
-AMSGRAD = UpdateRule(
-    "amsgrad",
-    ("momentum", "velocity", "velocity_hat"),
-    _amsgrad_accumulate,
-    _amsgrad_update,
-    _amsgrad_step_size,
-    _adam_hyper,
-)
-NADAM = UpdateRule(
-    "nadam",
-    ("momentum", "velocity", "gradient"),
-    _nadam_accumulate,
-    _nadam_update,
-    _nadam_step_size,
-    _nadam_hyper,
-)
-ADAMAX = UpdateRule(
-    "adamax",
-    ("momentum", "norm"),
-    _adamax_accumulate,
-    _adamax_update,
-    _adamax_step_size,
-    _adamax_hyper,
-)
-ADAGRAD = UpdateRule(
-    "adagrad",
-    ("accumulator", "gradient"),
-    _adagrad_accumulate,
-    _adagrad_update,
-    _adagrad_step_size,
-    _adagrad_hyper,
-)
-# Its step is the learning rate, however small the gradient: no step size stays bounded.
-LION = UpdateRule(
-    "lion", ("momentum", "direction"), _lion_accumulate, _lion_update, None, _lion_hyper
-)
-SGD = UpdateRule(
-    "sgd", ("gradient",), _sgd_accumulate, _sgd_update, _sgd_step_size, _values()
-)
-MOMENTUM = UpdateRule(
-    "momentum",
-    ("momentum",),
-    _momentum_accumulate,
-    _momentum_update,
-    _momentum_step_size,
-    _values("momentum"),
-)
-NESTEROV = UpdateRule(
-    "nesterov",
-    ("momentum", "gradient"),
-    _nesterov_accumulate,
-    _nesterov_update,
-    _momentum_step_size,
-    _values("momentum"),
-)
-RMSPROP = UpdateRule(
-    "rmsprop",
-    ("velocity", "momentum"),
-    _rmsprop_accumulate,
-    _rmsprop_update,
-    _rmsprop_step_size,
-    _values("rho", "momentum", "epsilon"),
-)
-RMSPROP_CENTERED = UpdateRule(
-    "centered rmsprop",
-    ("velocity", "momentum", "average_gradient"),
-    _centered_accumulate,
-    _rmsprop_update,
-    _centered_step_size,
-    _values("rho", "momentum", "epsilon"),
-)

@@ -16,7 +16,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._engine.interrupts import import_keras
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
     FitTasks,
@@ -32,6 +31,7 @@ from skreg._estimators.validation import (
     mean_one,
 )
 from skreg._prediction.forward import check_finite, forward, forward_in_chunks
+from skreg._training.activations import activation_function
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 # Of what is pickled; to be raised when an older skreg could not read it any more.
-STATE_FORMAT = 4
+STATE_FORMAT = 5
 # Attributes that are pickled as dicts of plain types: a pickle names no private class,
 # so that files can move.
 _PICKLED_AS_DICT = {
@@ -169,8 +169,7 @@ class RegularizedMLP(
         *validation: Any,
         **mode: Any,
     ) -> TrainedNetwork:
-        import_keras()
-        # Imported here, as it imports TensorFlow: predicting has no need of it.
+        # Imported here, as it imports Numba: predicting has no need of it.
         from skreg._training.dispatch import train
 
         task = self._prepare_task(X, y, sample_weight, *validation, **mode)
@@ -456,8 +455,10 @@ class RegularizedMLP(
         Built when it is first asked for: a live network costs more than the fit of
         a small one, and a search discards nearly all of them.
         """
+        from skreg._training.keras.interrupts import import_keras
+
         import_keras()
-        from skreg._training.network import build_network, set_weights
+        from skreg._training.keras.network import build_network, set_weights
 
         check_is_fitted(self)
         network = build_network(self._architecture, self._regularization, seed=0)
@@ -499,14 +500,14 @@ class RegularizedMLP(
     def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
         """The same, of a chunk of the rows after the other."""
         X = self._validated_rows(X)
-        network = self._kernels, self._biases, self._architecture.activation
-        for logits in forward_in_chunks(*network, X):
+        activation = activation_function(self._architecture.activation)
+        for logits in forward_in_chunks(self._kernels, self._biases, activation, X):
             yield check_finite(logits)
 
     def _forward(self, X: Any) -> NDArray[np.floating]:
         """`_outputs` for rows that have been validated."""
-        network = self._kernels, self._biases, self._architecture.activation
-        return check_finite(forward(*network, X))
+        activation = activation_function(self._architecture.activation)
+        return check_finite(forward(self._kernels, self._biases, activation, X))
 
     @abstractmethod
     def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:

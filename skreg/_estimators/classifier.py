@@ -25,6 +25,7 @@ from skreg._estimators.types import (
     PerLayer,
     RandomState,
 )
+from skreg._training.losses import BINARY, MULTICLASS
 
 # A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
 # one always is. XLA, which is faster, needs a dense one.
@@ -496,8 +497,6 @@ default=None
             )
 
     def _loss_and_outputs(self):
-        from skreg._training.losses import BINARY, MULTICLASS  # imports Keras
-
         n_classes = len(self.classes_)
         if self._multilabel:
             return BINARY, n_classes

@@ -1,26 +1,21 @@
 """The constructor's parameters: what each may be, and what it stands for.
 
 `resolve` turns an estimator's parameters, which scikit-learn wants stored as they
-were given, into the plain values that a training run needs. Keras is imported where a
-parameter needs it, as `import skreg` and predicting do without.
+were given, into the plain values that a training run needs. Keras is not imported to
+find out whether a parameter is one of its objects: then the user has imported it.
 """
 
+import sys
 from dataclasses import dataclass
-from functools import cache
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skreg._engine.interrupts import import_keras, interrupts_deferred
-from skreg._prediction.activations import NUMPY_ACTIVATIONS, keras_activation
-from skreg._training.forking import check_fork
+from skreg._training.activations import activation_function
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
 
 ENGINES = ("auto", "compiled", "keras")
-# By which the learning rate of a linear model is larger. Its loss is convex, and at
-# Keras' own rates 100 epochs are far too few.
-LINEAR_FACTOR = 10
 # Beyond it a number is infinite where X is in single precision, and in parts of Keras.
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -202,55 +197,33 @@ def _activation(value):
     return value
 
 
-@cache
-@interrupts_deferred()
 def _is_activation(name):
-    if name in NUMPY_ACTIVATIONS:
-        return True
-    check_fork()
-    import keras
-
-    given = keras.ops.zeros((1, 2))
     try:
         # "glu" halves the width, which a Dense layer of Keras can't be built with.
-        return keras_activation(name)(given).shape == given.shape
+        return activation_function(name)(np.zeros((1, 2), np.float32)).shape == (1, 2)
     except (ValueError, TypeError):
         return False
 
 
 def _optimizer(value, learning_rate, linear):
-    keras = import_keras()
-    from skreg._training.optimizers import named_optimizer, specify
+    # Numba, which the update rules need, is not imported to predict.
+    from skreg._training.optimizers import is_optimizer, specify
 
-    if isinstance(value, keras.optimizers.Optimizer):
-        if learning_rate is not None:
-            raise ValueError(
-                "learning_rate must be None beside an optimizer object, which has "
-                f"its own, got {learning_rate!r} beside {type(value).__name__}."
-            )
-    elif isinstance(value, str):
-        try:
-            value = named_optimizer(value)
-        except (ValueError, TypeError, KeyError):
-            raise ValueError(
-                "optimizer must be a name that keras.optimizers.get knows, such as "
-                f"'adam' or 'sgd', got {value!r}."
-            ) from None
-        if learning_rate is None and linear:
-            learning_rate = LINEAR_FACTOR * value.get_config()["learning_rate"]
-    else:
-        raise TypeError(
-            "optimizer must be a name or a keras.optimizers.Optimizer object, "
-            f"got {value!r}."
+    learning_rate = _learning_rate(learning_rate)
+    if is_optimizer(value) and learning_rate is not None:
+        raise ValueError(
+            "learning_rate must be None beside an optimizer object, which has "
+            f"its own, got {learning_rate!r} beside {type(value).__name__}."
         )
-    return specify(value, _learning_rate(learning_rate))
+    return specify(value, learning_rate, linear=linear)
 
 
 def _learning_rate(value):
-    import keras
-
-    schedule = keras.optimizers.schedules.LearningRateSchedule
-    if value is None or isinstance(value, schedule):
+    keras = sys.modules.get("keras")  # a schedule is an object of Keras
+    if value is None or (
+        keras is not None
+        and isinstance(value, keras.optimizers.schedules.LearningRateSchedule)
+    ):
         return value
     if not isinstance(value, Real):
         raise TypeError(
@@ -275,12 +248,11 @@ def _ema_momentum(value, optimizer):
 def _callbacks(value):
     if value is None:
         return ()
-    import keras
-
+    keras = sys.modules.get("keras")
     if not isinstance(value, list | tuple):
         value = (value,)
     for callback in value:
-        if not isinstance(callback, keras.callbacks.Callback):
+        if keras is None or not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
                 "callbacks must be None or keras.callbacks.Callback objects, "
                 f"got {callback!r}."

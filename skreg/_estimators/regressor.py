@@ -26,6 +26,7 @@ from skreg._estimators.types import (
     RandomState,
 )
 from skreg._prediction.forward import check_finite
+from skreg._training.losses import REGRESSION
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
@@ -336,8 +337,6 @@ default=None
             )
 
     def _loss_and_outputs(self):
-        from skreg._training.losses import REGRESSION  # imports Keras
-
         return REGRESSION[one_of(self.loss, "loss", tuple(REGRESSION))], self._n_outputs
 
     def _encode(self, y, name, dtype):

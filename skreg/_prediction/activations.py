@@ -10,9 +10,6 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, ndtr, softmax
 
-from skreg._engine.interrupts import import_keras
-from skreg._training.forking import check_fork
-
 
 def _elu(z):
     # For z < 0, exp(z) - 1 is the larger of the two; for z > 0 it is that of 0.
@@ -126,62 +123,3 @@ NUMPY_ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": lambda z: np.tanh(z, out=z),
     "tanh_shrink": _tanh_shrink,
 }
-
-
-def activate(name: str, z: np.ndarray) -> np.ndarray:
-    """Apply an activation to the units of a layer.
-
-    Keras is imported only for a name that `NUMPY_ACTIVATIONS` does not have.
-
-    Parameters
-    ----------
-    name : str
-        One of `NUMPY_ACTIVATIONS`, or any that `keras_activation` knows.
-    z : ndarray of shape (n_rows, n_units), float32 or float64
-        May be overwritten.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_units), in the dtype of z
-        z itself, or a new array.
-
-    Raises
-    ------
-    ValueError
-        If neither NumPy's table nor Keras knows the name.
-    """
-    if name in NUMPY_ACTIVATIONS:
-        return NUMPY_ACTIVATIONS[name](z)
-    check_fork()
-    activation = keras_activation(name)
-    import keras
-
-    from skreg._training.precision import precision
-
-    with precision(z.dtype.name):
-        z[...] = keras.ops.convert_to_numpy(activation(keras.ops.convert_to_tensor(z)))
-    return z
-
-
-def keras_activation(name: str) -> Callable:
-    """Keras' activation of a name: its own, or one that a user registered with it.
-
-    Parameters
-    ----------
-    name : str
-        As `keras.activations.get` knows it, which does not look among the registered
-        ones, or as `keras.saving.register_keras_serializable` registered it, with
-        its package: ``"my_package>my_activation"``.
-
-    Returns
-    -------
-    callable
-        From tensor to tensor.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    keras = import_keras()
-    return keras.activations.get(keras.saving.get_registered_object(name) or name)

@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from skreg._prediction.activations import activate
-
 # Rows pushed forward at once: bounds the memory of the layers between.
 CHUNK = 2048
 # Multiplications that OpenBLAS, in all versions, leaves to the thread that calls. For a
@@ -31,8 +29,8 @@ def forward(kernels, biases, activation, X):
     ----------
     kernels, biases : list of ndarray
         Of shapes (n_in, n_out) and (n_out,).
-    activation : str
-        Keras name of the hidden layers' activation.
+    activation : callable
+        The hidden layers' activation, as in `skreg._prediction.activations`.
     X : ndarray or SciPy CSR of shape (n_rows, n_features)
         In the dtype of the weights.
 
@@ -63,7 +61,7 @@ def _logits(kernels, biases, activation, h, product):
     for kernel, bias in hidden:
         z = product(h, kernel)
         z += bias
-        h = activate(activation, z)
+        h = activation(z)
     logits = product(h, output_kernel)
     logits += output_bias
     return logits

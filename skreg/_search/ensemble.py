@@ -29,7 +29,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skreg._engine.interrupts import import_keras
+from skreg._xla.interrupts import import_keras
 from skreg._estimators.base import DocLinkMixin, all_or_nothing
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import delayed
 
-from skreg._engine.pages import give_back_free_memory
+from skreg._xla.pages import give_back_free_memory
 from skreg._search.callback_tasks import fit_with_callbacks
 from skreg._search.candidates import by_steps, common_seed, make_candidate
 from skreg._search.folds import AllRows, Fold, PendingFit, fit_on_fold

@@ -17,8 +17,8 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from skreg._engine.interrupts import import_keras
-from skreg._engine.pages import shareable
+from skreg._xla.interrupts import import_keras
+from skreg._xla.pages import shareable
 from skreg._estimators.base import FLOATS, RegularizedMLP, draw_seed
 from skreg._estimators.parameters import resolve
 from skreg._search.callback_tasks import CandidateTasks, Evaluation, NetworkFit

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import ceil, floor, log
 
-from skreg._engine.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
+from skreg._xla.planning import GROUP_SECONDS, XLA_COMPILE_SECONDS
 from skreg._training.stacked_rows import count_rows
 from skreg._training.stacking import (
     group_seconds,

@@ -11,7 +11,7 @@ from joblib.parallel import (
     get_active_backend,
 )
 
-from skreg._engine.interrupts import interrupts_deferred
+from skreg._xla.interrupts import interrupts_deferred
 
 
 class Workers:

@@ -1,18 +1,21 @@
-"""Losses of the output layer, one formula for both engines.
+"""Losses of the output layer, and the scores that are reported beside them.
 
-Written in Keras' backend-neutral operations, of the logits (the output layer before
-its activation), because the cross-entropy of a saturated sigmoid or softmax is exact
-only there. Keras' stock losses are not used: they stay in float32 under float64 layers.
-Nor are operations that round float64 to float32 on backends other than TensorFlow,
-among them `ops.matmul`, `ops.mean`, `ops.minimum` and `ops.maximum` on PyTorch.
+The formulas of the losses take NumPy, or `keras.ops` of the same names, as their first
+argument: validation computes them by NumPy, the Keras engine trains by them. The
+compiled engine has its own, see `skreg._engine.losses`. They are functions of the
+logits (the output layer before its activation), because the cross-entropy of a
+saturated sigmoid or softmax is exact only there. Keras' stock losses are not used: they
+stay in float32 under float64 layers. Nor are operations that round float64 to float32
+on backends other than TensorFlow, such as `ops.mean` and `ops.maximum` on PyTorch.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 
@@ -23,106 +26,70 @@ class Loss:
     Attributes
     ----------
     name : str
-        Identifies the loss, in caches and errors.
+        Identifies the loss in the compiled engine.
     activation : str
         Keras name of the output layer's activation.
     per_row : callable
-        ``per_row(targets, logits)`` of shapes (..., n_rows, n) and (..., n_rows,
-        n_outputs) gives the losses, of shape (..., n_rows). The targets are, in as many
-        columns as there are outputs, numbers, or labels as 0 or 1 in int8; or in one
-        column the number of each row's class in int32.
-    gradient : callable
-        ``gradient(targets, logits)`` gives the derivatives of each row's loss in its
-        logits, of the shape of these.
+        ``per_row(xp, targets, logits)`` of shapes (n_rows, n) and (n_rows, n_outputs)
+        gives the losses, of shape (n_rows,). The targets are, in as many columns as
+        there are outputs, numbers, or labels as 0 or 1 in int8; or in one column the
+        number of each row's class in int32. `xp` is NumPy or `keras.ops`.
     score : callable
         ``score(targets, logits, weight)`` gives each row's share of the score, which is
-        their mean. `weight`, of shape (..., n_rows, n), is what `score_weights` makes
-        of the rows' weights.
+        their mean. `weight`, of shape (n_rows, n), is what `score_weights` makes of the
+        rows' weights.
     score_weights : callable
         ``score_weights(weight, targets)``, of shapes (n_rows,) with mean 1 and
-        (n_rows, n), as NumPy arrays.
+        (n_rows, n).
     """
 
     name: str
     activation: str
-    per_row: Callable[[Any, Any], Any]
-    gradient: Callable[[Any, Any], Any]
+    per_row: Callable[[Any, Any, Any], Any]
     score: Callable[[Any, Any, Any], Any]
     score_weights: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 
 
-def _binary_cross_entropy(targets: Any, logits: Any) -> Any:
+def _binary_cross_entropy(xp: Any, targets: Any, logits: Any) -> Any:
     # -t log s(z) - (1 - t) log(1 - s(z)) with s the sigmoid; both logarithms are
     # softplus of one sign or the other, which leaves softplus(z) - t z.
-    targets = ops.cast(targets, logits.dtype)
-    return ops.sum(ops.softplus(logits) - targets * logits, axis=-1)
+    positive = xp.where(logits > 0, logits, xp.zeros_like(logits))
+    softplus = positive + xp.log1p(xp.exp(-xp.abs(logits)))
+    return xp.sum(softplus - targets * logits, axis=-1)
 
 
-def _binary_gradient(targets: Any, logits: Any) -> Any:
-    return ops.sigmoid(logits) - ops.cast(targets, logits.dtype)
+def _categorical_cross_entropy(xp: Any, targets: Any, logits: Any) -> Any:
+    # Exponentials of differences from the largest logit do not overflow.
+    logits = logits - xp.max(logits, axis=-1, keepdims=True)
+    is_class = targets == xp.arange(logits.shape[-1], dtype="int32")
+    own = xp.sum(xp.where(is_class, logits, xp.zeros_like(logits)), axis=-1)
+    return xp.log(xp.sum(xp.exp(logits), axis=-1)) - own
 
 
-def _is_class(targets: Any, logits: Any) -> Any:
-    """Whether a column of the logits is that of the row's class."""
-    return ops.equal(targets, ops.arange(ops.shape(logits)[-1], dtype="int32"))
+def _squared_error(xp: Any, targets: Any, outputs: Any) -> Any:
+    return _row_means(xp, xp.square(targets - outputs))
 
 
-def _categorical_cross_entropy(targets: Any, logits: Any) -> Any:
-    # Not Keras' own of class numbers, whose checks XLA leaves out with a warning.
-    of_class = ops.where(_is_class(targets, logits), logits, ops.zeros_like(logits))
-    return ops.logsumexp(logits, axis=-1) - ops.sum(of_class, axis=-1)
+def _absolute_error(xp: Any, targets: Any, outputs: Any) -> Any:
+    return _row_means(xp, xp.abs(targets - outputs))
 
 
-def _categorical_gradient(targets: Any, logits: Any) -> Any:
-    one_hot = ops.cast(_is_class(targets, logits), logits.dtype)
-    return ops.softmax(logits, axis=-1) - one_hot
-
-
-def _squared_error(targets: Any, outputs: Any) -> Any:
-    return _row_means(ops.square(targets - outputs))
-
-
-def _squared_error_gradient(targets: Any, outputs: Any) -> Any:
-    return 2 * (outputs - targets) / _n_outputs(outputs)
-
-
-def _absolute_error(targets: Any, outputs: Any) -> Any:
-    return _row_means(ops.abs(targets - outputs))
-
-
-def _absolute_error_gradient(targets: Any, outputs: Any) -> Any:
-    return ops.sign(outputs - targets) / _n_outputs(outputs)
-
-
-def _huber(targets: Any, outputs: Any) -> Any:
+def _huber(xp: Any, targets: Any, outputs: Any) -> Any:
     # Half the square up to an error of 1, from there on the tangent.
-    error = ops.abs(targets - outputs)
-    inside = ops.where(error < 1, error, ops.ones_like(error))
-    return _row_means(inside * (error - inside / 2))
+    error = xp.abs(targets - outputs)
+    inside = xp.where(error < 1, error, xp.ones_like(error))
+    return _row_means(xp, inside * (error - inside / 2))
 
 
-def _huber_gradient(targets: Any, outputs: Any) -> Any:
-    return ops.clip(outputs - targets, -1, 1) / _n_outputs(outputs)
-
-
-def _poisson(targets: Any, logs: Any) -> Any:
+def _poisson(xp: Any, targets: Any, logs: Any) -> Any:
     # Half the deviance: t log(t / m) - t + m, with m the exponential of the output.
     present = targets > 0
-    log_targets = ops.log(ops.where(present, targets, ops.ones_like(targets)))
-    terms = targets * (log_targets - logs - 1) + ops.exp(logs)
-    return _row_means(terms)
+    log_targets = xp.log(xp.where(present, targets, xp.ones_like(targets)))
+    return _row_means(xp, targets * (log_targets - logs - 1) + xp.exp(logs))
 
 
-def _poisson_gradient(targets: Any, logs: Any) -> Any:
-    return (ops.exp(logs) - targets) / _n_outputs(logs)
-
-
-def _row_means(values: Any) -> Any:
-    return ops.sum(values, axis=-1) / _n_outputs(values)
-
-
-def _n_outputs(outputs: Any) -> Any:
-    return ops.cast(ops.shape(outputs)[-1], outputs.dtype)
+def _row_means(xp: Any, values: Any) -> Any:
+    return xp.sum(values, axis=-1) / values.shape[-1]
 
 
 def _one_column(weight: Any, targets: Any) -> Any:
@@ -131,13 +98,12 @@ def _one_column(weight: Any, targets: Any) -> Any:
 
 def _binary_accuracy(targets: Any, logits: Any, weight: Any) -> Any:
     """All labels of a row are to be right."""
-    hit = ops.all(ops.equal(logits > 0, targets > 0), axis=-1)
-    return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
+    hit = ((logits > 0) == (targets > 0)).all(axis=-1)
+    return np.where(hit, weight[:, 0], 0)
 
 
 def _categorical_accuracy(targets: Any, logits: Any, weight: Any) -> Any:
-    hit = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), targets[..., 0])
-    return ops.where(hit, weight[..., 0], ops.zeros_like(weight[..., 0]))
+    return np.where(logits.argmax(axis=-1) == targets[:, 0], weight[:, 0], 0)
 
 
 def _r2_weights(weight: Any, targets: Any) -> Any:
@@ -157,36 +123,29 @@ def _r2_weights(weight: Any, targets: Any) -> Any:
 
 
 def _r2(targets: Any, outputs: Any, weight: Any) -> Any:
-    errors = weight[..., 1:] * ops.square(targets - outputs)
-    return weight[..., 0] - ops.sum(errors, axis=-1)
+    return weight[:, 0] - (weight[:, 1:] * np.square(targets - outputs)).sum(axis=-1)
 
 
 def _poisson_r2(targets: Any, logs: Any, weight: Any) -> Any:
-    return _r2(targets, ops.exp(logs), weight)
+    return _r2(targets, np.exp(logs), weight)
 
 
 BINARY = Loss(
-    "binary",
-    "sigmoid",
-    _binary_cross_entropy,
-    _binary_gradient,
-    _binary_accuracy,
-    _one_column,
+    "binary", "sigmoid", _binary_cross_entropy, _binary_accuracy, _one_column
 )
 MULTICLASS = Loss(
     "multiclass",
     "softmax",
     _categorical_cross_entropy,
-    _categorical_gradient,
     _categorical_accuracy,
     _one_column,
 )
 REGRESSION = {
-    name: Loss(name, activation, per_row, gradient, score, _r2_weights)
-    for name, activation, per_row, gradient, score in (
-        ("squared_error", "linear", _squared_error, _squared_error_gradient, _r2),
-        ("absolute_error", "linear", _absolute_error, _absolute_error_gradient, _r2),
-        ("huber", "linear", _huber, _huber_gradient, _r2),
-        ("poisson", "exponential", _poisson, _poisson_gradient, _poisson_r2),
+    name: Loss(name, activation, per_row, score, _r2_weights)
+    for name, activation, per_row, score in (
+        ("squared_error", "linear", _squared_error, _r2),
+        ("absolute_error", "linear", _absolute_error, _r2),
+        ("huber", "linear", _huber, _r2),
+        ("poisson", "exponential", _poisson, _poisson_r2),
     )
 }

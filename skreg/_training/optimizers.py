@@ -1,140 +1,181 @@
-"""Keras' optimizers: looked up by name, and the update rule that each one follows."""
+"""Keras' optimizers as data: their settings, and the update rule that each follows.
 
+Keras is imported for an optimizer object, and for a name that is not in `DEFAULTS`.
+"""
+
+from __future__ import annotations
+
+import sys
 from collections.abc import Callable
 from functools import cache
 from math import inf, nan
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-from keras.optimizers.schedules import LearningRateSchedule
 
-from skreg._engine.interrupts import interrupts_deferred
-from skreg._engine.update_rules import (
-    ADAGRAD,
-    ADAM,
-    ADAMAX,
-    AMSGRAD,
-    LION,
-    MOMENTUM,
-    NADAM,
-    NESTEROV,
-    RMSPROP,
-    RMSPROP_CENTERED,
-    SGD,
-    UpdateRule,
-)
+from skreg._engine.update_rules import CLIPPINGS, RULES
 from skreg._training.task import OptimizerSpec
 
-# TensorFlow keeps memory for every distinct variable name as long as the process
-# lives: one name for all.
-OPTIMIZER_NAME = "optimizer"
+if TYPE_CHECKING:
+    import keras
 
-
-def _adam(config: dict[str, Any]) -> UpdateRule:
-    return AMSGRAD if config["amsgrad"] else ADAM
-
-
-def _sgd(config: dict[str, Any]) -> UpdateRule:
-    if not config["momentum"]:
-        return SGD
-    return NESTEROV if config["nesterov"] else MOMENTUM
-
-
-def _rmsprop(config: dict[str, Any]) -> UpdateRule:
-    return RMSPROP_CENTERED if config["centered"] else RMSPROP
-
-
-# The rule that an optimizer of Keras follows, from its configuration.
-_RULES: dict[type, Callable[[dict[str, Any]], UpdateRule]] = {
-    keras.optimizers.Adam: _adam,
-    keras.optimizers.AdamW: _adam,
-    keras.optimizers.Nadam: lambda config: NADAM,
-    keras.optimizers.Adamax: lambda config: ADAMAX,
-    keras.optimizers.Adagrad: lambda config: ADAGRAD,
-    keras.optimizers.Lion: lambda config: LION,
-    keras.optimizers.SGD: _sgd,
-    keras.optimizers.RMSprop: _rmsprop,
+_ADAM = {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+# The optimizers that the compiled engine knows, with Keras' defaults.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "Adam": {**_ADAM, "amsgrad": False},
+    "AdamW": {**_ADAM, "amsgrad": False, "weight_decay": 0.004},
+    "Nadam": _ADAM,
+    "Adamax": _ADAM,
+    "Adagrad": {
+        "learning_rate": 1e-3,
+        "initial_accumulator_value": 0.1,
+        "epsilon": 1e-7,
+    },
+    "Lion": {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.99},
+    "SGD": {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
+    "RMSprop": {
+        "learning_rate": 1e-3,
+        "rho": 0.9,
+        "momentum": 0.0,
+        "epsilon": 1e-7,
+        "centered": False,
+    },
 }
+# The class of a name, which Keras takes in any case.
+_CLASS_NAMES = {name.lower(): name for name in DEFAULTS}
+# By which the learning rate of a linear model is larger. Its loss is convex, and at
+# Keras' own rates 100 epochs are far too few.
+LINEAR_FACTOR = 10
 # Settings that every Keras optimizer has, and that the compiled engine does not know.
 _UNSUPPORTED_UNLESS = {
     "use_ema": False,
     "loss_scale_factor": None,
     "gradient_accumulation_steps": None,
 }
-# Keras uses the first one that is a positive number.
-_CLIPPINGS = ("clipnorm", "global_clipnorm", "clipvalue")
 
 
-@cache
-@interrupts_deferred()
-def named_optimizer(name: str) -> keras.optimizers.Optimizer:
-    """Keras' optimizer of that name, at its defaults; only to be looked at.
-
-    Keras has no way to look up a class and its defaults without making one.
-
-    Raises
-    ------
-    ValueError, TypeError, KeyError
-        If Keras knows none, or has one that needs more than a name.
-    """
-    return keras.optimizers.get(
-        {"class_name": name, "config": {"name": OPTIMIZER_NAME}}
-    )
+def _adam(config: dict[str, Any]) -> str:
+    return "amsgrad" if config["amsgrad"] else "adam"
 
 
-@interrupts_deferred()
-def specify(
-    optimizer: keras.optimizers.Optimizer,
-    learning_rate: float | LearningRateSchedule | None,
-) -> OptimizerSpec:
+def _sgd(config: dict[str, Any]) -> str:
+    if not config["momentum"]:
+        return "sgd"
+    return "nesterov" if config["nesterov"] else "momentum"
+
+
+def _rmsprop(config: dict[str, Any]) -> str:
+    return "centered rmsprop" if config["centered"] else "rmsprop"
+
+
+# Where an optimizer has several update rules, the choice by its configuration.
+_RULE_NAMES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "Adam": _adam,
+    "AdamW": _adam,
+    "SGD": _sgd,
+    "RMSprop": _rmsprop,
+}
+
+
+def specify(optimizer: Any, learning_rate: Any, *, linear: bool) -> OptimizerSpec:
     """An optimizer as data, resolved once for both engines.
 
     Parameters
     ----------
-    optimizer : keras.optimizers.Optimizer
-        Is not changed.
-    learning_rate : float, LearningRateSchedule or None
-        Takes the place of its own.
+    optimizer : str or keras.optimizers.Optimizer
+        An object is not changed.
+    learning_rate : float, keras LearningRateSchedule or None
+        Takes the place of the optimizer's own.
+    linear : bool
+        Whether an optimizer given by name trains a linear model: then its own learning
+        rate is larger, see `LINEAR_FACTOR`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no optimizer, or none that Keras knows.
     """
-    cls, config = type(optimizer), {**optimizer.get_config(), "name": OPTIMIZER_NAME}
+    known, cls, config = _class_and_config(optimizer)
+    name = known or cls.__name__
     if learning_rate is not None:
         config["learning_rate"] = learning_rate
-    elif isinstance(config["learning_rate"], dict):  # not a number, but serialized
+    elif linear and isinstance(optimizer, str):
+        config["learning_rate"] *= LINEAR_FACTOR
+    rate = config["learning_rate"]
+    schedule = rate if _is_schedule(rate) else None
+    clipping = next(
+        (name for name in CLIPPINGS if name and (config.get(name) or 0) > 0), None
+    )
+    supported = known and all(
+        config.get(key, off) == off for key, off in _UNSUPPORTED_UNLESS.items()
+    )
+    # Keras takes any function for a rate.
+    if not supported or not (isinstance(rate, Real) or schedule is not None):
+        return OptimizerSpec(name, cls, config, None, {}, clipping, schedule)
+    rule = RULES[_RULE_NAMES.get(name, lambda config: name.lower())(config)]
+    hyper = {key: float(x) for key, x in config.items() if isinstance(x, Real)}
+    with np.errstate(over="ignore"):  # an infinite rate is found out in training
+        # Keras keeps both in float32, whatever the dtype of the weights.
+        hyper["learning_rate"] = nan if schedule else float(np.float32(rate))
+        hyper["weight_decay"] = float(np.float32(config.get("weight_decay") or 0))
+    hyper["initial_accumulator"] = hyper.get("initial_accumulator_value", 0.0)
+    hyper["clip"] = float(config[clipping]) if clipping else inf
+    return OptimizerSpec(name, cls, config, rule, hyper, clipping, schedule)
+
+
+def _class_and_config(optimizer: Any) -> tuple[str | None, Any, dict[str, Any]]:
+    """The name in `DEFAULTS` or None, the class, and a configuration to be changed.
+
+    Where the name says which class it is, the class is None.
+    """
+    if isinstance(optimizer, str):
+        name = _CLASS_NAMES.get(optimizer.lower())
+        if name is not None:
+            return name, None, dict(DEFAULTS[name])
+        optimizer = _named_optimizer(optimizer)
+    elif not is_optimizer(optimizer):
+        raise TypeError(
+            "optimizer must be a name or a keras.optimizers.Optimizer object, "
+            f"got {optimizer!r}."
+        )
+    import keras
+
+    config = optimizer.get_config()
+    if isinstance(config["learning_rate"], dict):  # not a number, but serialized
         config["learning_rate"] = keras.saving.deserialize_keras_object(
             config["learning_rate"]
         )
-    rate = config["learning_rate"]
-    schedule = rate if isinstance(rate, LearningRateSchedule) else None
-    clipping = next((name for name in _CLIPPINGS if (config.get(name) or 0) > 0), None)
-    rule_of = _RULES.get(_public_class(cls))
-    if rule_of is None or not _is_supported(config):
-        return OptimizerSpec(cls, config, None, {}, clipping, schedule)
-    rule = rule_of(config)
-    hyper = {
-        **rule.hyper(config if schedule is None else {**config, "learning_rate": nan}),
-        # In float32, as in Keras.
-        "weight_decay": float(np.float32(config["weight_decay"] or 0)),
-        "clip": float(config[clipping]) if clipping else inf,
-    }
-    return OptimizerSpec(cls, config, rule, hyper, clipping, schedule)
+    cls = type(optimizer)
+    name = cls.__name__ if cls.__name__ in DEFAULTS else None
+    # On some backends an object is of a private subclass, which Keras made instead.
+    if name and cls is not type(getattr(keras.optimizers, name)()):
+        name = None
+    return name, cls, config
 
 
-def _public_class(cls: type) -> type:
-    """The class that was asked for, where Keras made one for its backend instead.
-
-    ``keras.optimizers.Adam()`` is of a private subclass on PyTorch.
-    """
-    public = getattr(keras.optimizers, cls.__name__, None)
-    if public in _RULES and type(named_optimizer(cls.__name__)) is cls:
-        return public
-    return cls
+def is_optimizer(value: Any) -> bool:
+    """Whether it is an object of Keras, which is not imported to find out."""
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(value, keras.optimizers.Optimizer)
 
 
-def _is_supported(config: dict[str, Any]) -> bool:
-    rate = config["learning_rate"]
-    # Keras takes any function for a rate.
-    return isinstance(rate, Real | LearningRateSchedule) and all(
-        config.get(name, off) == off for name, off in _UNSUPPORTED_UNLESS.items()
+def _is_schedule(value: Any) -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(
+        value, keras.optimizers.schedules.LearningRateSchedule
     )
+
+
+@cache
+def _named_optimizer(name: str) -> keras.optimizers.Optimizer:
+    """Keras' optimizer of that name, at its defaults; only to be looked at."""
+    import keras
+
+    try:
+        return keras.optimizers.get({"class_name": name, "config": {}})
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(
+            "optimizer must be a name that keras.optimizers.get knows, such as "
+            f"'adam' or 'sgd', got {name!r}."
+        ) from None

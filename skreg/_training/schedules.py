@@ -1,49 +1,35 @@
-"""Keras' learning-rate schedules, for many steps at once."""
+"""Keras' learning-rate schedules, for consecutive steps at once."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
 from numpy.typing import NDArray
 
-from skreg._engine.schedules import Schedule
-from skreg._training.task import OptimizerSpec
+if TYPE_CHECKING:
+    import keras
 
 
-def schedule_of(optimizer: OptimizerSpec) -> Schedule:
-    """The learning rate as a function of arrays of steps; perhaps a constant one."""
-    if optimizer.schedule is not None:
-        return partial(_evaluate, optimizer.schedule)
-    rate = optimizer.hyper["learning_rate"]
-    return lambda steps: np.full(steps.shape, rate)
+def scheduled_rates(
+    schedule: keras.optimizers.schedules.LearningRateSchedule, first: int, n_steps: int
+) -> NDArray[np.float64]:
+    """The rates of steps, counted from 0, as Keras computes them.
 
+    A schedule is asked for steps that are taken, and for no others: it may know no
+    more.
+    """
+    from keras import ops
 
-def _evaluate(
-    schedule: keras.optimizers.schedules.LearningRateSchedule, steps: NDArray[np.int64]
-) -> NDArray[Any]:
-    """The rates of steps (n,), in the precision that Keras computes them in."""
-    given = ops.convert_to_tensor(steps, dtype="int")  # as optimizers count them
+    def rates(steps: Any) -> Any:
+        # Optimizers count their steps in an integer variable.
+        given = ops.convert_to_tensor(steps, dtype="int")
+        return ops.convert_to_numpy(schedule(given))
+
+    steps = np.arange(first, first + n_steps)
     try:
-        rates = schedule(given)
+        result = np.broadcast_to(rates(steps), steps.shape)
     except Exception:
-        # It is written for one step, as one with a warm-up, which chooses by the step.
-        rates = _one_by_one(schedule, given)
-    return np.broadcast_to(ops.convert_to_numpy(rates), steps.shape)
-
-
-def _one_by_one(
-    schedule: keras.optimizers.schedules.LearningRateSchedule, steps: Any
-) -> Any:
-    backend = keras.backend.backend()
-    if backend == "torch":  # whose `vmap` has no conditions
-        return [float(ops.convert_to_numpy(schedule(step))) for step in steps]
-    if backend != "tensorflow":
-        return ops.vectorized_map(schedule, steps)
-    # Not called eagerly: `tf.vectorized_map` warns of functions that it has traced.
-    each = tf.function(partial(tf.vectorized_map, schedule), autograph=False)
-    return each.get_concrete_function(steps)(steps)
+        # It is written for one step, such as one with a warm-up that chooses by it.
+        result = np.array([rates(step) for step in steps]).reshape(steps.shape)
+    return result.astype(np.float64)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.stacked import Data
+from skreg._xla.stacked import Data
 from skreg._training.task import Rows, Task
 
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine import engine
-from skreg._engine.inputs import MAX_PADDED_BYTES
-from skreg._engine.planning import xla_pays, xla_seconds
-from skreg._engine.program import Program
-from skreg._engine.stacked import Networks
-from skreg._engine.update_rules import UpdateRule
+from skreg._xla import engine
+from skreg._xla.inputs import MAX_PADDED_BYTES
+from skreg._xla.planning import xla_pays, xla_seconds
+from skreg._xla.program import Program
+from skreg._xla.stacked import Networks
+from skreg._xla.update_rules import UpdateRule
 from skreg._prediction.activations import keras_activation
 from skreg._training.forking import check_fork
 from skreg._training.initialization import initial_weights
@@ -171,7 +171,7 @@ def train_together(
     tasks : list of Task
         Of equal `stacking_key`, or a single one.
     report : callable, default=None
-        ``report(epoch, log)`` after every epoch, see `skreg._engine.engine.train`.
+        ``report(epoch, log)`` after every epoch, see `skreg._xla.engine.train`.
     check : callable, default=None
         Called without arguments about once a second. What it raises ends the training.
     interruptible : bool, default=False

@@ -23,7 +23,7 @@ from skreg._prediction.forward import REMEDY
 if TYPE_CHECKING:
     import keras
 
-    from skreg._engine.update_rules import UpdateRule
+    from skreg._xla.update_rules import UpdateRule
     from skreg._training.losses import Loss
 
 # The purposes for which a run draws random numbers. Each has its own stream,
@@ -80,15 +80,18 @@ class Regularization:
 class OptimizerSpec:
     """A Keras optimizer's class and configuration, and what the engine makes of it.
 
-    ``update_rule`` is None where the compiled engine has none for this optimizer;
-    ``hyper`` are the values of the rule's hyperparameters, with ``weight_decay``, 0
-    without any, and ``clip``, the limit of the clipping whose name is ``clipping``. The
-    ``learning_rate`` among them is NaN where there is a ``schedule``.
+    ``rule`` is None where the compiled engine has none for this optimizer, and ``cls``
+    is None where Keras has not been imported: then the class is Keras' own of the
+    ``name``. ``hyper`` are the values of the rule's hyperparameters, with
+    ``weight_decay``, 0 without any, and ``clip``, the limit of the clipping whose name
+    is ``clipping``. The ``learning_rate`` among them is NaN where there is a
+    ``schedule``.
     """
 
-    cls: type[keras.optimizers.Optimizer]
+    name: str
+    cls: type[keras.optimizers.Optimizer] | None
     config: dict[str, Any]
-    update_rule: UpdateRule | None
+    rule: UpdateRule | None
     hyper: dict[str, float]
     clipping: str | None
     schedule: keras.optimizers.schedules.LearningRateSchedule | None
@@ -96,13 +99,18 @@ class OptimizerSpec:
     @property
     def takes_proximal_steps(self) -> bool:
         """Whether there is an update rule, and step sizes for proximal operators."""
-        return self.update_rule is not None and self.update_rule.step_size is not None
+        return self.rule is not None and self.rule.has_step_size
 
     def build(self) -> keras.optimizers.Optimizer:
         """A new Keras optimizer, whose slots no other run shares."""
+        import keras
+
+        cls = self.cls or getattr(keras.optimizers, self.name)
         # Keras keeps a rate in float32; an infinite one is found out in training.
         with np.errstate(over="ignore"):
-            return self.cls.from_config(self.config)
+            # TensorFlow keeps memory for every distinct name of a variable as long as
+            # the process lives: one name for all.
+            return cls.from_config({**self.config, "name": "optimizer"})
 
 
 @dataclass(frozen=True)
@@ -110,8 +118,7 @@ class OptimizerState:
     """What an optimizer has accumulated.
 
     ``owner`` says which optimizer it is of: no other can go on from it. ``arrays`` are
-    its slots and counters by name; those of the compiled engine have a leading axis of
-    length 1, the network's.
+    its slots and counters by name.
     """
 
     owner: str

@@ -1,16 +1,17 @@
-"""Figures of the validation rows, where the compiled engine does not compute them."""
+"""Figures of the validation rows, and when they end a training."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from keras import ops
 from scipy import sparse
 
-from skreg._engine.interrupts import interrupts_deferred
 from skreg._prediction.forward import forward
-from skreg._training.task import Task
+from skreg._training.activations import activation_function
+from skreg._training.task import EarlyStopping, Task
 
 # Rows that are validated at once: bounds the memory.
 VALIDATION_BATCH = 1024
@@ -24,7 +25,7 @@ def validation_figures(task: Task, predict: Callable[[Any], Any]) -> dict[str, f
     task : Task
         With validation rows.
     predict : callable
-        ``predict(X)`` gives the logits of rows, dense or CSR.
+        ``predict(X)`` gives the logits of rows, dense or CSR, as a NumPy array.
 
     Returns
     -------
@@ -33,24 +34,19 @@ def validation_figures(task: Task, predict: Callable[[Any], Any]) -> dict[str, f
     """
     rows, loss = task.validation, task.loss
     assert rows is not None
-    losses, shares = [], []
+    losses, scores = 0.0, 0.0
     for start in range(0, len(rows), VALIDATION_BATCH):
         batch = rows.take(np.arange(start, min(start + VALIDATION_BATCH, len(rows))))
         targets: Any = batch.targets
         if sparse.issparse(targets):
             targets = targets.toarray()
-        with interrupts_deferred():
-            logits = ops.convert_to_tensor(predict(batch.features))
-            targets = ops.convert_to_tensor(targets)
-            row_losses = ops.convert_to_numpy(loss.per_row(targets, logits))
-            score_weight = ops.convert_to_tensor(batch.score_weight)
-            score = loss.score(targets, logits, score_weight)
-            losses.append(batch.weight * row_losses)
-            shares.append(ops.convert_to_numpy(score))
-    return {
-        "val_loss": float(np.mean(np.concatenate(losses))),
-        "val_score": float(np.mean(np.concatenate(shares))),
-    }
+        logits = predict(batch.features)
+        # A network that diverges is found out at the end of an epoch.
+        with np.errstate(over="ignore", invalid="ignore"):
+            row_losses = batch.weight * loss.per_row(np, targets, logits)
+            losses += float(row_losses.sum())
+            scores += float(loss.score(targets, logits, batch.score_weight).sum())
+    return {"val_loss": losses / len(rows), "val_score": scores / len(rows)}
 
 
 def loss_to_beat(task: Task) -> float:
@@ -63,7 +59,51 @@ def loss_to_beat(task: Task) -> float:
     start = task.resume
     if start is None or task.early_stopping is None or task.validation is None:
         return math.inf
-    activation = task.architecture.activation
+    activation = activation_function(task.architecture.activation)
     return validation_figures(
         task, lambda X: forward(start.kernels, start.biases, activation, X)
     )["val_loss"]
+
+
+class EarlyStopper:
+    """Follows the validation loss.
+
+    Parameters
+    ----------
+    stopping : EarlyStopping or None
+        None never stops, and takes each epoch for the best.
+    loss_to_beat : float
+        Infinity where there are no weights that are kept already.
+    wait : int
+        Epochs in a row without progress that the run goes on from.
+
+    Attributes
+    ----------
+    wait : int
+        The same, now.
+    """
+
+    def __init__(
+        self, stopping: EarlyStopping | None, loss_to_beat: float, wait: int
+    ) -> None:
+        self._stopping = stopping
+        self._best_loss = loss_to_beat
+        self.wait = wait
+
+    def is_best(self, val_loss: float) -> bool:
+        """Take in an epoch's loss; whether the epoch is the best so far."""
+        if self._stopping is None:
+            return True
+        # Two thresholds, as in scikit-learn's MLP: any improvement is kept, but only
+        # one of at least tol counts as progress.
+        progress = val_loss <= self._best_loss - self._stopping.tol
+        self.wait = 0 if progress else self.wait + 1
+        better = val_loss < self._best_loss or not math.isfinite(self._best_loss)
+        if better:
+            self._best_loss = val_loss
+        return better
+
+    @property
+    def ends(self) -> bool:
+        """Whether the training has waited long enough for progress."""
+        return self._stopping is not None and self.wait >= self._stopping.patience

@@ -11,10 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.pieces import LayerSlice
-from skreg._engine.program import Pieces, Program
-from skreg._engine.sums import totals
-from skreg._engine.update_rules import Hyper
+from skreg._xla.pieces import LayerSlice
+from skreg._xla.program import Pieces, Program
+from skreg._xla.sums import totals
+from skreg._xla.update_rules import Hyper
 
 
 def hyper_of_step(

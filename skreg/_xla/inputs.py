@@ -11,11 +11,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.batches import pad_rows, padded_size, validation_batches
-from skreg._engine.pages import LARGE, shareable
-from skreg._engine.pieces import cut_flat, of_networks
-from skreg._engine.program import Kept, Program, State, carried_of
-from skreg._engine.stacked import Data, Networks
+from skreg._xla.batches import pad_rows, padded_size, validation_batches
+from skreg._xla.pages import LARGE, shareable
+from skreg._xla.pieces import cut_flat, of_networks
+from skreg._xla.program import Kept, Program, State, carried_of
+from skreg._xla.stacked import Data, Networks
 
 # Bytes of X to which XLA's arrays are padded at least: see `padded_size`. Large arrays
 # are not padded, which would be to copy them.

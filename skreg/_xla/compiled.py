@@ -11,11 +11,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.epoch_end import end_epoch
-from skreg._engine.loops import single_threaded, while_loop
-from skreg._engine.pieces import layer_slices
-from skreg._engine.program import N_FIGURES, Program, State
-from skreg._engine.steps import run_steps
+from skreg._xla.epoch_end import end_epoch
+from skreg._xla.loops import single_threaded, while_loop
+from skreg._xla.pieces import layer_slices
+from skreg._xla.program import N_FIGURES, Program, State
+from skreg._xla.steps import run_steps
 
 # Functions without XLA that are kept; the least recently used goes first.
 MAX_FUNCTIONS = 64

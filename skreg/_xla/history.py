@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg._engine.batches import Segment
-from skreg._engine.program import (
+from skreg._xla.batches import Segment
+from skreg._xla.program import (
     FINITE,
     PENALTY,
     RAN,

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
-from skreg._engine.interrupts import interrupts_deferred
-from skreg._prediction.activations import keras_activation
-from skreg._training.forking import check_fork
-from skreg._training.precision import available_dtype
+from skreg._training.keras.activations import keras_activation
+from skreg._training.keras.interrupts import interrupts_deferred
+from skreg._training.keras.precision import available_dtype
 from skreg._training.task import (
     DROPOUT,
     INITIAL_WEIGHTS,
@@ -47,7 +46,6 @@ def build_network(
     keras.Sequential
         Not compiled.
     """
-    check_fork()
     architecture = replace(architecture, dtype=available_dtype(architecture.dtype))
     wrapper = KerasRegressor(
         model=_stack_layers,

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.pages import zeros
-from skreg._engine.stacked import Data
+from skreg._xla.pages import zeros
+from skreg._xla.stacked import Data
 
 if TYPE_CHECKING:
-    from skreg._engine.program import Program
+    from skreg._xla.program import Program
 
 Segment: TypeAlias = tuple[int, int, int]  # epoch, first step, last step
 

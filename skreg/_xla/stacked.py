@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.schedules import Schedule
+from skreg._xla.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Networks:
         The optimizer's hyperparameters.
     schedules : list of K callable, or None
         Where learning rates are scheduled, each network's, see
-        `skreg._engine.schedules.LearningRates`.
+        `skreg._xla.schedules.LearningRates`.
     ema_momentum : ndarray of shape (K,)
         Of the average of the weights; 0 is none.
     noise_keys : ndarray of shape (K,), uint32
-        Each determines the dropout noise of a network, see `skreg._engine.noise`.
+        Each determines the dropout noise of a network, see `skreg._xla.noise`.
     patience : ndarray of shape (K,), int
     tol : ndarray of shape (K,)
         For early stopping.

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from skreg._engine.update_rules import UpdateRule
+from skreg._xla.update_rules import UpdateRule
 
 # Columns of what is reported about a network after a segment of steps.
 N_FIGURES = 7
@@ -77,7 +77,7 @@ class Program:
     xla, unbatched : bool
         The variant, see above.
     single_threaded : bool
-        Whether a single thread runs it, see `skreg._engine.loops`.
+        Whether a single thread runs it, see `skreg._xla.loops`.
     """
 
     layers: tuple[tuple[int, int], ...]
@@ -123,7 +123,7 @@ class Program:
 
 
 # A network's parameters, or what has their shape, in the pieces that are updated one by
-# one, see `skreg._engine.pieces`.
+# one, see `skreg._xla.pieces`.
 Pieces: TypeAlias = tuple[tf.Tensor, ...]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.gather import validation_rows
-from skreg._engine.layers import forward
-from skreg._engine.loops import while_loop
-from skreg._engine.pieces import LayerSlice, kernels_of, select
-from skreg._engine.program import (
+from skreg._xla.gather import validation_rows
+from skreg._xla.layers import forward
+from skreg._xla.loops import while_loop
+from skreg._xla.pieces import LayerSlice, kernels_of, select
+from skreg._xla.program import (
     Kept,
     Pieces,
     Program,

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from skreg._training.network import assign_values, values_of
+from skreg._training.keras.network import assign_values, values_of
 from skreg._training.task import OutputScale, Task
 
 Layer: TypeAlias = list[keras.Variable]  # kernel and bias

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skreg._engine.program import Pieces, Program
+from skreg._xla.program import Pieces, Program
 
 
 class LayerSlice(NamedTuple):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -21,44 +20,39 @@ from keras import ops
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.interrupts import interrupts_deferred
-from skreg._training.after_step import AfterStep, is_proximal
-from skreg._training.callbacks import UserCallbacks
 from skreg._training.initialization import initial_weights
-from skreg._training.network import (
+from skreg._training.keras.after_step import AfterStep, is_proximal
+from skreg._training.keras.callbacks import UserCallbacks
+from skreg._training.keras.interrupts import interrupts_deferred
+from skreg._training.keras.network import (
     assign_values,
     build_network,
     get_weights,
     set_weights,
     values_of,
 )
-from skreg._training.out_of_memory import memory_errors
-from skreg._training.precision import precision
+from skreg._training.keras.precision import precision
+from skreg._training.losses import MULTICLASS
 from skreg._training.task import (
-    EarlyStopping,
     OptimizerState,
     Task,
     TrainedNetwork,
     non_finite_error,
 )
-from skreg._training.validating import validation_figures
+from skreg._training.validating import EarlyStopper, validation_figures
 
 # To trace the step takes TensorFlow as long as to run it about that often without. It
 # also warns where most calls of a function trace it, as those of many short fits would.
 EAGER_STEPS = 20
 
 
-@memory_errors()
-def train(task: Task, check: Callable[[], None] | None = None) -> TrainedNetwork:
-    """Train one network; see `skreg._training.task` for what goes in and comes out.
-
-    What `check` raises, which is called before every step, ends the training.
-    """
+def train(task: Task) -> TrainedNetwork:
+    """Train one network; see `skreg._training.task` for what goes in and comes out."""
     with precision(task.architecture.dtype):
-        return _train(task, check)
+        return _train(task)
 
 
-def _train(task: Task, check: Callable[[], None] | None) -> TrainedNetwork:
+def _train(task: Task) -> TrainedNetwork:
     n_steps = math.ceil(len(task.training) / task.batch_size)
     network, trainer, after_step = _set_up(task, n_steps)
     callbacks = UserCallbacks(task, network, trainer.optimizer, n_steps)
@@ -72,9 +66,7 @@ def _train(task: Task, check: Callable[[], None] | None) -> TrainedNetwork:
             if task.hooks is not None:
                 task.hooks.begin_epoch(epoch)
             callbacks("on_epoch_begin", epoch)
-            logs = _train_epoch(
-                task, network, trainer, after_step, epoch, callbacks, check
-            )
+            logs = _train_epoch(task, network, trainer, after_step, epoch, callbacks)
             with after_step.averaged():
                 logs = recorder.end_epoch(epoch, logs)
                 if task.ema_momentum:
@@ -145,7 +137,7 @@ def _set_start(
 
 def _owner(task: Task) -> str:
     """Whose the optimizer's state is: Keras', not an update rule's."""
-    return f"Keras {task.optimizer.cls.__name__}"
+    return f"Keras {task.optimizer.name}"
 
 
 def _state_arrays(
@@ -198,7 +190,6 @@ def _train_epoch(
     after_step: AfterStep,
     epoch: int,
     callbacks: UserCallbacks,
-    check: Callable[[], None] | None,
 ) -> dict[str, float]:
     """Take the steps of an epoch; the means of its figures over the rows."""
     rows, order = task.training, task.order(epoch)
@@ -206,8 +197,6 @@ def _train_epoch(
     n_seen = 0
     logs: dict[str, float] = {}
     for step, start in enumerate(range(0, len(rows), task.batch_size)):
-        if check is not None:
-            check()
         batch = rows.take(order[start : start + task.batch_size])
         callbacks("on_train_batch_begin", step)
         trainer.reset_metrics()  # as older versions of Keras do not
@@ -242,6 +231,7 @@ class _Trainer(keras.Model):
         super().__init__(dtype=dtype, name="trainer")
         self._stack = network.layers
         self._row_losses = task.loss.per_row
+        self._has_classes = task.loss is MULTICLASS  # whose targets are their numbers
         self._regularization = task.regularization
         self._proximal = is_proximal(task)
         self._data_loss = keras.metrics.Sum("data_loss", dtype=dtype)
@@ -264,7 +254,10 @@ class _Trainer(keras.Model):
         training: bool = True,
     ) -> Any:
         n_rows = ops.shape(y_pred)[0]
-        losses = self._row_losses(ops.convert_to_tensor(y), y_pred)
+        targets = ops.convert_to_tensor(y)
+        if not self._has_classes:
+            targets = ops.cast(targets, y_pred.dtype)
+        losses = self._row_losses(ops, targets, y_pred)
         weighted = ops.multiply(sample_weight, losses)
         data_loss = ops.sum(weighted) / ops.cast(n_rows, losses.dtype)
         penalty = ops.cast(self._penalty_value(), losses.dtype)
@@ -329,20 +322,21 @@ class _Recorder:
         self._after_step = after_step
         self._network = network
         self._trainer = trainer
-        self._wait = task.resume.wait if task.resume else 0
-        self._best_loss = math.inf
         history = {
             name: [math.nan] * first for name in ("loss", "data_loss", "penalty")
         }
+        wait = task.resume.wait if task.resume else 0
+        best_loss = math.inf
         with after_step.averaged():
             if task.early_stopping is not None and (task.resume or first):
-                self._best_loss = self._validate()["val_loss"]
+                best_loss = self._validate()["val_loss"]
+            self._stopper = EarlyStopper(task.early_stopping, best_loss, wait)
             self.trained = TrainedNetwork(
                 *get_weights(network),
                 history,
                 first,
                 self._optimizer_state(),
-                self._wait,
+                wait,
             )
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> dict[str, float]:
@@ -364,12 +358,13 @@ class _Recorder:
             name: [*past.get(name, [math.nan] * epoch), figure]
             for name, figure in logs.items()
         }
-        if task.early_stopping is None or self._consider_stopping(
-            task.early_stopping, logs["val_loss"]
-        ):
+        best = self._stopper.is_best(logs.get("val_loss", math.nan))
+        if self._stopper.ends:
+            network.stop_training = True
+        if best:
             state = self._optimizer_state()
             self.trained = TrainedNetwork(
-                kernels, biases, history, epoch + 1, state, self._wait
+                kernels, biases, history, epoch + 1, state, self._stopper.wait
             )
         else:
             state = self.trained.optimizer_state
@@ -387,18 +382,9 @@ class _Recorder:
         return OptimizerState(_owner(self._task), arrays)
 
     def _validate(self) -> dict[str, float]:
-        return validation_figures(
-            self._task, lambda X: self._trainer(_dense(X), training=False)
-        )
+        def logits(X: Any) -> NDArray[Any]:
+            with interrupts_deferred():
+                outputs = self._trainer(_dense(X), training=False)
+                return np.asarray(ops.convert_to_numpy(outputs))
 
-    def _consider_stopping(self, stopping: EarlyStopping, val_loss: float) -> bool:
-        """Whether the epoch is the best so far; perhaps the last."""
-        # Two thresholds, as in scikit-learn's MLP: any improvement is kept, but only
-        # one of at least tol counts as progress.
-        self._wait = 0 if val_loss <= self._best_loss - stopping.tol else self._wait + 1
-        if self._wait >= stopping.patience:
-            self._network.stop_training = True
-        better = val_loss < self._best_loss or not math.isfinite(self._best_loss)
-        if better:
-            self._best_loss = val_loss
-        return better
+        return validation_figures(self._task, logits)

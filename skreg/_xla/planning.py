@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skreg._engine.batches import padded_size
-from skreg._engine.program import Program
-from skreg._engine.stacked import Data
+from skreg._xla.batches import padded_size
+from skreg._xla.program import Program
+from skreg._xla.stacked import Data
 
 # XLA compiles anew for every set of shapes; without it one function serves all shapes.
 # For a network alone, whose steps are short without it, too, it pays where it saves as

@@ -8,17 +8,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from skreg._engine.optimizer_settings import decay
-from skreg._engine.penalties import L1, GroupL1, shrink_rows
-from skreg._engine.pieces import (
+from skreg._xla.optimizer_settings import decay
+from skreg._xla.penalties import L1, GroupL1, shrink_rows
+from skreg._xla.pieces import (
     LayerSlice,
     first_kernel,
     of_networks,
     select,
     with_first_kernel,
 )
-from skreg._engine.program import Pieces, Program, State
-from skreg._engine.update_rules import Hyper, StepSize
+from skreg._xla.program import Pieces, Program, State
+from skreg._xla.update_rules import Hyper, StepSize
 
 
 def accumulate(

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg._engine.pages import zeros
+from skreg._xla.pages import zeros
 
 if TYPE_CHECKING:
-    from skreg._engine.batches import Segment
+    from skreg._xla.batches import Segment
 
 STREAM = np.random.PCG64DXSM
 STREAM_SEED = 0

@@ -1,7 +1,7 @@
 """Layers of the compiled engine: K networks' rows forward, and gradients back.
 
-A layer's parameters are as `skreg._engine.pieces.kernels_of` gives them. In the
-unbatched variant all arrays go without the axis K; `skreg._engine.program` explains
+A layer's parameters are as `skreg._xla.pieces.kernels_of` gives them. In the
+unbatched variant all arrays go without the axis K; `skreg._xla.program` explains
 the variants.
 """
 
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from skreg._engine.gather import SharedRows
-from skreg._engine.noise import hashed
-from skreg._engine.pieces import SeparateBias
+from skreg._xla.gather import SharedRows
+from skreg._xla.noise import hashed
+from skreg._xla.pieces import SeparateBias
 
 Kernel: TypeAlias = tf.Tensor | SeparateBias
 
@@ -61,7 +61,7 @@ def _row_gradients(kernel: Kernel, output_gradient: tf.Tensor) -> tf.Tensor:
 def _sparse_product(
     matrix: tf.SparseTensor, dense: tf.Tensor, **options: bool
 ) -> tf.Tensor:
-    """Product with one matrix for all networks, see `skreg._engine.batches.entries`."""
+    """Product with one matrix for all networks, see `skreg._xla.batches.entries`."""
     if dense.shape.rank == 2:
         return tf.sparse.sparse_dense_matmul(matrix, dense, **options)
     n_networks, _, n_out = tf.unstack(tf.shape(dense), num=3)

@@ -1,6 +1,6 @@
 """Trains K networks of one architecture at once, arrays in, arrays out.
 
-All epochs run inside one compiled function, see `skreg._engine.program`, called again
+All epochs run inside one compiled function, see `skreg._xla.program`, called again
 only so that no call lasts longer than about a second, and an interrupt is noticed; or
 once per epoch, where something wants to see the networks after each.
 """
@@ -18,14 +18,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from skreg._engine.batches import calls, training_batches
-from skreg._engine.compiled import compiled_function, reserve_xla_program
-from skreg._engine.history import History
-from skreg._engine.inputs import as_tensor, fixed_inputs, initial_state
-from skreg._engine.interrupts import interrupts_deferred
-from skreg._engine.noise import noise_of_networks, random_bits
-from skreg._engine.pieces import flat_of
-from skreg._engine.planning import (
+from skreg._xla.batches import calls, training_batches
+from skreg._xla.compiled import compiled_function, reserve_xla_program
+from skreg._xla.history import History
+from skreg._xla.inputs import as_tensor, fixed_inputs, initial_state
+from skreg._xla.interrupts import interrupts_deferred
+from skreg._xla.noise import noise_of_networks, random_bits
+from skreg._xla.pieces import flat_of
+from skreg._xla.planning import (
     SINGLE_THREADED_PARAMS,
     Calling,
     Pace,
@@ -33,9 +33,9 @@ from skreg._engine.planning import (
     xla_pays,
     xla_seconds,
 )
-from skreg._engine.program import Kept, Program, State, carried_of, weights_of
-from skreg._engine.schedules import LearningRates
-from skreg._engine.stacked import Data, Networks
+from skreg._xla.program import Kept, Program, State, carried_of, weights_of
+from skreg._xla.schedules import LearningRates
+from skreg._xla.stacked import Data, Networks
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import keras
-
 
 def precision(dtype: str) -> AbstractContextManager[Any]:
     """Have Keras' backend compute in that dtype within the block.
@@ -12,6 +10,8 @@ def precision(dtype: str) -> AbstractContextManager[Any]:
     JAX makes float32 of float64 unless told otherwise, which is told here for the
     block and the thread, not for the process.
     """
+    import keras
+
     if keras.backend.backend() == "jax" and dtype == "float64":
         import jax
 
@@ -21,6 +21,8 @@ def precision(dtype: str) -> AbstractContextManager[Any]:
 
 def available_dtype(dtype: str) -> str:
     """That dtype, or what Keras' backend makes of it here: JAX perhaps float32."""
+    import keras
+
     if keras.backend.backend() != "jax":
         return dtype
     import jax

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from skreg._engine.loops import while_loop
-from skreg._engine.pieces import LayerSlice
-from skreg._engine.program import Program
+from skreg._xla.loops import while_loop
+from skreg._xla.pieces import LayerSlice
+from skreg._xla.program import Program
 
 
 def training_rows(
@@ -18,7 +18,7 @@ def training_rows(
     plan: dict[str, Any],
     t: tf.Tensor,
 ) -> tuple[Any, tf.Tensor, tf.Tensor]:
-    """X, targets and weights of step t, see `skreg._engine.batches.training_batches`.
+    """X, targets and weights of step t, see `skreg._xla.batches.training_batches`.
 
     X is of shape (K, B, n_in), or one sparse matrix for all networks, targets (K, B,
     n), as the losses take them, and weights (K, B): 0 where a row pads the batch, and
@@ -142,6 +142,6 @@ def _n_sets(plan: dict[str, Any]) -> tf.Tensor:
 def _entries_of_step(
     entries: dict[str, tf.Tensor], t: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """See `skreg._engine.batches.entries`."""
+    """See `skreg._xla.batches.entries`."""
     start, stop = tf.unstack(entries["starts"][t : t + 2], num=2)
     return entries["at"][start:stop], entries["values"][start:stop]

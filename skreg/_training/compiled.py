@@ -1,0 +1,276 @@
+"""Training by the compiled engine: epochs, validation, early stopping, progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skreg._engine.activations import ACTIVATIONS
+from skreg._engine.blas_threads import limited
+from skreg._engine.training import Data, Settings, State, Training, means
+from skreg._prediction.forward import forward
+from skreg._training.activations import activation_function
+from skreg._training.initialization import initial_weights
+from skreg._training.progress import epoch_report
+from skreg._training.schedules import scheduled_rates
+from skreg._training.task import (
+    DROPOUT,
+    OptimizerState,
+    Task,
+    TrainedNetwork,
+    derived_seed,
+    non_finite_error,
+)
+from skreg._training.validating import (
+    EarlyStopper,
+    loss_to_beat,
+    validation_figures,
+)
+
+# A call into machine code, which nothing interrupts, is to take about so long.
+CALL_SECONDS = 0.25
+# How many times as many steps as the last one a call takes at most.
+MAX_GROWTH = 8
+
+
+def why_not_compiled(task: Task) -> str | None:
+    """What the compiled engine can't do of a task, or None."""
+    if task.callbacks:
+        return "Keras callbacks"
+    if task.architecture.activation not in ACTIVATIONS:
+        return f"the activation {task.architecture.activation!r}"
+    if task.optimizer.rule is None:
+        return f"this optimizer or its settings: {task.optimizer.name}"
+    if task.regularization.makes_zeros and not task.optimizer.takes_proximal_steps:
+        return f"l1 or group_l1 beside this optimizer: {task.optimizer.name}"
+    return None
+
+
+def train(task: Task) -> TrainedNetwork:
+    """Train one network; see `skreg._training.task` for what goes in and comes out."""
+    with (
+        limited(task.batch_size, task.architecture.kernel_shapes),
+        epoch_report(task.verbose, task.epochs) as report,
+    ):
+        run = _Run(task)
+        try:
+            run.train(report)
+        except KeyboardInterrupt:
+            if not (task.resumable and run.n_epochs):
+                raise
+            return replace(run.trained(), interrupted=True)
+    return run.trained()
+
+
+class _Run:
+    """One training run, which ends early where somebody says so."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        settings = _settings(task)
+        state = _start(task, settings)
+        self._training = Training(settings, _data(task), state)
+        self._steps_per_epoch = math.ceil(len(task.training) / task.batch_size)
+        self._figures = np.zeros((task.epochs, 3))
+        self._validation: dict[str, list[float]] = {}
+        wait = task.resume.wait if task.resume else 0
+        self._stopper = EarlyStopper(task.early_stopping, loss_to_beat(task), wait)
+        self._stopped = False
+        # In the network, an interrupt may find half of a step. So what is to be left
+        # then is a copy, and belongs to a number of epochs: all that replaces it does
+        # so at once.
+        self._copies = task.early_stopping is not None or task.resumable
+        self._left = _Left(0, state.copy() if self._copies else state, 0, wait)
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that have ended."""
+        return self._left.n_epochs
+
+    def train(self, report: Callable[[int, dict[str, float]], None]) -> None:
+        """Train to the end; `report` shows an epoch that has ended."""
+        n_allowed, n_steps = 1, self._steps_per_epoch
+        hooks, done = self._task.hooks, 0
+        while self.n_epochs < self._task.epochs and not self._stopped:
+            epoch, first = divmod(done, n_steps)
+            if hooks is not None and first == 0:
+                hooks.begin_epoch(epoch)
+            n = self._call_size(n_allowed, epoch, first)
+            start = time.perf_counter()
+            self._call(epoch, first, n)
+            seconds = time.perf_counter() - start
+            n_allowed = max(1, int(n * min(MAX_GROWTH, CALL_SECONDS / seconds)))
+            done += n
+            if done % n_steps == 0:
+                figures = self._end_epoch(done // n_steps)
+                # Last, as an interrupt may well come while this prints.
+                report(self.n_epochs, figures)
+
+    def _call_size(self, n: int, epoch: int, first: int) -> int:
+        """The number of steps of a call: whole epochs, or a part of one.
+
+        `n` steps are what time allows. Where somebody looks on, it is one epoch at most.
+        """
+        task, n_steps = self._task, self._steps_per_epoch
+        looks_on = task.validation is not None or task.hooks is not None
+        if first > 0 or n < 2 * n_steps or looks_on or task.verbose:
+            return min(n, n_steps - first)
+        return n_steps * min(n // n_steps, task.epochs - epoch)
+
+    def _call(self, epoch: int, first: int, n: int) -> None:
+        """Take n steps from that step of the epoch on."""
+        task = self._task
+        stop = epoch + math.ceil((first + n) / self._steps_per_epoch)
+        orders = np.stack([task.order(e) for e in range(epoch, stop)])
+        diverged = self._training.run(
+            orders, task.first_epoch + epoch, first, n, self._figures[epoch:stop]
+        )
+        if diverged:
+            n_begun = np.count_nonzero(self._figures[:, 0])
+            raise non_finite_error(task.first_epoch + n_begun)
+
+    def _end_epoch(self, n_epochs: int) -> dict[str, float]:
+        """Validate, keep, perhaps stop; the figures of the epoch that has ended."""
+        task, state = self._task, self._training.state
+        if task.validation is not None:
+            kernels, biases = _layers(task, state.weights)
+            activation = activation_function(task.architecture.activation)
+            validation = validation_figures(
+                task, lambda X: forward(kernels, biases, activation, X)
+            )
+            for name, figure in validation.items():
+                self._validation.setdefault(name, []).append(figure)
+        best = self._stopper.is_best(self._validation.get("val_loss", [math.nan])[-1])
+        self._left = replace(self._left, n_epochs=n_epochs)
+        if best:
+            kept = state.copy() if self._copies else state
+            self._left = _Left(n_epochs, kept, n_epochs, self._stopper.wait)
+        self._stopped = self._stopper.ends
+        if task.hooks is not None:
+            self._stopped |= bool(task.hooks.end_epoch(n_epochs - 1, self.trained))
+        return {name: figures[-1] for name, figures in self._history().items()}
+
+    def _history(self) -> dict[str, list[float]]:
+        n = self.n_epochs
+        parts = means(self._figures[:n])
+        loss = parts["data_loss"] + parts["penalty"]
+        history = {"loss": loss.tolist()}
+        history |= {name: figures.tolist() for name, figures in parts.items()}
+        return history | {name: f[:n] for name, f in self._validation.items()}
+
+    def trained(self) -> TrainedNetwork:
+        """What the run would leave if it ended now."""
+        left = self._left
+        return TrainedNetwork(
+            *_layers(self._task, left.state.weights.copy()),
+            self._history(),
+            left.best_epoch,
+            _optimizer_state(self._task, left.state) if self._task.resumable else None,
+            left.wait,
+        )
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What a run leaves: epochs that have ended, and the state of the best of them."""
+
+    n_epochs: int
+    state: State
+    best_epoch: int
+    wait: int
+
+
+def _settings(task: Task) -> Settings:
+    a, r, optimizer = task.architecture, task.regularization, task.optimizer
+    assert optimizer.rule is not None, "see `why_not_compiled`"
+    rates: Callable[[int, int], NDArray[np.float64]]
+    if optimizer.schedule is not None:
+        rates = partial(scheduled_rates, optimizer.schedule)
+    else:
+        rate = optimizer.hyper["learning_rate"]
+        rates = lambda first, n_steps: np.full(n_steps, rate)  # noqa: E731
+    return Settings(
+        sizes=(a.n_features, *a.hidden_layer_sizes, a.n_outputs),
+        dtype=a.dtype,
+        activation=a.activation,
+        loss=task.loss.name,
+        l1=r.l1,
+        l2=r.l2,
+        group_l1=r.group_l1,
+        dropout=r.dropout,
+        rule=optimizer.rule,
+        hyper=optimizer.hyper,
+        clipping=optimizer.clipping,
+        rates=rates,
+        ema_momentum=task.ema_momentum,
+        batch_size=task.batch_size,
+        noise_seed=derived_seed(task.seed, DROPOUT),
+    )
+
+
+def _data(task: Task) -> Data:
+    rows = task.training
+    return Data(rows.table, rows.numbers, rows.targets, rows.weight)
+
+
+def _start(task: Task, settings: Settings) -> State:
+    """Fresh weights, or where an earlier run left off."""
+    resume = task.resume
+    if resume is None:
+        return State.start(_flat(*initial_weights(task)), settings)
+    weights = _flat(resume.kernels, resume.biases)
+    state = State.start(weights, settings)
+    arrays = resume.arrays_of(settings.rule.name)
+    if arrays is None or (settings.group_l1 and "mean_gradient" not in arrays):
+        return state
+    if settings.ema_momentum and "iterate" in arrays:
+        state.params = arrays["iterate"].copy()
+    if settings.group_l1:
+        state.mean_gradient = arrays["mean_gradient"].copy()
+    for slot, name in zip(state.slots, settings.rule.slots, strict=True):
+        slot[:] = arrays[name]
+    state.n_steps = int(arrays["step"])
+    state.rate_sum = float(arrays["rate_sum"])
+    return state
+
+
+def _optimizer_state(task: Task, state: State) -> OptimizerState:
+    """What `_start` goes on from, beside the weights."""
+    rule = task.optimizer.rule
+    assert rule is not None, "see `why_not_compiled`"
+    arrays = {
+        "step": np.array(state.n_steps),
+        "rate_sum": np.array(state.rate_sum),
+        **dict(zip(rule.slots, state.slots.copy(), strict=True)),
+    }
+    if state.average.size:
+        arrays["iterate"] = state.params.copy()
+    if state.mean_gradient.size:
+        arrays["mean_gradient"] = state.mean_gradient.copy()
+    return OptimizerState(rule.name, arrays)
+
+
+def _flat(kernels: list[NDArray[Any]], biases: list[NDArray[Any]]) -> NDArray[Any]:
+    """The parameters as the engine has them."""
+    pairs = zip(kernels, biases, strict=True)
+    return np.concatenate([array.ravel() for pair in pairs for array in pair])
+
+
+def _layers(
+    task: Task, params: NDArray[Any]
+) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    """Kernels and biases, as views."""
+    kernels, biases, start = [], [], 0
+    for n_in, n_out in task.architecture.kernel_shapes:
+        stop = start + n_in * n_out
+        kernels.append(params[start:stop].reshape(n_in, n_out))
+        biases.append(params[stop : stop + n_out])
+        start = stop + n_out
+    return kernels, biases

@@ -1,0 +1,1 @@
+"""Training by Keras, and the Keras networks that users get."""

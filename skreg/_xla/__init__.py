@@ -1,0 +1,1 @@
+"""The compiled engine: K networks at once, arrays in, arrays out."""
