@@ -40,7 +40,7 @@ def _gather(table, rows, out):
             for j in range(dense.shape[1]):
                 out[i, j] = dense[rows[i], j]
         return
-    out[:] = 0
+    out[: rows.size] = 0
     for i in range(rows.size):
         for e in range(starts[rows[i]], starts[rows[i] + 1]):
             out[i, indices[e]] += data[e]
@@ -115,8 +115,10 @@ def _update_average(average, params, momentum, proximal):
 
 @register_jitable
 def _all_finite(params):
-    # The sum of zeros, or NaN; it can be vectorized.
-    return (params * 0).sum() == 0
+    total = params.dtype.type(0)
+    for w in params:
+        total += w * 0  # NaN, unless w is finite
+    return total == 0
 
 
 def _steps(
@@ -156,6 +158,7 @@ def _steps(
     X = np.empty((0 if is_sparse else batch_size, sizes[0]), params.dtype)
     y = np.empty((batch_size, targets[0].shape[1]), params.dtype)
     w = np.empty(batch_size, params.dtype)
+    table_rows = np.empty(batch_size, np.int64)
     # Of all layers, one after the other: outputs, their slopes, gradients in them.
     outputs = np.empty(batch_size * n_units, params.dtype)
     slopes = np.empty(batch_size * n_units, params.dtype)
@@ -167,12 +170,12 @@ def _steps(
         n = batch.size
 
         # 1. The rows of the batch.
-        table_rows = numbers[batch]
-        if not is_sparse:
-            _gather(features, table_rows, X)
-        _gather(targets, batch, y[:n])
         for j in range(n):
+            table_rows[j] = numbers[batch[j]]
             w[j] = weights[batch[j]]
+        if not is_sparse:
+            _gather(features, table_rows[:n], X)
+        _gather(targets, batch, y)
 
         # 2. Forward.
         key = _mixed(_mixed(seed, first_epoch + epoch), i)
@@ -186,7 +189,7 @@ def _steps(
                 h = _part(outputs, start - batch_size * n_in, n, n_in)
                 np.dot(h, kernel, z)
             elif is_sparse:
-                _sparse_product(features, table_rows, kernel, z)
+                _sparse_product(features, table_rows[:n], kernel, z)
             else:
                 np.dot(X[:n], kernel, z)
             if k < n_layers - 1:
@@ -213,7 +216,7 @@ def _steps(
                 _multiply(below, _part(slopes, start, n, n_in))
                 delta = below
             elif is_sparse:
-                _sparse_gradient(features, table_rows, delta, kernel_gradient)
+                _sparse_gradient(features, table_rows[:n], delta, kernel_gradient)
             else:
                 np.dot(X[:n].T, delta, kernel_gradient)
 
