@@ -22,7 +22,7 @@ from numba.extending import register_jitable, typeof_impl
 Built = TypeVar("Built")
 
 # Sums may be reordered, so that they are vectorized; NaN and infinity stay as they are.
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz"},
@@ -69,15 +69,11 @@ class Pointer(types.WrapperAddressProtocol):
 
     def __wrapper_address__(self) -> int:
         """The address, as Numba asks for it."""
-        return self._compiled.address
+        return int(self._compiled.address)
 
     def signature(self) -> Any:
         """The signature, as Numba asks for it."""
         return self._signature
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Interpret the function, without compiling it: for tests."""
-        return self._compiled.__wrapped__(*arguments)
 
 
 @typeof_impl.register(Pointer)

@@ -234,8 +234,6 @@ def proximal_step(dtype: str) -> Pointer:
                 row = slice(j * sizes[1], (j + 1) * sizes[1])
                 w, d = params[row], denominators[row]
                 _group_prox(w, d, norms[j], strength * rate)
-                _hold(
-                    w, changes[row], d, mean_gradient[j], strength, rate, momentum
-                )
+                _hold(w, changes[row], d, mean_gradient[j], strength, rate, momentum)
 
     return Pointer(proximal_type(f), prox)

@@ -27,9 +27,6 @@ from skreg._engine.losses import loss_type
 from skreg._engine.penalties import proximal_type, smooth_type
 from skreg._engine.update_rules import update_type
 
-# Columns of the figures of an epoch.
-N_ROWS, DATA_LOSS, PENALTY = range(3)
-
 
 @register_jitable
 def _gather(table, rows, out):

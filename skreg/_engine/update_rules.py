@@ -258,7 +258,10 @@ RULES = {
     for rule in (
         UpdateRule("adam", ("momentum", "velocity"), _adam_constants, _adam),
         UpdateRule(
-            "amsgrad", ("momentum", "velocity", "velocity_hat"), _adam_constants, _amsgrad
+            "amsgrad",
+            ("momentum", "velocity", "velocity_hat"),
+            _adam_constants,
+            _amsgrad,
         ),
         UpdateRule("nadam", ("momentum", "velocity"), _nadam_constants, _nadam),
         UpdateRule("adamax", ("momentum", "norm"), _adamax_constants, _adamax),
@@ -374,5 +377,3 @@ def update(rule_name: str, dtype: str) -> Pointer:
                 denominators[i] = denominator
 
     return Pointer(update_type(f), update)
-
-

@@ -6,28 +6,16 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skreg._engine.activations import ACTIVATIONS
 from skreg._engine.blas_threads import limited
-from skreg._engine.training import Data, Settings, State, Training, means
 from skreg._prediction.forward import forward
 from skreg._training.activations import activation_function
-from skreg._training.initialization import initial_weights
+from skreg._training.compiled_network import CompiledNetwork, State
 from skreg._training.progress import epoch_report
-from skreg._training.schedules import scheduled_rates
-from skreg._training.task import (
-    DROPOUT,
-    OptimizerState,
-    Task,
-    TrainedNetwork,
-    derived_seed,
-    non_finite_error,
-)
+from skreg._training.task import Task, TrainedNetwork, non_finite_error
 from skreg._training.validating import (
     EarlyStopper,
     loss_to_beat,
@@ -74,9 +62,8 @@ class _Run:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        settings = _settings(task)
-        state = _start(task, settings)
-        self._training = Training(settings, _data(task), state)
+        self._network = CompiledNetwork(task)
+        state = self._network.state
         self._steps_per_epoch = math.ceil(len(task.training) / task.batch_size)
         self._figures = np.zeros((task.epochs, 3))
         self._validation: dict[str, list[float]] = {}
@@ -116,7 +103,7 @@ class _Run:
     def _call_size(self, n: int, epoch: int, first: int) -> int:
         """The number of steps of a call: whole epochs, or a part of one.
 
-        `n` steps are what time allows. Where somebody looks on, it is one epoch at most.
+        Time allows `n` steps. Where somebody looks on, a call is one epoch at most.
         """
         task, n_steps = self._task, self._steps_per_epoch
         looks_on = task.validation is not None or task.hooks is not None
@@ -128,19 +115,16 @@ class _Run:
         """Take n steps from that step of the epoch on."""
         task = self._task
         stop = epoch + math.ceil((first + n) / self._steps_per_epoch)
-        orders = np.stack([task.order(e) for e in range(epoch, stop)])
-        diverged = self._training.run(
-            orders, task.first_epoch + epoch, first, n, self._figures[epoch:stop]
-        )
+        diverged = self._network.run(epoch, first, n, self._figures[epoch:stop])
         if diverged:
-            n_begun = np.count_nonzero(self._figures[:, 0])
+            n_begun = int(np.count_nonzero(self._figures[:, 0]))
             raise non_finite_error(task.first_epoch + n_begun)
 
     def _end_epoch(self, n_epochs: int) -> dict[str, float]:
         """Validate, keep, perhaps stop; the figures of the epoch that has ended."""
-        task, state = self._task, self._training.state
+        task, state = self._task, self._network.state
         if task.validation is not None:
-            kernels, biases = _layers(task, state.weights)
+            kernels, biases = state.layers(task.architecture.kernel_shapes)
             activation = activation_function(task.architecture.activation)
             validation = validation_figures(
                 task, lambda X: forward(kernels, biases, activation, X)
@@ -159,20 +143,25 @@ class _Run:
 
     def _history(self) -> dict[str, list[float]]:
         n = self.n_epochs
-        parts = means(self._figures[:n])
-        loss = parts["data_loss"] + parts["penalty"]
-        history = {"loss": loss.tolist()}
-        history |= {name: figures.tolist() for name, figures in parts.items()}
-        return history | {name: f[:n] for name, f in self._validation.items()}
+        n_rows, *sums = self._figures[:n].T
+        data_loss, penalty = (total / n_rows for total in sums)
+        return {
+            "loss": (data_loss + penalty).tolist(),
+            "data_loss": data_loss.tolist(),
+            "penalty": penalty.tolist(),
+            **{name: figures[:n] for name, figures in self._validation.items()},
+        }
 
     def trained(self) -> TrainedNetwork:
         """What the run would leave if it ended now."""
-        left = self._left
+        task, left = self._task, self._left
+        rule = task.optimizer.rule if task.resumable else None
+        layers = left.state.copy().layers(task.architecture.kernel_shapes)
         return TrainedNetwork(
-            *_layers(self._task, left.state.weights.copy()),
+            *layers,
             self._history(),
             left.best_epoch,
-            _optimizer_state(self._task, left.state) if self._task.resumable else None,
+            None if rule is None else left.state.optimizer_state(rule),
             left.wait,
         )
 
@@ -185,92 +174,3 @@ class _Left:
     state: State
     best_epoch: int
     wait: int
-
-
-def _settings(task: Task) -> Settings:
-    a, r, optimizer = task.architecture, task.regularization, task.optimizer
-    assert optimizer.rule is not None, "see `why_not_compiled`"
-    rates: Callable[[int, int], NDArray[np.float64]]
-    if optimizer.schedule is not None:
-        rates = partial(scheduled_rates, optimizer.schedule)
-    else:
-        rate = optimizer.hyper["learning_rate"]
-        rates = lambda first, n_steps: np.full(n_steps, rate)  # noqa: E731
-    return Settings(
-        sizes=(a.n_features, *a.hidden_layer_sizes, a.n_outputs),
-        dtype=a.dtype,
-        activation=a.activation,
-        loss=task.loss.name,
-        l1=r.l1,
-        l2=r.l2,
-        group_l1=r.group_l1,
-        dropout=r.dropout,
-        rule=optimizer.rule,
-        hyper=optimizer.hyper,
-        clipping=optimizer.clipping,
-        rates=rates,
-        ema_momentum=task.ema_momentum,
-        batch_size=task.batch_size,
-        noise_seed=derived_seed(task.seed, DROPOUT),
-    )
-
-
-def _data(task: Task) -> Data:
-    rows = task.training
-    return Data(rows.table, rows.numbers, rows.targets, rows.weight)
-
-
-def _start(task: Task, settings: Settings) -> State:
-    """Fresh weights, or where an earlier run left off."""
-    resume = task.resume
-    if resume is None:
-        return State.start(_flat(*initial_weights(task)), settings)
-    weights = _flat(resume.kernels, resume.biases)
-    state = State.start(weights, settings)
-    arrays = resume.arrays_of(settings.rule.name)
-    if arrays is None or (settings.group_l1 and "mean_gradient" not in arrays):
-        return state
-    if settings.ema_momentum and "iterate" in arrays:
-        state.params = arrays["iterate"].copy()
-    if settings.group_l1:
-        state.mean_gradient = arrays["mean_gradient"].copy()
-    for slot, name in zip(state.slots, settings.rule.slots, strict=True):
-        slot[:] = arrays[name]
-    state.n_steps = int(arrays["step"])
-    state.rate_sum = float(arrays["rate_sum"])
-    return state
-
-
-def _optimizer_state(task: Task, state: State) -> OptimizerState:
-    """What `_start` goes on from, beside the weights."""
-    rule = task.optimizer.rule
-    assert rule is not None, "see `why_not_compiled`"
-    arrays = {
-        "step": np.array(state.n_steps),
-        "rate_sum": np.array(state.rate_sum),
-        **dict(zip(rule.slots, state.slots.copy(), strict=True)),
-    }
-    if state.average.size:
-        arrays["iterate"] = state.params.copy()
-    if state.mean_gradient.size:
-        arrays["mean_gradient"] = state.mean_gradient.copy()
-    return OptimizerState(rule.name, arrays)
-
-
-def _flat(kernels: list[NDArray[Any]], biases: list[NDArray[Any]]) -> NDArray[Any]:
-    """The parameters as the engine has them."""
-    pairs = zip(kernels, biases, strict=True)
-    return np.concatenate([array.ravel() for pair in pairs for array in pair])
-
-
-def _layers(
-    task: Task, params: NDArray[Any]
-) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """Kernels and biases, as views."""
-    kernels, biases, start = [], [], 0
-    for n_in, n_out in task.architecture.kernel_shapes:
-        stop = start + n_in * n_out
-        kernels.append(params[start:stop].reshape(n_in, n_out))
-        biases.append(params[stop : stop + n_out])
-        start = stop + n_out
-    return kernels, biases

@@ -130,9 +130,7 @@ def _poisson_r2(targets: Any, logs: Any, weight: Any) -> Any:
     return _r2(targets, np.exp(logs), weight)
 
 
-BINARY = Loss(
-    "binary", "sigmoid", _binary_cross_entropy, _binary_accuracy, _one_column
-)
+BINARY = Loss("binary", "sigmoid", _binary_cross_entropy, _binary_accuracy, _one_column)
 MULTICLASS = Loss(
     "multiclass",
     "softmax",

@@ -1,7 +1,7 @@
 """One training run as data: what goes into an engine, and what comes out.
 
 A `Task` holds validated arrays and numbers only, no estimator and no live network,
-so that an engine can train one or many of them, and both engines the same ones.
+so that both engines can train the same ones.
 Nothing here needs TensorFlow or Keras.
 """
 
@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -23,14 +21,12 @@ from skreg._prediction.forward import REMEDY
 if TYPE_CHECKING:
     import keras
 
-    from skreg._xla.update_rules import UpdateRule
+    from skreg._engine.update_rules import UpdateRule
     from skreg._training.losses import Loss
 
 # The purposes for which a run draws random numbers. Each has its own stream,
 # derived from the run's one seed, so that none shifts when another is not used.
 INITIAL_WEIGHTS, SHUFFLE, DROPOUT, SPLIT = range(4)
-# Rows that are hashed at once: bounds the memory.
-HASHED_ROWS = 4096
 
 
 def derived_seed(seed: int, *key: int) -> int:
@@ -41,7 +37,7 @@ def derived_seed(seed: int, *key: int) -> int:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of a network; networks of equal architecture can be stacked."""
+    """The shape of a network."""
 
     n_features: int
     hidden_layer_sizes: tuple[int, ...]
@@ -179,13 +175,6 @@ class Rows:
         """A copy of these rows of the table."""
         return self.table[self.numbers]
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Equal for rows that train equally."""
-        parts = np.array_split(self.numbers, max(1, len(self) // HASHED_ROWS))
-        features = [joblib.hash(self.table[numbers]) for numbers in parts]
-        return str(joblib.hash((features, self.targets, self.weight)))
-
     def take(self, rows: NDArray[Any]) -> Rows:
         """The rows of these numbers, or where a mask is True."""
         return Rows(
@@ -237,23 +226,6 @@ class EpochHooks(Protocol):
 
 
 @dataclass(frozen=True)
-class ProgramScope:
-    """What a compiled program serves beside one group, so that it is compiled once.
-
-    ``epochs`` are those of the longest training. Where several networks train together,
-    ``terms`` names what the program has code for, see
-    `skreg._training.stacking.OPTIONAL_TERMS`, ``most_rows`` are the rows that a group's
-    tables, and the group itself, have at most, and ``network_epochs`` the epochs of all
-    networks of all groups. A network alone has the program of any other fit of it.
-    """
-
-    epochs: int
-    terms: frozenset[str]
-    most_rows: tuple[int, int]
-    network_epochs: int
-
-
-@dataclass(frozen=True)
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
@@ -263,8 +235,7 @@ class Task:
     ``resumable``, the result has what is needed to go on, and an interrupt ends
     the training early, after one epoch at least, instead of making it void.
     ``output_scale`` matters to `callbacks` only, Keras', which see a network in the
-    user's units; None where those are the network's. ``scope`` is None where a program
-    serves only the tasks that are trained together.
+    user's units; None where those are the network's.
     """
 
     architecture: Architecture
@@ -287,7 +258,6 @@ class Task:
     resumable: bool = False
     output_scale: OutputScale | None = None
     hooks: EpochHooks | None = None
-    scope: ProgramScope | None = None
 
     @property
     def first_epoch(self) -> int:
@@ -301,18 +271,6 @@ class Task:
             return np.arange(n_rows)
         stream = np.random.default_rng([self.seed, SHUFFLE, self.first_epoch + epoch])
         return stream.permutation(n_rows)
-
-    def after(self, earlier: TrainedNetwork) -> Task:
-        """What is left to train where `earlier` has run the first epochs of it."""
-        n_run = len(earlier.history["loss"])
-        start = ResumePoint(
-            earlier.kernels,
-            earlier.biases,
-            earlier.optimizer_state,
-            epochs=n_run,
-            wait=earlier.wait,
-        )
-        return replace(self, resume=start, epochs=self.epochs - n_run)
 
 
 @dataclass(frozen=True)
@@ -331,15 +289,6 @@ class TrainedNetwork:
     optimizer_state: OptimizerState | None
     wait: int = 0
     interrupted: bool = False
-
-    def after(self, earlier: TrainedNetwork) -> TrainedNetwork:
-        """Both runs as one, where this one resumed from `earlier`."""
-        n_run = len(earlier.history["loss"])
-        history = {
-            name: earlier.history[name] + figures
-            for name, figures in self.history.items()
-        }
-        return replace(self, history=history, best_epoch=n_run + self.best_epoch)
 
 
 def non_finite_error(epoch: int) -> ValueError:

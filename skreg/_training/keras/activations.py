@@ -1,4 +1,4 @@
-"""Activations that NumPy's table lacks: Keras' others, and those that users register."""
+"""Activations by Keras: those that NumPy's table lacks, or that users register."""
 
 from __future__ import annotations
 

@@ -65,9 +65,9 @@ class AfterStep:
         if self._average is not None:
             self._average = values_of(self._weights)
         if self._average or self._optimizer.use_ema:
-            iterate = [arrays.get(f"iterate {i}") for i in range(len(self._weights))]
-            if all(array is not None for array in iterate):
-                assign_values(self._weights, iterate)
+            names = [f"iterate {i}" for i in range(len(self._weights))]
+            if all(name in arrays for name in names):
+                assign_values(self._weights, [arrays[name] for name in names])
         self._mean_gradient = arrays.get("mean_gradient", self._mean_gradient)
         self._rate_sum = float(arrays.get("rate_sum", 0.0))
 

@@ -67,9 +67,7 @@ def step_size(
 def _nadam_gain(config: dict[str, Any], beta_1: float, t: int) -> float:
     """The share of a constant gradient in Nadam's direction after t steps."""
     decay = float(np.float32(0.96))
-    product = np.prod(
-        [config["beta_1"] * (1 - 0.5 * 0.96**i) for i in range(1, t + 1)]
-    )
+    product = np.prod([config["beta_1"] * (1 - 0.5 * 0.96**i) for i in range(1, t + 1)])
     momentum, following = (beta_1 * (1 - 0.5 * decay**i) for i in (t, t + 1))
     share_of_mean = following / (1 - product * following)
     share_of_last = (1 - momentum) / (1 - product)

@@ -1,1 +1,0 @@
-"""The compiled engine: K networks at once, arrays in, arrays out."""
