@@ -22,7 +22,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import (
-    BatchedGridSearchCV,
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
@@ -66,7 +65,7 @@ def estimators():
         "float32": (classifier, "float32"),
         "multilabel": (classifier, "multilabel"),
         "pipeline": (pipeline, "binary"),
-        "search": (BatchedGridSearchCV(pipeline, grid, cv=2), "binary"),
+        "search": (GridSearchCV(pipeline, grid, cv=2), "binary"),
         "regressor": (regressor, "regression"),
         "poisson": (clone(regressor).set_params(loss="poisson"), "regression"),
         **{

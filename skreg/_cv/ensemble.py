@@ -94,7 +94,7 @@ def final_network(estimator: BaseEstimator) -> RegularizedMLP | None:
     return estimator
 
 
-class _Ensemble(
+class MLPEnsemble(
     DocLinkMixin,
     CallbackSupportMixin,
     MetaEstimatorMixin,
@@ -282,7 +282,7 @@ class _Ensemble(
         return tags
 
 
-class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
+class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
     """Classifier that averages the probabilities of several networks.
 
     The members differ in parameters and seeds: each draws starting weights, the order
@@ -412,7 +412,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
             )
 
 
-class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
+class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
     """Regressor that averages the predictions of several networks.
 
     See `MLPEnsembleClassifier`.
