@@ -20,6 +20,7 @@ from sklearn.preprocessing import scale
 
 from skreg import (
     RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
 )
 from skreg._prediction.activations import activate

@@ -220,7 +220,7 @@ class FinalFit:
         one_epoch = len(members) * self.X.shape[0]
         while done < epochs:
             more = min(max(done, 1), epochs - done)
-            if done and stopwatch.left <= end:
+            if done and stopwatch.left <= 0:
                 break
             if done > 1:
                 pace = stopwatch.seconds(len(members), one_epoch)
