@@ -99,7 +99,7 @@ def timed(clock, monkeypatch):
     return clock
 
 
-@pytest.mark.parametrize("limit", [12, 20, 30, 40, 50, 60, 70, 80])
+@pytest.mark.parametrize("limit", [14, 20, 30, 40, 50, 60, 70, 80])
 def test_the_limit_is_kept_and_used(timed, iris, limit):
     clone(CV).set_params(time_limit=limit).fit(*iris)
     assert 0.7 * limit <= timed.now <= 1.01 * limit
