@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -27,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.final import Chosen, FinalFit, choose, left_out
 from skreg._cv.halving import cv_results, planned_work, rung_epochs, search
-from skreg._cv.progress import Progress
+from skreg._cv.progress import Progress, Step
 from skreg._cv.rungs import CrossValidation, Split
 from skreg._cv.scoring import accepts_sample_weight
 from skreg._cv.space import default_distributions, draw_candidates
@@ -160,15 +159,9 @@ class RegularizedMLPCV(
         final = FinalFit(network, rows, targets, weights, self.n_jobs)
         with (
             fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask,
-            self._progress(cv, len(settings), stopwatch) as progress,
+            Progress(self.verbose > 0, self._total_work(cv, settings), subtask) as bar,
         ):
-
-            @contextmanager
-            def watch(title: str, work: float) -> Iterator[None]:
-                with subtask(title), progress.step(title, work):
-                    yield
-
-            return self._search_and_fit(cv, settings, final, stopwatch, watch)
+            return self._search_and_fit(cv, settings, final, stopwatch, bar.step)
 
     def _search_and_fit(
         self,
@@ -176,19 +169,19 @@ class RegularizedMLPCV(
         settings: list[dict[str, Any]],
         final: FinalFit,
         stopwatch: Stopwatch,
-        watch: Any,
+        step: Step,
     ) -> list[str]:
         """The search and the fit on all rows; returns warnings."""
         default: list[RegularizedMLP] = []
         if self.time_limit is not None:
-            with watch("measuring the pace", 0.0):
+            with step("measuring the pace", 0.0):
                 default = final.measure(self.ensemble_size, self.epochs, stopwatch)
-        rungs = search(cv, final.network, settings, self.epochs, stopwatch, watch)
+        rungs = search(cv, final.network, settings, self.epochs, stopwatch, step)
         chosen: Chosen | None = None
         if rungs:
             chosen = choose(rungs, cv, self.ensemble_size, self.epochs, stopwatch)
         n_final, rows = self.ensemble_size or 1, final.X.shape[0]
-        with watch(f"{n_final} final networks", float(n_final * rows * self.epochs)):
+        with step(f"{n_final} final networks", float(n_final * rows * self.epochs)):
             if chosen is None:
                 best, messages = final.finish(
                     default, self.ensemble_size, self.epochs, stopwatch
@@ -273,15 +266,15 @@ class RegularizedMLPCV(
         scoring = self._default_scoring() if self.scoring is None else self.scoring
         return check_scoring(self._network(), scoring)
 
-    def _progress(
-        self, cv: CrossValidation, n_candidates: int, stopwatch: Stopwatch
-    ) -> Progress:
-        total = None
-        if self.time_limit is None:
-            goals = rung_epochs(n_candidates, self.epochs)
-            rungs = sum(work for _, work in planned_work(cv, n_candidates, goals))
-            total = rungs + (self.ensemble_size or 1) * cv.X.shape[0] * self.epochs
-        return Progress(self.verbose > 0, total)
+    def _total_work(self, cv: CrossValidation, settings: list[Any]) -> float | None:
+        """Rows times epochs of all networks; None if time decides about that."""
+        if self.time_limit is not None:
+            return None
+        planned = planned_work(
+            cv, len(settings), rung_epochs(len(settings), self.epochs)
+        )
+        final = (self.ensemble_size or 1) * cv.X.shape[0] * self.epochs
+        return sum(work for _, work in planned) + final
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Get metadata routing of this object.

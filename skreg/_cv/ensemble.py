@@ -28,9 +28,10 @@ from sklearn.utils.metadata_routing import (
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._cv.parallel import run_all
 from skreg._estimators.base import DocLinkMixin, RegularizedMLP, all_or_nothing
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
@@ -68,9 +69,8 @@ def fit_members(
     n_jobs: int | None,
 ) -> list[BaseEstimator | Exception]:
     """Fit estimators on all rows; gives the error in the place of one that fails."""
-    return Parallel(n_jobs, prefer="threads")(
-        delayed(_fit_member)(member, X, y, fit_params) for member in members
-    )
+    calls = (delayed(_fit_member)(member, X, y, fit_params) for member in members)
+    return run_all(n_jobs, calls)
 
 
 def _fit_member(

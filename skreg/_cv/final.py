@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skreg._cv.ensemble import (
@@ -19,7 +20,7 @@ from skreg._cv.ensemble import (
 )
 from skreg._cv.greedy import choose_ensemble
 from skreg._cv.halving import Rung, mean_scores, score_table
-from skreg._cv.rungs import CrossValidation
+from skreg._cv.rungs import Candidate, CrossValidation
 from skreg._cv.time_limit import Stopwatch
 from skreg._estimators.base import RegularizedMLP
 
@@ -67,18 +68,8 @@ def choose(
         If there is no such rung.
     """
     rows = [(rung, c) for rung in rungs for c in rung.candidates]
-    for number in sorted({rung.number for rung in rungs}, reverse=True):
-        pool = [i for i, (rung, _) in enumerate(rows) if rung.number == number]
-        candidates = [rows[i][1] for i in pool]
-        means = mean_scores(score_table(candidates))
-        if not np.isnan(means).all():
-            break
-    else:
-        errors = [fold.error for _, c in rows for fold in c.folds]
-        raise ValueError(
-            "No candidate could be fitted and scored on any fold. The first error was: "
-            f"{errors[0]}"
-        )
+    pool, means = _last_compared(rows)
+    candidates = [rows[i][1] for i in pool]
     best, warnings = int(np.nanargmax(means)), []
     numbers, scores = [best], [float("nan")]
     if ensemble_size is not None:
@@ -92,12 +83,29 @@ def choose(
             )
     n_networks, share = stopwatch.final_networks()
     numbers = numbers[:n_networks]
-    if number < max(rung.number for rung in rungs):  # beyond which all have failed
-        epochs = rows[pool[0]][0].epochs
+    last = rows[pool[0]][0]
+    if last.number < max(rung.number for rung in rungs):  # which nobody has survived
+        epochs = last.epochs
     final = {"epochs": max(1, int(share * epochs))}
     counts = Counter(pool[c] for c in numbers)  # in the order of first occurrence
     params = [{**rows[i][1].params, **final} for i in counts]
     return Chosen(pool[best], counts, params, scores[len(numbers) - 1], warnings)
+
+
+def _last_compared(
+    rows: list[tuple[Rung, Candidate]],
+) -> tuple[list[int], NDArray[np.floating]]:
+    """Rows of the last rung that has a score, and their mean scores."""
+    for number in sorted({rung.number for rung, _ in rows}, reverse=True):
+        pool = [i for i, (rung, _) in enumerate(rows) if rung.number == number]
+        means = mean_scores(score_table([rows[i][1] for i in pool]))
+        if not np.isnan(means).all():
+            return pool, means
+    errors = [fold.error for _, candidate in rows for fold in candidate.folds]
+    raise ValueError(
+        "No candidate could be fitted and scored on any fold. The first error was: "
+        f"{errors[0]}"
+    )
 
 
 def left_out(rungs: Sequence[Rung]) -> list[str]:
@@ -268,8 +276,7 @@ class FinalFit:
             )
         if size is None:
             return fitted[0], messages
-        kinds = MLPEnsembleClassifier, MLPEnsembleRegressor
-        kind = kinds[0] if is_classifier(self.network) else kinds[1]
+        classifier = is_classifier(self.network)
+        kind = MLPEnsembleClassifier if classifier else MLPEnsembleRegressor
         ensemble = kind(self.network, [settings[i] for i in good], n_jobs=self.n_jobs)
-        ensemble._set_members([fitted[i] for i in good])
-        return ensemble, messages
+        return ensemble._set_members([fitted[i] for i in good]), messages

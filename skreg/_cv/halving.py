@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from time import perf_counter
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.model_selection._search import _yield_masked_array_for_each_param
 
+from skreg._cv.progress import Step
 from skreg._cv.rungs import Candidate, CrossValidation
 from skreg._cv.time_limit import Stopwatch
 from skreg._estimators.base import RegularizedMLP
@@ -43,9 +43,6 @@ class Rung:
     candidates: list[Candidate]
 
 
-Watch = Callable[[str, float], AbstractContextManager[None]]
-
-
 def rung_epochs(n_candidates: int, epochs: int) -> list[int]:
     """Number of epochs after each rung; the last rung has all of them."""
     n_rungs = 1
@@ -61,7 +58,7 @@ def search(
     settings: Sequence[dict[str, Any]],
     epochs: int,
     stopwatch: Stopwatch,
-    watch: Watch,
+    step: Step,
 ) -> list[Rung]:
     """Train candidates in rungs while there is time.
 
@@ -80,8 +77,8 @@ def search(
         Number of epochs of the last rung.
     stopwatch : Stopwatch
         Says what there is time for.
-    watch : callable
-        ``watch(title, work)`` is a context manager around each rung.
+    step : callable
+        ``step(title, work)`` is a context manager around each rung.
 
     Returns
     -------
@@ -102,7 +99,7 @@ def search(
             if not stopwatch.allows([training]):
                 return rungs
             title = f"{len(candidates)} candidates x {len(cv.splits)} folds"
-            with watch(title, training[1]):
+            with step(title, training[1]):
                 start = perf_counter()
                 candidates = cv.train(candidates, goal)
                 stopwatch.measure(perf_counter() - start, *training)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeAlias
+
+Step: TypeAlias = Callable[[str, float], AbstractContextManager[None]]
 
 
 class Progress:
-    """A bar over the trainings of a fit, on a terminal or in a notebook.
+    """Shows the parts of a fit: in a bar, and to scikit-learn's callbacks.
 
     Parameters
     ----------
     visible : bool
-        Whether there is a bar.
+        Whether there is a bar, on a terminal or in a notebook.
     total : float or None
         Work in all, in any unit; None if that is not known beforehand.
+    subtask : callable
+        ``subtask(name)`` is a context manager that tells the callbacks.
     """
 
-    def __init__(self, visible: bool, total: float | None) -> None:
+    def __init__(
+        self,
+        visible: bool,
+        total: float | None,
+        subtask: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
+        self._subtask = subtask
         self._bar: Any = _make_bar(total) if visible else None
 
     def __enter__(self) -> Progress:
@@ -33,13 +43,12 @@ class Progress:
     @contextmanager
     def step(self, title: str, work: float) -> Iterator[None]:
         """Name what the block does, and move the bar once that is done."""
-        if self._bar is None:
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=title)
+        with self._subtask(title):
             yield
-            return
-        task = self._bar.task_ids[0]
-        self._bar.update(task, description=title)
-        yield
-        self._bar.advance(task, work)
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], work)
 
 
 def _make_bar(total: float | None) -> Any:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import _check_method_params
 
+from skreg._cv.parallel import run_all
 from skreg._estimators.base import RegularizedMLP
 
 Split = tuple[NDArray[np.integer], NDArray[np.integer]]
@@ -114,7 +115,7 @@ class CrossValidation:
         Networks whose fit has failed are left as they are.
         """
         jobs = self._jobs(candidates)
-        fits = Parallel(self.n_jobs, prefer="threads")(
+        calls = (
             delayed(train_on_fold)(
                 candidates[c].folds[fold].network,
                 epochs - candidates[c].epochs,
@@ -128,6 +129,7 @@ class CrossValidation:
             )
             for c, fold in jobs
         )
+        fits = run_all(self.n_jobs, calls)
         trained = [
             replace(candidate, folds=list(candidate.folds), epochs=epochs)
             for candidate in candidates

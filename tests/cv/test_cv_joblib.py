@@ -1,5 +1,7 @@
 """Where candidates are trained is up to joblib's configuration."""
 
+import warnings
+
 import numpy as np
 import pytest
 from joblib import parallel_config
@@ -33,6 +35,26 @@ def test_any_backend_gives_the_same_networks(alone, iris, backend):
     np.testing.assert_array_equal(
         est.predict_proba(iris[0]), alone.predict_proba(iris[0])
     )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_dask_gives_the_same_networks(alone, iris):
+    distributed = pytest.importorskip("distributed")
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
+    with (
+        distributed.Client(dashboard_address=None, **options),
+        parallel_config("dask"),
+    ):
+        est = clone(CV).fit(*iris)
+    np.testing.assert_array_equal(
+        est.predict_proba(iris[0]), alone.predict_proba(iris[0])
+    )
+
+
+def test_filters_of_warnings_stay_as_they_were(iris):
+    before = list(warnings.filters)
+    clone(CV).set_params(n_jobs=2).fit(*iris)
+    assert warnings.filters == before
 
 
 class Counting(ThreadingBackend):

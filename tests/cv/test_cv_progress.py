@@ -7,7 +7,7 @@ import rich
 from rich.console import Console
 
 from skreg import RegularizedMLPClassifierCV
-from skreg._cv import rungs
+from skreg._cv import parallel
 
 CV = {"n_candidates": 3, "epochs": 3, "cv": 2, "ensemble_size": 2, "random_state": 0}
 
@@ -44,7 +44,7 @@ def test_an_interrupt_leaves_an_estimator_as_it_was(iris, monkeypatch, console):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rungs, "Parallel", interrupt)
+    monkeypatch.setattr(parallel, "Parallel", interrupt)
     for est in (fitted, other):
         with pytest.raises(KeyboardInterrupt):
             est.fit(X[:, :2], y)
