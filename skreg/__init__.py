@@ -8,24 +8,15 @@ from skreg._estimators.regressor import RegularizedMLPRegressor
 
 if TYPE_CHECKING:
     from skreg._cv.classifier import RegularizedMLPClassifierCV
+    from skreg._cv.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
     from skreg._cv.regressor import RegularizedMLPRegressorCV
     from skreg._plotting.loss_curve import LossCurveDisplay
     from skreg._plotting.search import SearchDisplay
     from skreg._plotting.weights import WeightDisplay
-    from skreg._search.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
-    from skreg._search.halving import (
-        BatchedHalvingGridSearchCV,
-        BatchedHalvingRandomSearchCV,
-    )
-    from skreg._search.search import BatchedGridSearchCV, BatchedRandomizedSearchCV
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BatchedGridSearchCV",
-    "BatchedHalvingGridSearchCV",
-    "BatchedHalvingRandomSearchCV",
-    "BatchedRandomizedSearchCV",
     "LossCurveDisplay",
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",
@@ -40,12 +31,8 @@ __all__ = [
 # Imported when they are asked for: a process that loads a model and predicts has no
 # need of them, and with scikit-learn's searches they take longer than all the rest.
 _LATER = {
-    "BatchedGridSearchCV": "skreg._search.search",
-    "BatchedHalvingGridSearchCV": "skreg._search.halving",
-    "BatchedHalvingRandomSearchCV": "skreg._search.halving",
-    "BatchedRandomizedSearchCV": "skreg._search.search",
-    "MLPEnsembleClassifier": "skreg._search.ensemble",
-    "MLPEnsembleRegressor": "skreg._search.ensemble",
+    "MLPEnsembleClassifier": "skreg._cv.ensemble",
+    "MLPEnsembleRegressor": "skreg._cv.ensemble",
     "LossCurveDisplay": "skreg._plotting.loss_curve",
     "RegularizedMLPClassifierCV": "skreg._cv.classifier",
     "RegularizedMLPRegressorCV": "skreg._cv.regressor",

@@ -18,11 +18,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skreg import (
-    BatchedGridSearchCV,
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
@@ -66,7 +66,7 @@ def estimators():
         "float32": (classifier, "float32"),
         "multilabel": (classifier, "multilabel"),
         "pipeline": (pipeline, "binary"),
-        "search": (BatchedGridSearchCV(pipeline, grid, cv=2), "binary"),
+        "search": (GridSearchCV(pipeline, grid, cv=2), "binary"),
         "regressor": (regressor, "regression"),
         "poisson": (clone(regressor).set_params(loss="poisson"), "regression"),
         **{

@@ -36,7 +36,7 @@ settings.load_profile("few")
 # Of scikit-learn's callbacks, which are new in its version 1.9.
 collect_ignore = []
 if find_spec("sklearn.callback") is None:
-    collect_ignore += ["test_sklearn_callbacks.py", "test_search_callbacks.py"]
+    collect_ignore += ["test_sklearn_callbacks.py", "cv/test_cv_callbacks.py"]
 
 
 def pytest_collection_finish():

@@ -19,9 +19,8 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.preprocessing import scale
 
 from skreg import (
-    BatchedGridSearchCV,
-    BatchedHalvingGridSearchCV,
     RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
 )
 from skreg._prediction.activations import activate
@@ -165,13 +164,13 @@ def test_a_search_in_threads_gives_the_results_of_grid_search(
     cv = ShuffleSplit(1, random_state=0)
     theirs = GridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
     with parallel_config("threading", n_jobs=2):
-        ours = BatchedGridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
+        ours = GridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
     assert_same_results(ours, theirs)
 
 
 def test_halving_and_an_ensemble(mlp, iris):
-    search = BatchedHalvingGridSearchCV(
-        mlp(epochs=3), {"l2": [0.0, 0.1, 0.2]}, ensemble_size=2, cv=2, random_state=0
+    search = RegularizedMLPClassifierCV(
+        (8,), n_candidates=3, epochs=3, ensemble_size=2, cv=2, random_state=0
     ).fit(*iris)
     X = iris[0].astype("float32")
     given = search.best_estimator_.model_.predict(X, verbose=0)

@@ -118,7 +118,7 @@ def tree(recorder, *, shared_steps=False, nested=False):
         return (
             context.task_id,
             context.task_name,
-            context.estimator_name.replace("Batched", ""),
+            context.estimator_name,
             context.source_task_name,
             context.max_subtasks,
             context.sequential_subtasks,

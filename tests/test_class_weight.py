@@ -5,10 +5,7 @@ import pytest
 from problems import assert_same
 from sklearn.ensemble import BaggingClassifier
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import cross_val_score
 from sklearn.utils.class_weight import compute_class_weight
-
-from skreg import BatchedGridSearchCV
 
 NAMES = np.array(["setosa", "versicolor", "virginica"])
 
@@ -55,20 +52,6 @@ def test_factors_are_those_of_rows(mlp, iris, labels, class_weight):
     assert_same(
         mlp(class_weight=class_weight).fit(X, y),
         mlp().fit(X, y, sample_weight=by_row),
-    )
-
-
-def test_a_fold_may_lack_a_class_that_has_a_factor(mlp, iris):
-    X, y = iris
-    rows = np.r_[np.flatnonzero(y != 2)[:30], np.flatnonzero(y == 2)[:1]]
-    X, y = X[rows], y[rows]
-    est = mlp(class_weight={0: 1.0, 1: 2.0, 2: 5.0})
-    cv = [(np.arange(25), np.arange(25, 30)), (np.arange(10, 31), np.arange(5))]
-    scores = cross_val_score(est, X, y, cv=cv, error_score="raise")
-    assert np.isfinite(scores).all()
-    search = BatchedGridSearchCV(est, {"l2": [0.0]}, cv=cv, error_score="raise")
-    np.testing.assert_allclose(
-        search.fit(X, y).cv_results_["mean_test_score"], scores.mean()
     )
 
 

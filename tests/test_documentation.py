@@ -21,10 +21,6 @@ from sklearn.base import clone
 
 import skreg
 from skreg import (
-    BatchedGridSearchCV,
-    BatchedHalvingGridSearchCV,
-    BatchedHalvingRandomSearchCV,
-    BatchedRandomizedSearchCV,
     LossCurveDisplay,
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
@@ -43,12 +39,6 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
-SEARCHES = [
-    BatchedGridSearchCV,
-    BatchedRandomizedSearchCV,
-    BatchedHalvingGridSearchCV,
-    BatchedHalvingRandomSearchCV,
-]
 CV_ESTIMATORS = [skreg.RegularizedMLPClassifierCV, skreg.RegularizedMLPRegressorCV]
 ENSEMBLES = [skreg.MLPEnsembleClassifier, skreg.MLPEnsembleRegressor]
 DISPLAYS = [
@@ -116,14 +106,6 @@ def test_every_fitted_attribute_is_documented(cls, cancer):
     est = cls((8,), epochs=2).fit(*cancer)
     of_class = {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
     assert attributes(cls) == fitted(est) | of_class | {"feature_names_in_"}
-
-
-@pytest.mark.parametrize("cls", SEARCHES)
-def test_every_fitted_attribute_of_a_search_is_documented(cls, mlp, iris):
-    grid = {"l2": np.geomspace(1e-5, 1e-2, 10)}
-    search = cls(mlp(), grid, cv=2, ensemble_size=2).fit(*iris)
-    of_the_best = {"classes_", "n_features_in_", "feature_names_in_"}
-    assert attributes(cls) == fitted(search) | of_the_best
 
 
 @pytest.mark.parametrize("cls", CV_ESTIMATORS)

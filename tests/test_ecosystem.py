@@ -43,8 +43,6 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV
-
 # Enough to learn these small data, in few epochs.
 QUICK = {"epochs": 20, "learning_rate": 0.03}
 
@@ -426,11 +424,10 @@ def test_weights_arrive_in_every_fold_and_in_its_score(weighted):
 
 
 @by_scikit_learn_1_8
-@pytest.mark.parametrize("search", [GridSearchCV, BatchedGridSearchCV])
-def test_weights_arrive_in_a_search(weighted, search):
+def test_weights_arrive_in_a_search(weighted):
     pipeline, X, y, weight = weighted
     grid = {"net__l2": [1e-4, 10.0]}
-    found = search(pipeline, grid, cv=3, error_score="raise")
+    found = GridSearchCV(pipeline, grid, cv=3, error_score="raise")
     found.fit(X, y, sample_weight=weight)
     assert_weights_arrived(found.best_estimator_, X, y, weight)
     for params, mean_score in zip(

@@ -69,7 +69,7 @@ import keras
 from joblib import parallel_config
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier
 
 warnings.simplefilter("ignore")
 X, y = load_iris(return_X_y=True)

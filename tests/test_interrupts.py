@@ -1,9 +1,7 @@
 """Ctrl-C during training: completed epochs are kept where training can be resumed."""
 
-import copy
 import io
 import itertools
-import multiprocessing.pool
 import pickle
 import signal
 import sys
@@ -14,10 +12,8 @@ import numpy as np
 import pytest
 from problems import arrays, assert_same
 
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifierCV
-from skreg._xla import engine as engine_module
-from skreg._xla import history, interrupts, planning
-from skreg._search import base, groups, progress
+from skreg._engine import engine as engine_module
+from skreg._engine import history, interrupts, planning
 from skreg._training import keras_loop
 
 
@@ -226,14 +222,6 @@ def test_early_stopping_keeps_the_best_of_the_epochs_run(
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-def test_a_search_is_interrupted_where_a_fit_would_keep_its_epochs(mlp, iris):
-    est = mlp(warm_start=True, epochs=3, callbacks=[Interrupt(1)])
-    search = BatchedGridSearchCV(est, {"l2": [0.0, 0.1]}, cv=2, n_jobs=1)
-    with pytest.raises(KeyboardInterrupt):
-        search.fit(*iris)
-    assert not hasattr(search, "cv_results_")
-
-
 # A real signal, which waits while TensorFlow works.
 
 
@@ -311,53 +299,3 @@ def test_an_interrupt_waits_until_keras_is_imported(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         interrupts.import_keras()
     assert sys.modules["keras"].imported
-
-
-@pytest.mark.usefixtures("default_handler")
-def test_an_interrupt_while_a_pool_starts_leaves_no_threads(mlp, iris, monkeypatch):
-    pool = multiprocessing.pool.ThreadPool
-    start_threads = pool._repopulate_pool
-
-    def interrupted(pool):
-        start_threads(pool)
-        signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(pool, "_repopulate_pool", interrupted)
-    before = set(threading.enumerate())
-    search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2, n_jobs=2)
-    with pytest.raises(KeyboardInterrupt):
-        search.fit(*iris)
-    wait_for_threads(before)
-
-
-def test_an_interrupt_in_any_line_leaves_a_search_as_it_was(mlp, iris):
-    search = BatchedGridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2, n_jobs=1)
-    before, threads = vars(search).copy(), set(threading.enumerate())
-    modules, functions = [base, groups, progress], {"_acting_as", "__enter__"}
-    for n in itertools.count(1):
-        interrupt = LineInterrupt(n, modules, functions)
-        try:
-            with interrupt:
-                search.fit(*iris)
-            break
-        except KeyboardInterrupt:
-            assert vars(search) == before
-        wait_for_threads(threads)
-    assert n > 5
-    assert search.best_estimator_.predict(iris[0]).shape == iris[1].shape
-
-
-def test_an_interrupt_leaves_a_cv_estimator_as_it_was(iris, monkeypatch):
-    X, y = iris
-    est = RegularizedMLPClassifierCV((8,), n_candidates=2, cv=2, epochs=1)
-    fitted = copy.copy(est.set_params(random_state=0).fit(X, y))
-    before = vars(fitted).copy()
-
-    def train(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(groups, "train_together", train)
-    for unfinished in (fitted, est.set_params(epochs=3)):
-        with pytest.raises(KeyboardInterrupt):
-            unfinished.fit(X[:, :2], y)
-    assert vars(fitted) == before

@@ -6,12 +6,9 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
-
-from skreg import BatchedGridSearchCV
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +86,6 @@ def test_early_stopping_holds_out_rows(mlp, tagged):
     est = mlp(epochs=100, learning_rate=0.1, early_stopping=True).fit(*tagged)
     assert est.best_epoch_ == 1 + np.argmin(est.history_["val_loss"])
     assert est.n_iter_ < 100
-
-
-def test_the_batched_search_gives_what_grid_search_gives(
-    mlp, tagged, assert_same_results
-):
-    grid = {"l2": [0.0, 1e-2], "dropout": [0.0, 0.3]}
-    ours = BatchedGridSearchCV(mlp(), grid, cv=3).fit(*tagged)
-    theirs = GridSearchCV(mlp(), grid, cv=3).fit(*tagged)
-    assert_same_results(ours, theirs)
 
 
 def test_class_weights_are_refused(mlp, tagged):

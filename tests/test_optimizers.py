@@ -10,12 +10,10 @@ from problems import assert_same, the_problem
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.linear_model import Lasso
-from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
-from skreg import BatchedGridSearchCV
-from skreg._xla import compiled
-from skreg._xla.schedules import LearningRates
+from skreg._engine import compiled
+from skreg._engine.schedules import LearningRates
 from skreg._training.stacking import stacking_key, train_together
 
 K = keras.optimizers
@@ -138,19 +136,6 @@ def test_other_clipping_is_another_stack(mlp, cancer):
     ]
     keys = {stacking_key(task_of(mlp(optimizer=o), *cancer)) for o in optimizers}
     assert len(keys) == len(optimizers)
-
-
-def test_a_batched_search_over_optimizers_and_schedules(
-    mlp, cancer, assert_same_results
-):
-    grid = [
-        {"optimizer": [K.AdamW(0.01), "adam", K.Lion(0.01)], "l2": [0.0, 0.01]},
-        {"learning_rate": [0.01, COSINE, Sawtooth()]},
-    ]
-    common = {"scoring": "neg_log_loss", "cv": 2}
-    batched = BatchedGridSearchCV(mlp(), grid, **common).fit(*cancer)
-    assert_same_results(batched, GridSearchCV(mlp(), grid, **common).fit(*cancer))
-    assert len(set(batched.cv_results_["mean_test_score"])) == 9
 
 
 # Proximal steps.

@@ -14,7 +14,7 @@ from pathlib import Path
 path = Path(sys.argv[1])
 calls = pickle.loads(path.read_bytes())
 path.write_bytes(pickle.dumps([predict(X) for predict, X in calls]))
-slow_to_import = {"keras", "scikeras", "tensorflow", "skreg._search.search"}
+slow_to_import = {"keras", "scikeras", "tensorflow", "skreg._cv.base"}
 print(slow_to_import & set(sys.modules))
 """
 

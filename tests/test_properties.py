@@ -14,11 +14,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 
 from skreg import (
-    BatchedGridSearchCV,
-    BatchedHalvingGridSearchCV,
     RegularizedMLPClassifier,
     RegularizedMLPRegressor,
 )
@@ -311,39 +308,3 @@ GRID = st.lists(st.sampled_from(list(VALUES)), max_size=2, unique=True).map(
     lambda names: {name: VALUES[name] for name in names}
 )
 OPTIONS = {"scoring": "neg_log_loss", "cv": 3, "error_score": "raise"}
-
-
-@given(params=st.fixed_dictionaries(SEARCHED), grid=GRID)
-def test_any_grid_gives_the_results_of_grid_search(
-    params, grid, iris, assert_same_results
-):
-    est = RegularizedMLPClassifier(**params)
-    grid = grid or {"l2": [0.0, 0.1]}
-    assert_same_results(
-        BatchedGridSearchCV(est, grid, **OPTIONS).fit(*iris),
-        GridSearchCV(est, grid, **OPTIONS).fit(*iris),
-    )
-
-
-@given(
-    params=st.fixed_dictionaries(SEARCHED),
-    grid=GRID,
-    factor=st.integers(2, 3),
-    epochs=st.integers(2, 6),
-)
-def test_any_halving_gives_the_results_of_scikit_learn(
-    params, grid, factor, epochs, iris, assert_same_results
-):
-    est = RegularizedMLPClassifier(**params).set_params(epochs=epochs)
-    grid = {**grid, "l2": [0.0, 0.1]}
-    assert_same_results(
-        BatchedHalvingGridSearchCV(est, grid, factor=factor, **OPTIONS).fit(*iris),
-        HalvingGridSearchCV(
-            est,
-            grid,
-            factor=factor,
-            resource="epochs",
-            max_resources=epochs,
-            **OPTIONS,
-        ).fit(*iris),
-    )

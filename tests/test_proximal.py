@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.sparse import csr_array
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso
-from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
-from skreg import BatchedGridSearchCV
-from skreg._xla import penalties, planning
+from skreg._engine import penalties, planning
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam(0.01),
@@ -251,25 +249,6 @@ def test_no_column_may_be_left(mlp, cancer):
     assert np.isfinite(est.predict_proba(cancer[0])).all()
 
 
-def test_a_batched_search_takes_the_steps_of_networks_alone(mlp, cancer):
-    est = mlp((6, 5), epochs=10)
-    grid = [
-        {"l1": [2**-6]},
-        {"group_l1": [2**-5]},
-        {"l1": [2**-6], "ema_momentum": [0.0, 0.9]},
-        {"optimizer": [OPTIMIZERS["momentum"]], "l1": [2**-6], "group_l1": [0, 2**-5]},
-        {"group_l1": [2**-4], "dropout": [0.5]},
-    ]
-    common = {"scoring": "neg_log_loss", "cv": 2, "refit": False}
-    batched = BatchedGridSearchCV(est, grid, **common).fit(*cancer)
-    alone = GridSearchCV(est, grid, **common).fit(*cancer)
-    np.testing.assert_allclose(
-        batched.cv_results_["mean_test_score"],
-        alone.cv_results_["mean_test_score"],
-        atol=1e-6,
-    )
-
-
 @pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "0.1", [0.1], None])
 def test_group_l1_must_be_a_number_that_is_not_negative(mlp, cancer, value):
     with pytest.raises((TypeError, ValueError), match="group_l1"):
@@ -301,19 +280,3 @@ def test_a_row_that_was_zero_may_come_back_at_any_strength(strength):
     norms = np.linalg.norm(w.astype(float), axis=2, keepdims=True)
     shrunk = 1 - strength * step_size.astype(float) / np.maximum(norms, 1e-30)
     np.testing.assert_allclose(u, w * np.maximum(shrunk, 0), rtol=1e-4, atol=1e-9)
-
-
-def test_networks_without_group_l1_train_beside_others_as_alone(mlp):
-    X, y = load_digits(return_X_y=True)
-    X, y = (X[:400] / 16).astype(np.float32), y[:400]
-    assert (X == 0).all(axis=0).any()  # whose weights get no gradient
-    grid = {"group_l1": [0.0, 1e-3], "l1": [1e-3]}
-    options = {"cv": 2, "scoring": "neg_log_loss", "error_score": "raise"}
-    network = mlp((16,), epochs=10, learning_rate=0.01)
-    ours = BatchedGridSearchCV(network, grid, **options).fit(X, y)
-    theirs = GridSearchCV(network, grid, **options).fit(X, y)
-    np.testing.assert_allclose(
-        ours.cv_results_["mean_test_score"],
-        theirs.cv_results_["mean_test_score"],
-        rtol=1e-3,
-    )

@@ -6,9 +6,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.metrics import mean_poisson_deviance, r2_score
-from sklearn.model_selection import GridSearchCV
 
-from skreg import BatchedGridSearchCV, RegularizedMLPRegressor
+from skreg import RegularizedMLPRegressor
 
 LOSSES = ["squared_error", "absolute_error", "huber", "poisson"]
 # A step too small to change a weight: what is fitted is what training starts from.
@@ -177,19 +176,6 @@ def test_float32_rows_are_computed_in_float32(mlr, diabetes):
     for array in [*est.coefs_, *est.intercepts_]:
         assert array.dtype == np.float32
     assert est.predict(X).dtype == np.float64  # the units of the targets
-
-
-@pytest.mark.parametrize("rows", [np.asarray, sparse.csr_array])
-def test_the_batched_search_gives_what_grid_search_gives(
-    mlr, diabetes, assert_same_results, rows
-):
-    X, y = diabetes
-    grid = {"l2": [0.0, 1e-3, 0.1], "dropout": [0.0, 0.3], "loss": LOSSES[::3]}
-    est = mlr((8,), epochs=3)
-    ours = BatchedGridSearchCV(est, grid, cv=3).fit(rows(X), 1e3 * y)
-    theirs = GridSearchCV(est, grid, cv=3).fit(rows(X), 1e3 * y)
-    assert_same_results(ours, theirs)
-    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ import pickle
 import pytest
 
 from skreg import (
-    BatchedGridSearchCV,
-    BatchedHalvingRandomSearchCV,
     MLPEnsembleRegressor,
     RegularizedMLPClassifierCV,
 )
@@ -27,21 +25,13 @@ class Recorder(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-@pytest.fixture(
-    params=["classifier", "going on", "search", "halving", "cv estimator", "ensemble"]
-)
+@pytest.fixture(params=["classifier", "going on", "cv estimator", "ensemble"])
 def saved(request, mlp, mlr, iris, diabetes, fitted_iris):
     X, y = iris
     small = {"n_candidates": 2, "cv": 2, "random_state": 0}
     make = {
         "classifier": lambda: fitted_iris,
         "going on": lambda: mlp().partial_fit(X, y, classes=[0, 1, 2]),
-        "search": lambda: BatchedGridSearchCV(mlp(), {"l2": [0.1, 0.2]}, cv=2).fit(
-            X, y
-        ),
-        "halving": lambda: BatchedHalvingRandomSearchCV(
-            mlp(), {"l2": [0.1, 0.2]}, ensemble_size=1, scoring="accuracy", **small
-        ).fit(X, y),
         "cv estimator": lambda: RegularizedMLPClassifierCV((8,), epochs=2, **small).fit(
             X, y
         ),

@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import is_classifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
 
-from skreg import BatchedGridSearchCV
-from skreg._xla import engine as engine_module
-from skreg._xla import planning
+from skreg._engine import engine as engine_module
+from skreg._engine import planning
 from skreg._training import validating
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
@@ -188,7 +184,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 @pytest.mark.parametrize("problem", ["three classes", "numbers"])
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
     # In several chunks, the last of them ragged.
-    monkeypatch.setattr("skreg._xla.batches.MAX_VALIDATION_BATCH", 8)
+    monkeypatch.setattr("skreg._engine.batches.MAX_VALIDATION_BATCH", 8)
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
@@ -399,97 +395,3 @@ def test_how_epochs_are_cut_into_calls_does_not_matter(
             np.testing.assert_allclose(est.history_[figure], figures, rtol=1e-12)
     assert max(seen) == steps
     assert len(seen) > 2
-
-
-# Several networks at once.
-
-STRENGTHS = {"l1": [0.0, 1e-2], "dropout": [0.0, 0.4], "learning_rate": [1e-3, 1e-2]}
-
-
-@pytest.fixture
-def both(assert_same_results):
-    """Run a search of ours and scikit-learn's, and compare; returns ours."""
-
-    def run(estimator, grid, X, y, **options):
-        options = {"cv": 3, "scoring": "neg_log_loss", **options}
-        searches = [
-            search(estimator, grid, error_score="raise", **options).fit(X, y)
-            for search in (BatchedGridSearchCV, GridSearchCV)
-        ]
-        assert_same_results(*searches)
-        return searches[0]
-
-    return run
-
-
-def test_two_networks_of_a_search_are_trained_together(both, make, rows):
-    X, y = read_only(rows), targets("two classes", rows)
-    est = make("two classes", (6, 4), batch_size=9, epochs=3)
-    both(est, {"l2": [0.1]}, X, y, cv=2, n_jobs=1)  # else each on a thread of its own
-
-
-@pytest.mark.parametrize("problem", ["two classes", "three classes", "number"])
-def test_a_search_gives_the_scores_of_grid_search_cv(
-    both, make, rows, problem, dense_shapes
-):
-    X, y = read_only(rows), targets(problem, rows)
-    options = {"scoring": "r2"} if problem == "number" else {}
-    est = make(problem, (6, 4), batch_size=9, epochs=3)
-    grid = STRENGTHS if problem == "two classes" else {**STRENGTHS, "l1": [1e-2]}
-    search = both(est, grid, X, y, return_train_score=True, **options)
-    scores = search.cv_results_["mean_test_score"]
-    assert len(set(scores)) == len(scores) >= 4
-    assert dense_shapes == []
-
-
-def test_networks_of_unequal_rows_share_a_step(both, mlp, rows):
-    numbers = np.arange(70)
-    # Steps per fold: 3, 4, 7; and the last batches are ragged.
-    cv = [(numbers[:n], numbers[n:]) for n in (21, 37, 62)]
-    est = mlp(batch_size=10, epochs=3)
-    both(est, STRENGTHS, sparse.csc_matrix(rows), targets("two classes", rows), cv=cv)
-
-
-def test_a_pipeline_of_text_gives_the_same_results(both, mlp):
-    rng = np.random.default_rng(0)
-    # Some words are so rare that not every fold has them.
-    words = [f"word{i}" for i in range(30)]
-    share = 1 / np.arange(1, 31)
-    share /= share.sum()
-    texts = [" ".join(rng.choice(words, 6, p=share)) for _ in range(60)]
-    y = np.array(["word2" in text.split() for text in texts])
-    vocabularies = {
-        len(TfidfVectorizer().fit(texts[:start] + texts[start + 20 :]).vocabulary_)
-        for start in (0, 20, 40)
-    }
-    assert len(vocabularies) > 1
-    pipeline = make_pipeline(TfidfVectorizer(), mlp((6,), batch_size=16))
-    grid = {f"regularizedmlpclassifier__{k}": v for k, v in STRENGTHS.items()}
-    search = both(pipeline, grid, texts, y)
-    assert search.predict(texts).shape == (60,)
-
-
-# What is refused.
-
-
-@pytest.mark.parametrize(("value", "named"), [(np.nan, "NaN"), (np.inf, "infinity")])
-def test_entries_must_be_numbers(mlp, rows, engine, value, named):
-    y = targets("two classes", rows)
-    X, bad = read_only(rows), sparse.csr_array(rows)
-    bad.data[7] = value
-    est = mlp(engine=engine)
-    with pytest.raises(ValueError, match=f"Input X contains {named}"):
-        est.fit(bad, y)
-    assert not hasattr(est, "coefs_")
-    with pytest.raises(ValueError, match=f"Input X_val contains {named}"):
-        est.fit(X, y, X_val=bad, y_val=y)
-
-
-def test_prediction_refuses_what_fit_refuses(mlp, rows):
-    est = mlp().fit(read_only(rows), targets("two classes", rows))
-    bad = sparse.csr_array(rows)
-    bad.data[7] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        est.predict(bad)
-    with pytest.raises(ValueError, match="X has 11 features, but Regularized"):
-        est.predict(sparse.csr_array(rows[:, 1:]))

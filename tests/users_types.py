@@ -13,9 +13,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from skreg import (
-    BatchedGridSearchCV,
-    BatchedRandomizedSearchCV,
+    MLPEnsembleRegressor,
     RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
 )
 
@@ -57,20 +57,12 @@ assert_type(regressor.predict(X), NDArray[np.floating])
 RegularizedMLPRegressor(loss="hubber")  # type: ignore[arg-type]
 RegularizedMLPRegressor(class_weight="balanced")  # type: ignore[call-arg]
 
-grid = BatchedGridSearchCV(
-    make_pipeline(classifier),
-    {"regularizedmlpclassifier__l2": [0.0, 1e-3]},
-    scoring=["accuracy", "neg_log_loss"],
-    refit=lambda results: int(results["mean_test_accuracy"].argmax()),
-    cv=StratifiedKFold(3),
-    error_score="raise",
-)
-assert_type(grid.fit(X, y), BatchedGridSearchCV)
-BatchedGridSearchCV(classifier, [{"l2": np.logspace(-4, -1, 4)}, {"l1": (0.0, 0.1)}])
-BatchedGridSearchCV(classifier, {"l2": 0.1})  # type: ignore[dict-item]
-BatchedGridSearchCV(classifier)  # type: ignore[call-arg]
+chosen = RegularizedMLPClassifierCV((16,), scoring="accuracy", cv=StratifiedKFold(3))
+assert_type(chosen.fit(X, y, groups=y), RegularizedMLPClassifierCV)
+assert_type(chosen.predict_members(X), NDArray[np.floating])
+RegularizedMLPClassifierCV(param_distributions=[{"l1": loguniform(1e-5, 1e-2)}])
+RegularizedMLPClassifierCV(n_candidates="4")  # type: ignore[arg-type]
 
-strengths = {"l1": loguniform(1e-5, 1e-2), "dropout": [0.0, 0.5]}
-randomized = BatchedRandomizedSearchCV(classifier, strengths, n_iter=4, scoring="f1")
-assert_type(randomized.fit(X, y), BatchedRandomizedSearchCV)
-BatchedRandomizedSearchCV(classifier, strengths, n_iter="4")  # type: ignore[arg-type]
+ensemble = MLPEnsembleRegressor(make_pipeline(regressor), [{}, {}], n_jobs=-1)
+assert_type(ensemble.fit(X, y), MLPEnsembleRegressor)
+MLPEnsembleRegressor(regressor)  # type: ignore[call-arg]

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
-from math import floor, log
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.model_selection import check_cv
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, check_scalar, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._cv.space import default_distributions
-from skreg._cv.time_limit import Countdown, Probe, fit_in_time
+from skreg._cv.final import Chosen, FinalFit, choose, left_out
+from skreg._cv.halving import cv_results, planned_work, rung_epochs, search
+from skreg._cv.progress import Progress, Step
+from skreg._cv.rungs import CrossValidation, Split
+from skreg._cv.scoring import accepts_sample_weight
+from skreg._cv.space import default_distributions, draw_candidates
+from skreg._cv.time_limit import Stopwatch, check_time_limit
 from skreg._estimators.base import (
     FLOATS,
     DocLinkMixin,
@@ -26,20 +40,28 @@ from skreg._estimators.base import (
 )
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
-    one_task,
+    fit_context,
     with_callbacks,
 )
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
-from skreg._search.halving import BatchedHalvingRandomSearchCV
 
 if TYPE_CHECKING:
     import keras
 
-FACTOR = 3
-# The first rung has a ninth of the epochs at least: overfitting, and with it what
-# regularization is good for, shows late.
-MAX_RUNGS = 3
+Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
+Scorer: TypeAlias = str | Callable[..., Any] | None
+
+# Attributes that not every fit sets.
+RESULTS = (
+    "cv_results_",
+    "best_index_",
+    "best_score_",
+    "ensemble_params_",
+    "ensemble_indices_",
+    "ensemble_weights_",
+    "ensemble_score_",
+)
 
 
 class RegularizedMLPCV(
@@ -60,8 +82,7 @@ class RegularizedMLPCV(
         X: MatrixLike,
         y: MatrixLike,
         sample_weight: ArrayLike | None = None,
-        *,
-        groups: ArrayLike | None = None,
+        **params: Any,
     ) -> Self:
         """Choose the regularization, and fit the network or the ensemble on all rows.
 
@@ -73,9 +94,13 @@ class RegularizedMLPCV(
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows; None means 1 each.
-        groups : array-like of shape (n_samples,), default=None
-            For a splitter such as `sklearn.model_selection.GroupKFold`.
+            Non-negative weights of the rows, for training and for the score, if it
+            takes weights; None means 1 each.
+        **params : dict of str to object
+            ``groups``, of shape (n_samples,), for a splitter such as
+            `sklearn.model_selection.GroupKFold`. With
+            ``sklearn.set_config(enable_metadata_routing=True)``, whatever `cv` and
+            `scoring` ask for.
 
         Returns
         -------
@@ -85,117 +110,221 @@ class RegularizedMLPCV(
         Raises
         ------
         TypeError, ValueError
-            If a parameter or an argument is not usable, before anything is trained. The
-            estimator is then left as it was, as it is by any other error, and by an
-            interrupt.
+            If a parameter or an argument is not usable, before anything is trained, or
+            if no candidate can be fitted and scored on any fold. The estimator is then
+            left as it was, as it is by any other error, and by an interrupt.
+
+        Warns
+        -----
+        UserWarning
+            If folds or candidates had to be left out, or if `time_limit` left no time
+            to compare candidates.
         """
         with all_or_nothing(self):
-            return self._fit(X, y, sample_weight, groups)
+            for message in self._fit(X, y, sample_weight, params):
+                warnings.warn(message, UserWarning, stacklevel=2)
+        return self
 
     @with_callbacks
-    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Self:
-        n_candidates = check_scalar(
-            self.n_candidates, "n_candidates", Integral, min_val=1
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any]
+    ) -> list[str]:
+        """Fit, and return warnings."""
+        self._check_parameters()
+        rng = check_random_state(self.random_state)
+        network = self._network().set_params(random_state=draw_seed(rng))
+        distributions = self.param_distributions or default_distributions()
+        settings = draw_candidates(
+            network, distributions, self.n_candidates, draw_seed(rng)
         )
-        limit = self.time_limit
-        if limit is not None:
-            check_scalar(
-                limit, "time_limit", Real, min_val=0, include_boundaries="neither"
-            )
-            countdown = Countdown(limit)
-        random_state = check_random_state(self.random_state)
-        network = self._network().set_params(random_state=draw_seed(random_state))
-        search_seed = draw_seed(random_state)
-        X, y = validate_data(
+        rows, targets = validate_data(
             self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
+        )
+        stopwatch = Stopwatch(
+            self.time_limit,
+            effective_n_jobs(self.n_jobs),
+            self.ensemble_size or 1,
+            rows.shape[0] * self.epochs,
         )
         weights = {}
         if sample_weight is not None:
             weights["sample_weight"] = check_weights(
-                sample_weight, X.shape[0], "sample_weight"
+                sample_weight, rows.shape[0], "sample_weight"
             )
         # Raises what would else fail every candidate.
-        network._prepare_task(X, y, **weights)
-
-        def search(n_candidates: int, seconds: float | None) -> BaseEstimator:
-            search = self._search(network, n_candidates, seconds, search_seed)
-            with one_task(self, X, y, search):
-                return search.fit(X, y, groups=groups, **weights)
-
-        if limit is None:
-            fitted = search(n_candidates, None)
-        else:
-            cv = check_cv(self.cv, y, classifier=is_classifier(self))
-            n_splits = cv.get_n_splits(X, y, groups)
-            epochs = _first_rung(self.epochs, n_candidates) * (n_splits - 1)
-            probe = Probe(network, X, y, *weights.values())
-            fitted = fit_in_time(search, probe, n_candidates, epochs, countdown, limit)
-        self.__dict__.pop("search_", None)
-        if isinstance(fitted, RegularizedMLP):
-            self.best_estimator_ = fitted
-        else:
-            self.search_, self.best_estimator_ = fitted, fitted.best_estimator_
-        return self
-
-    def _search(
-        self,
-        network: RegularizedMLP,
-        n_candidates: int,
-        seconds: float | None,
-        random_state: int,
-    ) -> BatchedHalvingRandomSearchCV:
-        return BatchedHalvingRandomSearchCV(
-            network,
-            self.param_distributions or default_distributions(),
-            n_candidates=n_candidates,
-            factor=FACTOR,
-            min_resources=_first_rung(self.epochs, self.n_candidates),
-            cv=self.cv,
-            scoring=self.scoring or self._default_scoring(),
-            return_train_score=False,
-            random_state=random_state,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-            ensemble_size=self.ensemble_size,
-            time_limit=seconds,
+        network._prepare_task(rows, targets, **weights)
+        cv = self._cross_validation(
+            _as_given(X, rows), _as_given(y, targets), weights, params
         )
+        final = FinalFit(network, rows, targets, weights, self.n_jobs)
+        with (
+            fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask,
+            Progress(self.verbose > 0, self._total_work(cv, settings), subtask) as bar,
+        ):
+            return self._search_and_fit(cv, settings, final, stopwatch, bar.step)
 
-    @property
-    def cv_results_(self) -> dict[str, Any]:
-        """Scores of the candidates."""
-        check_is_fitted(self)
-        return self.search_.cv_results_
+    def _search_and_fit(
+        self,
+        cv: CrossValidation,
+        settings: list[dict[str, Any]],
+        final: FinalFit,
+        stopwatch: Stopwatch,
+        step: Step,
+    ) -> list[str]:
+        """The search and the fit on all rows; returns warnings."""
+        default: list[RegularizedMLP] = []
+        if self.time_limit is not None:
+            with step("measuring the pace", 0.0):
+                default = final.measure(self.ensemble_size, self.epochs, stopwatch)
+        rungs = search(cv, final.network, settings, self.epochs, stopwatch, step)
+        chosen: Chosen | None = None
+        if rungs:
+            chosen = choose(rungs, cv, self.ensemble_size, self.epochs, stopwatch)
+        n_final, rows = self.ensemble_size or 1, final.X.shape[0]
+        with step(f"{n_final} final networks", float(n_final * rows * self.epochs)):
+            if chosen is None:
+                best, messages = final.finish(
+                    default, self.ensemble_size, self.epochs, stopwatch
+                )
+            else:
+                best, messages = final.fit(chosen, self.ensemble_size)
+        self._set_results(rungs, chosen, best, cv)
+        return [*left_out(rungs), *(chosen.warnings if chosen else []), *messages]
 
-    def _of_best(self, name: str) -> Any:
+    def _set_results(
+        self, rungs: list[Any], chosen: Chosen | None, best: Any, cv: CrossValidation
+    ) -> None:
+        for name in RESULTS:
+            self.__dict__.pop(name, None)
+        self.n_splits_ = len(cv.splits)
+        self.scorer_ = cv.scorer
+        self.n_candidates_, self.n_resources_ = [], []
+        for number in sorted({rung.number for rung in rungs}):
+            same = [rung for rung in rungs if rung.number == number]
+            self.n_candidates_.append(sum(len(rung.candidates) for rung in same))
+            self.n_resources_.append(same[0].epochs)
+        self.best_estimator_ = best
+        self.best_params_: dict[str, Any] = {}
+        if chosen is None:
+            return
+        self.cv_results_ = cv_results(rungs)
+        self.best_index_ = chosen.best
+        self.best_params_ = self.cv_results_["params"][chosen.best]
+        self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
+        if self.ensemble_size is not None:
+            self.ensemble_params_ = chosen.params
+            self.ensemble_indices_ = np.array(list(chosen.counts))
+            counts = np.array(list(chosen.counts.values()))
+            self.ensemble_weights_ = counts / counts.sum()
+            self.ensemble_score_ = chosen.score
+
+    def _check_parameters(self) -> None:
+        check_scalar(self.n_candidates, "n_candidates", Integral, min_val=1)
+        check_scalar(self.epochs, "epochs", Integral, min_val=1)
+        if self.ensemble_size is not None:
+            check_scalar(self.ensemble_size, "ensemble_size", Integral, min_val=1)
+        check_time_limit(self.time_limit)
+        if not (
+            self.scoring is None
+            or isinstance(self.scoring, str)
+            or callable(self.scoring)
+        ):
+            raise ValueError(
+                f"scoring must be a str, a callable or None, got {self.scoring!r}."
+            )
+        if self.param_distributions is None and not isinstance(self.optimizer, str):
+            raise ValueError(
+                "optimizer must be a str where param_distributions is None, as the "
+                "built-in ones have a learning_rate; give param_distributions without "
+                f"one, or the optimizer's name; got {self.optimizer!r}."
+            )
+
+    def _cross_validation(
+        self, X: Any, y: Any, weights: dict[str, Any], params: dict[str, Any]
+    ) -> CrossValidation:
+        scorer = self._scorer()
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **weights, **params)
+            split_params = routed.splitter.split
+            score_params = weights if self.scoring is None else routed.scorer.score
+        else:
+            others = dict(params)
+            split_params = {"groups": others.pop("groups", None)}
+            _raise_for_params(others, self, "fit")
+            score_params = weights if accepts_sample_weight(scorer) else {}
+        splitter = check_cv(self.cv, y, classifier=is_classifier(self))
+        numbers = np.arange(X.shape[0])
+        splits: list[Split] = [  # from masks, too
+            (numbers[train], numbers[test])
+            for train, test in splitter.split(X, y, **split_params)
+        ]
+        if not splits:
+            raise ValueError(f"cv must give one fold at least, got {self.cv!r}.")
+        return CrossValidation(X, y, splits, scorer, weights, score_params, self.n_jobs)
+
+    def _scorer(self) -> Callable[..., float]:
+        scoring = self._default_scoring() if self.scoring is None else self.scoring
+        return check_scoring(self._network(), scoring)
+
+    def _total_work(self, cv: CrossValidation, settings: list[Any]) -> float | None:
+        """Rows times epochs of all networks; None if time decides about that."""
+        if self.time_limit is not None:
+            return None
+        planned = planned_work(
+            cv, len(settings), rung_epochs(len(settings), self.epochs)
+        )
+        final = (self.ensemble_size or 1) * cv.X.shape[0] * self.epochs
+        return sum(work for _, work in planned) + final
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+            What `fit` uses itself, and what it passes on to `cv` and `scoring`.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(
+            splitter=self.cv,
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+        if self.scoring is not None:
+            router.add(
+                scorer=self._scorer(),
+                method_mapping=MethodMapping().add(caller="fit", callee="score"),
+            )
+        return router
+
+    def _best_value(self, name: str) -> Any:
         """A parameter of the best candidate."""
         check_is_fitted(self)
-        chosen = self.search_.best_params_ if hasattr(self, "search_") else {}
-        return chosen.get(name, getattr(self._network(), name))
+        return self.best_params_.get(name, getattr(self._network(), name))
 
     @property
     def l1_(self) -> Any:
         """Strength of the L1 penalty of the best candidate."""
-        return self._of_best("l1")
+        return self._best_value("l1")
 
     @property
     def l2_(self) -> Any:
         """Strength of the L2 penalty of the best candidate."""
-        return self._of_best("l2")
+        return self._best_value("l2")
 
     @property
     def group_l1_(self) -> float:
         """Strength of the group lasso of the best candidate."""
-        return self._of_best("group_l1")
+        return self._best_value("group_l1")
 
     @property
     def dropout_(self) -> Any:
         """Dropout rate of the best candidate."""
-        return self._of_best("dropout")
+        return self._best_value("dropout")
 
     @property
     def learning_rate_(self) -> float | None:
         """Learning rate of the best candidate."""
-        return self._of_best("learning_rate")
+        return self._best_value("learning_rate")
 
     @property
     def model_(self) -> keras.Model:
@@ -248,15 +377,15 @@ class RegularizedMLPCV(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        of_network = get_tags(self._network())
-        tags.input_tags = of_network.input_tags
-        tags.target_tags = of_network.target_tags
+        network = get_tags(self._network())
+        tags.input_tags = network.input_tags
+        tags.target_tags = network.target_tags
         if tags.classifier_tags is not None:
-            tags.classifier_tags = of_network.classifier_tags
+            tags.classifier_tags = network.classifier_tags
         return tags
 
 
-def _first_rung(epochs: int, n_candidates: int) -> int:
-    """Epochs of the first rung, so that the last one has all of them."""
-    n_rungs = min(1 + floor(log(n_candidates, FACTOR)), MAX_RUNGS)
-    return max(1, epochs // FACTOR ** (n_rungs - 1))
+def _as_given(data: Any, validated: Any) -> Any:
+    """The data frame or series that was given, for scorers to see; else the array."""
+    is_frame = hasattr(data, "iloc") or hasattr(data, "columns")
+    return data if is_frame and not hasattr(data, "compute") else validated

@@ -7,19 +7,17 @@ from typing import Any, Literal
 
 from sklearn.base import RegressorMixin
 
-from skreg._cv.base import RegularizedMLPCV
+from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
 from skreg._estimators.regressor import RegularizedMLPRegressor
 from skreg._estimators.types import Optimizer, RandomState
-from skreg._search.halving import Scorer
-from skreg._search.search import Splits
 
 
 class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
     """Regression by networks that choose their own regularization.
 
     Tries many settings of ``l1``, ``l2``, ``group_l1``, ``dropout`` and
-    ``learning_rate`` by cross-validation, all of them trained together, and predicts
-    with the mean of several networks of the best.
+    ``learning_rate`` by cross-validation, and predicts with the mean of several
+    networks of the best.
 
     Parameters
     ----------
@@ -57,17 +55,20 @@ default="squared_error"
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
     time_limit : float, default=None
-        Seconds after which `fit` is to be done; None means no limit. It tries fewer
-        candidates, or leaves out rungs, as far as needed. Where there is no time to
-        compare any, one network with default regularization is trained as far as time
+        Seconds after which `fit` is to be done; None means no limit. With a limit, it
+        begins with a few candidates and adds more, up to `n_candidates`, as long as
+        there is time for them and for the final networks. Where there is no time to
+        compare any, networks with default regularization are trained as far as time
         allows, but for one epoch at least, and a warning says so.
-    n_jobs : int, default=None
-        Number of groups of networks that are trained at the same time, see
-        `BatchedGridSearchCV`; None means all cores.
+    n_jobs : int, default=-1
+        Number of networks that are trained at the same time, on threads unless a
+        `joblib.parallel_config` says otherwise. -1 means as many as there are cores,
+        None means 1 unless such a configuration says otherwise.
     random_state : int, RandomState instance or None, default=None
         Determines the candidates, starting weights, the order of the rows and dropout.
     verbose : int, default=0
-        1 or more shows one progress bar per rung, on a terminal or in a notebook.
+        1 or more shows a progress bar over the rungs and the final networks, on a
+        terminal or in a notebook.
 
     Attributes
     ----------
@@ -75,16 +76,38 @@ default="squared_error"
         Number of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has names that are all strings.
-    search_ : BatchedHalvingRandomSearchCV
-        The fitted search, with ``best_params_``, ``best_score_`` and, for an ensemble,
-        ``ensemble_params_``, ``ensemble_weights_`` and ``ensemble_score_``; not where
-        `time_limit` left no time for it.
     cv_results_ : dict of str to ndarray or list
-        Scores of the candidates in every rung, for `SearchDisplay` too.
+        Scores of the candidates in every rung, for `SearchDisplay` too, with the keys
+        of `sklearn.model_selection.HalvingRandomSearchCV`. This and the following
+        attributes on scores are absent where `time_limit` left no time to compare.
+    best_params_ : dict
+        Parameters of the best candidate, the one of the highest score in the last
+        rung, ``epochs`` among them; empty where none were compared.
+    best_score_ : float
+        Its mean score on the test rows of the folds.
+    best_index_ : int
+        Its position in ``cv_results_``.
+    n_candidates_ : list of int
+        Number of candidates in each rung.
+    n_resources_ : list of int
+        Number of epochs after each rung.
+    n_splits_ : int
+        Number of folds.
+    scorer_ : callable
+        The scorer.
+    ensemble_params_ : list of dict
+        The candidates in the ensemble; with `ensemble_size` only, as the following.
+    ensemble_indices_ : ndarray of shape (n_chosen,), int
+        Their positions in ``cv_results_``.
+    ensemble_weights_ : ndarray of shape (n_chosen,), float
+        Their shares of the networks, of sum 1.
+    ensemble_score_ : float
+        Score of the mean of the out-of-fold predictions, on average over the folds;
+        NaN if the scorer can't judge a mean.
     best_estimator_ : MLPEnsembleRegressor or RegularizedMLPRegressor
         What predicts; the latter with ``ensemble_size=None``.
     l1_ : float
-        Strength of the L1 penalty of the best candidate, the one of the highest score.
+        Strength of the L1 penalty of the best candidate.
     l2_ : float
         Its strength of the L2 penalty.
     dropout_ : float
@@ -99,16 +122,16 @@ default="squared_error"
     See Also
     --------
     RegularizedMLPRegressor : One network, with the regularization that you give.
-    BatchedHalvingRandomSearchCV : The search, for other spaces and for Pipelines.
+    sklearn.model_selection.HalvingRandomSearchCV : Successive halving for Pipelines.
 
     Notes
     -----
     Candidates are drawn at random and halved [1]_: all are trained for a ninth of the
     epochs, the best third of them goes on to a third, and the best third of those to
-    all epochs, over folds and candidates at once. From those of the last rung,
-    `ensemble_size` choices are made greedily, with replacement: each time that
-    candidate is added which makes the mean of the out-of-fold predictions best [2]_.
-    Each choice becomes a network with a seed of its own, trained on all rows.
+    all epochs. With fewer than 9 candidates there are fewer rungs. From those of the
+    last rung, `ensemble_size` choices are made greedily, with replacement: each time
+    that candidate is added which makes the mean of the out-of-fold predictions best
+    [2]_. Each choice becomes a network with a seed of its own, trained on all rows.
 
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
     1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
@@ -155,7 +178,7 @@ default="squared_error"
         epochs: int = 54,
         shuffle: bool = True,
         time_limit: float | None = None,
-        n_jobs: int | None = None,
+        n_jobs: int | None = -1,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:

@@ -1,7 +1,9 @@
-"""The default score of the classifier's candidates."""
+"""How candidates are scored."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -22,14 +24,20 @@ def neg_log_loss(
     proba = estimator.predict_proba(X)
     y = y.toarray() if issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] > 1:
-        of_truth = np.where(y > 0, proba, 1 - proba)
+        likelihood = np.where(y > 0, proba, 1 - proba)
     else:
         y = y.ravel()
         column = np.searchsorted(estimator.classes_, y).clip(max=proba.shape[1] - 1)
-        of_truth = proba[np.arange(len(y)), column]
-        of_truth = np.where(estimator.classes_[column] == y, of_truth, 0)
-    losses = np.log(of_truth.clip(min=np.finfo(proba.dtype).eps))
+        likelihood = proba[np.arange(len(y)), column]
+        likelihood = np.where(estimator.classes_[column] == y, likelihood, 0)
+    losses = np.log(likelihood.clip(min=np.finfo(proba.dtype).eps))
     if losses.ndim == 2:
         losses = losses.mean(axis=1)
     weights = None if sample_weight is None else np.asarray(sample_weight)
     return float(np.average(losses, weights=weights))
+
+
+def accepts_sample_weight(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer, or the metric that it wraps, takes sample weights."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(metric).parameters

@@ -1,10 +1,18 @@
-"""What regularization is chosen from, unless the user says otherwise."""
+"""What regularization is chosen from, and the candidates that are drawn from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scipy.stats import loguniform, uniform
+from sklearn.base import clone
+from sklearn.model_selection import ParameterSampler
+
+from skreg._estimators.base import RegularizedMLP
+
+# The search sets these itself.
+RESERVED = ("epochs", "warm_start")
 
 
 def default_distributions() -> list[dict[str, Any]]:
@@ -21,3 +29,44 @@ def default_distributions() -> list[dict[str, Any]]:
     l1 = {"l1": loguniform(1e-6, 1e-3)}
     group_l1 = {"group_l1": loguniform(1e-4, 3e-2)}
     return [common, common | l1, common | group_l1, common | l1 | group_l1]
+
+
+def draw_candidates(
+    network: RegularizedMLP,
+    distributions: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    n_candidates: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Draw the parameters of candidates.
+
+    Parameters
+    ----------
+    network : RegularizedMLPClassifier or RegularizedMLPRegressor
+        The network that is to have these parameters.
+    distributions : dict or list of dict
+        Distributions or lists of values by the names of parameters.
+    n_candidates : int
+        Number of candidates; there are fewer if the lists have fewer combinations.
+    seed : int
+        Determines what is drawn.
+
+    Returns
+    -------
+    list of dict
+        The parameters of each candidate.
+
+    Raises
+    ------
+    ValueError
+        If a name is no parameter of the network, or one that the search sets.
+    """
+    candidates = list(ParameterSampler(distributions, n_candidates, random_state=seed))
+    for name in RESERVED:
+        if any(name in params for params in candidates):
+            raise ValueError(
+                f"param_distributions must not have {name!r}, which the search sets "
+                "itself."
+            )
+    for params in candidates:
+        clone(network).set_params(**params)
+    return candidates

@@ -1,115 +1,98 @@
-"""How many candidates a time limit leaves room for, and what remains without any."""
+"""How long training takes, by what it took so far, and whether that is in time."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from math import ceil, inf, isnan
+from numbers import Real
 from time import perf_counter
-from typing import Any
 
-from sklearn.base import BaseEstimator, clone
-
-# How many times sooner an epoch of a network ends in a group than alone, at least, and
-# what compiling takes beside that.
-SPEEDUP = 2
-COMPILE_SECONDS = 2.5
-# Of the time left, what the first rung may take by such an estimate.
-FIRST_RUNG_SHARE = 0.5
+# The final networks are left so much of the limit, if they need it.
+FINAL_SHARE = 0.5
 
 
-class Countdown:
-    """Seconds that are left of a time limit."""
+class Stopwatch:
+    """Seconds that are left of a time limit, and what there is time for.
 
-    def __init__(self, seconds: float) -> None:
-        self._end = perf_counter() + seconds
+    Work is counted in rows times epochs. What it takes is never estimated by a model,
+    but measured by the trainings of the same fit.
+
+    Parameters
+    ----------
+    limit : float or None
+        Seconds from now on; None means that there is time for everything.
+    n_workers : int
+        Number of networks that are trained at the same time.
+    n_final : int
+        Number of networks that are to be trained in the end.
+    final_work : float
+        Work of each of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the limit is no positive number.
+    """
+
+    def __init__(
+        self, limit: float | None, n_workers: int, n_final: int, final_work: float
+    ) -> None:
+        self.limit = inf if limit is None else limit
+        self.n_workers = n_workers
+        self._end = perf_counter() + self.limit
+        self._n_final = n_final
+        self._final_work = final_work
+        self._rate = 0.0
 
     @property
     def left(self) -> float:
+        """Seconds that are left, below 0 if the time is up."""
         return self._end - perf_counter()
 
+    def measure(self, seconds: float, n_networks: int, work: float) -> None:
+        """So many networks took so many seconds for that much work in all."""
+        if work > 0:
+            self._rate = seconds / self._turns(n_networks, work)
 
-class Probe:
-    """One network with the given regularization: how long an epoch takes, and more.
+    def seconds(self, n_networks: int, work: float) -> float:
+        """What so many networks would take for that much work in all."""
+        return self._rate * self._turns(n_networks, work)
 
-    It stands in where there is no time to compare any candidates.
+    def _turns(self, n_networks: int, work: float) -> float:
+        """Work of the worker that is done last, with networks of equal work."""
+        return ceil(n_networks / self.n_workers) * work / max(1, n_networks)
 
-    Parameters
-    ----------
-    network : RegularizedMLPClassifier or RegularizedMLPRegressor
-    fit_arguments : tuple
-        Rows, targets and weights.
-    """
+    def allows(self, trainings: list[tuple[int, float]]) -> bool:
+        """Whether there is time for these trainings and the final networks after them.
 
-    def __init__(self, network: BaseEstimator, *fit_arguments: Any) -> None:
-        self._max_epochs = network.epochs
-        self.network = clone(network).set_params(epochs=1, warm_start=True)
-        self._arguments = fit_arguments
-        self._run_epoch()  # which traces, and may import TensorFlow
-        self.seconds = self._run_epoch() if self._max_epochs > 1 else 0.0
-
-    def _run_epoch(self) -> float:
-        start = perf_counter()
-        self.network.fit(*self._arguments)
-        return perf_counter() - start
-
-    def n_candidates(self, most: int, network_epochs: float, seconds: float) -> int:
-        """How many of these candidates the first rung can have in so many seconds.
-
-        Each takes `network_epochs` epochs of one network on all rows.
+        Parameters
+        ----------
+        trainings : list of (int, float)
+            The number of networks and their work in all, one after the other.
         """
-        for_training = FIRST_RUNG_SHARE * seconds - COMPILE_SECONDS
-        each = self.seconds * network_epochs / SPEEDUP
-        return most if each * most <= for_training else max(0, int(for_training / each))
+        needed = sum(self.seconds(*training) for training in trainings)
+        one = self.seconds(1, self._final_work)
+        every = self.seconds(self._n_final, self._n_final * self._final_work)
+        return needed + max(one, min(every, FINAL_SHARE * self.limit)) <= self.left
 
-    def train_on(self, countdown: Countdown) -> BaseEstimator:
-        """Train while there is time, and return the network."""
-        n_epochs = self.network.n_iter_
-        while n_epochs < self._max_epochs and countdown.left > self.seconds:
-            self._run_epoch()
-            n_epochs += 1
-        return self.network.set_params(epochs=n_epochs, warm_start=False)
+    def final_networks(self) -> tuple[int, float]:
+        """How many final networks there is time for, and which share of their work.
+
+        There is always time for as many as there are workers, if with a smaller share.
+        """
+        n_least = min(self.n_workers, self._n_final)
+        one = self.seconds(1, self._final_work)
+        if not one or one * ceil(self._n_final / self.n_workers) <= self.left:
+            return self._n_final, 1.0
+        n_turns = int(max(0.0, self.left) / one)
+        share = min(1.0, max(0.0, self.left) / one)
+        return min(self._n_final, max(n_least, n_turns * self.n_workers)), share
 
 
-def fit_in_time(
-    search: Callable[[int, float], BaseEstimator],
-    probe: Probe,
-    most: int,
-    network_epochs: float,
-    countdown: Countdown,
-    time_limit: float,
-) -> BaseEstimator:
-    """Fit a search of as many candidates as there is time for, or else one network.
-
-    Parameters
-    ----------
-    search : callable
-        ``search(n_candidates, seconds)`` gives the fitted search, or raises a
-        `TimeoutError`.
-    probe : Probe
-    most : int
-        Number of candidates, if there is time.
-    network_epochs : float
-        See `Probe.n_candidates`.
-    countdown : Countdown
-    time_limit : float
-        For the warning.
-
-    Returns
-    -------
-    estimator
-        The search, or the network, after a warning.
-    """
-    n_candidates = probe.n_candidates(most, network_epochs, countdown.left)
-    if n_candidates:
-        try:
-            return search(n_candidates, countdown.left)
-        except TimeoutError:
-            pass
-    network = probe.train_on(countdown)
-    warnings.warn(
-        f"time_limit={time_limit!r} seconds are too few to compare candidates: what "
-        f"predicts is one network with default regularization, after {network.n_iter_} "
-        "epochs.",
-        stacklevel=5,
-    )
-    return network
+def check_time_limit(limit: float | None) -> None:
+    """Raise an error unless the limit is None or a positive number."""
+    if limit is None:
+        return
+    if not isinstance(limit, Real) or isinstance(limit, bool):
+        raise TypeError(f"time_limit must be a number or None, got {limit!r}.")
+    if isnan(limit) or limit <= 0:
+        raise ValueError(f"time_limit must be positive or None, got {limit!r}.")

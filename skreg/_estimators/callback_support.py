@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
 from importlib.util import find_spec
@@ -26,37 +26,41 @@ else:
         return method
 
 
-@with_callbacks
-def tear_down(estimator: BaseEstimator) -> None:
-    """Tear down what a fit of the estimator has set up: all that the decorator does.
-
-    For fits that are no call of a method, which could be decorated.
-    """
-
-
 @contextmanager
-def one_task(
-    estimator: BaseEstimator, X: Any, y: Any, inner: BaseEstimator | None = None
-) -> Iterator[None]:
-    """The fit of an estimator, of which that of another may be all there is to tell.
+def fit_context(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    max_subtasks: int | None = 0,
+) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
+    """Tell scikit-learn's callbacks that an estimator is fitted within the block.
 
-    To be torn down afterwards.
+    For a method that is decorated by `with_callbacks`. The estimator must be fitted at
+    the end of the block.
+
+    Yields
+    ------
+    callable
+        ``subtask(name)`` is a context manager for a part of the fit.
     """
     if not SUPPORTED:
-        yield
+        yield lambda name: nullcontext()
         return
-    data = {"estimator": estimator, "X": X, "y": y, "metadata": None}
-    context = estimator._init_callback_context(max_subtasks=int(inner is not None))
-    context.call_on_fit_task_begin(**data)
-    if inner is None:
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    data = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+    fit = estimator._init_callback_context(max_subtasks=max_subtasks)
+
+    @contextmanager
+    def subtask(name: str) -> Iterator[None]:
+        context = fit.subcontext(task_name=name)
+        context.call_on_fit_task_begin(estimator=estimator)
         yield
-    else:
-        task = context.subcontext(task_name="search")
-        with task.propagate_callback_context(inner):
-            task.call_on_fit_task_begin(**data)
-            yield
-            task.call_on_fit_task_end(**data)
-    context.call_on_fit_task_end(**data, reconstruction_attributes={})
+        context.call_on_fit_task_end(estimator=estimator)
+
+    fit.call_on_fit_task_begin(**data)
+    yield subtask
+    fit.call_on_fit_task_end(**data, reconstruction_attributes={})
 
 
 class FitTasks:

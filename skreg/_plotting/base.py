@@ -1,4 +1,4 @@
-"""What the displays share: the axes they draw in, and the network they show."""
+"""What the displays share: the axes they draw in, and the networks they show."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._cv.base import RegularizedMLPCV
+from skreg._cv.ensemble import MLPEnsemble
 from skreg._estimators.base import RegularizedMLP
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Display:
 
 
 class NetworkDisplay(Display, ABC):
-    """Base class of the displays of one fitted network."""
+    """Base class of the displays of fitted networks."""
 
     @classmethod
     def from_estimator(
@@ -43,9 +45,10 @@ class NetworkDisplay(Display, ABC):
         Parameters
         ----------
         estimator : estimator
-            A fitted `RegularizedMLPClassifier` or `RegularizedMLPRegressor`, a fitted
-            `sklearn.pipeline.Pipeline` that ends in one, or a fitted search, whose
-            ``best_estimator_`` is shown.
+            A fitted `RegularizedMLPClassifier` or `RegularizedMLPRegressor`, an
+            ensemble of them, an estimator that chooses its own regularization, a fitted
+            `sklearn.pipeline.Pipeline` that ends in one of these, or a fitted search,
+            whose ``best_estimator_`` is shown.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
 
@@ -63,7 +66,7 @@ class NetworkDisplay(Display, ABC):
         ImportError
             If matplotlib is not installed.
         """
-        return cls._from_network(final_network(estimator)).plot(ax)
+        return cls._from_networks(final_networks(estimator)).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the display.
@@ -89,31 +92,35 @@ class NetworkDisplay(Display, ABC):
 
     @classmethod
     @abstractmethod
-    def _from_network(cls, network):
-        """The display of a fitted network, not drawn yet."""
+    def _from_networks(cls, networks: list[RegularizedMLP]) -> Self:
+        """The display of fitted networks, not drawn yet."""
 
     @abstractmethod
     def _draw(self) -> None:
         """Draw in `ax_`."""
 
 
-def final_network(estimator):
-    """The fitted network in which an estimator, a Pipeline or a search ends."""
-    network = estimator
-    while not isinstance(network, RegularizedMLP):
-        if isinstance(network, Pipeline):
-            network = network.steps[-1][1]
-        elif hasattr(network, "best_estimator_"):
-            network = network.best_estimator_
-        elif hasattr(network, "refit"):
+def final_networks(estimator: BaseEstimator) -> list[RegularizedMLP]:
+    """The fitted network in which an estimator ends, or those of an ensemble."""
+    part = estimator
+    while not isinstance(part, RegularizedMLP | RegularizedMLPCV | MLPEnsemble):
+        if isinstance(part, Pipeline):
+            part = part.steps[-1][1]
+        elif hasattr(part, "best_estimator_"):
+            part = part.best_estimator_
+        elif hasattr(part, "refit"):
             raise NotFittedError(
                 "estimator must, if a search, be fitted with refit enabled, which sets "
-                f"best_estimator_, got {network!r}."
+                f"best_estimator_, got {part!r}."
             )
         else:
             raise TypeError(
                 "estimator must be a skreg estimator, or a Pipeline or a search that "
                 f"ends in one, got {estimator!r}."
             )
-    check_is_fitted(network)
-    return network
+    check_is_fitted(part)
+    if isinstance(part, RegularizedMLPCV):
+        return final_networks(part.best_estimator_)
+    if isinstance(part, MLPEnsemble):
+        return [n for member in part.estimators_ for n in final_networks(member)]
+    return [part]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from skreg._estimators.base import RegularizedMLP
 from skreg._plotting.base import NetworkDisplay
 from skreg._plotting.colors import BLUE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
+
+Losses: TypeAlias = ArrayLike | Sequence[ArrayLike]
 
 # Names and units. The regressor's losses are those of the targets as the network is
 # given them: in standard deviations, or for "poisson" divided by their mean.
@@ -27,29 +31,31 @@ LOSS_NAMES = {
 class LossCurveDisplay(NetworkDisplay):
     """Training and validation loss of a fitted network, per epoch.
 
-    It is recommended to use `from_estimator` to create one. All parameters are stored
-    as attributes.
+    An ensemble has a curve for each member. It is recommended to use `from_estimator`
+    to create one. All parameters are stored as attributes.
 
     Parameters
     ----------
-    loss : array-like of shape (n_epochs,)
-        Training loss with the penalty, which is what training minimises.
-    data_loss : array-like of shape (n_epochs,)
+    loss : array-like of shape (n_epochs,), or list of them
+        Training loss with the penalty, which is what training minimises; a list has one
+        array per member of an ensemble.
+    data_loss : array-like of shape (n_epochs,), or list of them
         Training loss without the penalty.
-    val_loss : array-like of shape (n_epochs,), default=None
+    val_loss : array-like of shape (n_epochs,), or list of them, default=None
         Validation loss, which has no penalty; NaN in epochs without validation.
     best_epoch : int, default=None
         The epoch to mark, counted from 1. `from_estimator` gives ``best_epoch_`` where
-        early stopping kept the weights of an epoch before the last, else None.
+        early stopping kept the weights of an epoch before the last, else None, as it
+        does for several networks.
     loss_name : str, default="loss"
         Name of the loss, with its unit in brackets.
 
     Attributes
     ----------
-    lines_ : dict of str to matplotlib.lines.Line2D
+    lines_ : dict of str to matplotlib.lines.Line2D or list of them
         The lines, with the keys of ``history_``: ``"loss"``, ``"data_loss"`` and
-        ``"val_loss"``. Without a penalty ``"loss"`` equals ``"data_loss"`` and is left
-        out.
+        ``"val_loss"``; lists of lines if the losses are lists. Without a penalty
+        ``"loss"`` equals ``"data_loss"`` and is left out.
     best_ : matplotlib.lines.Line2D or None
         Vertical line at `best_epoch`.
     ax_ : matplotlib.axes.Axes
@@ -91,9 +97,9 @@ class LossCurveDisplay(NetworkDisplay):
     def __init__(
         self,
         *,
-        loss: ArrayLike,
-        data_loss: ArrayLike,
-        val_loss: ArrayLike | None = None,
+        loss: Losses,
+        data_loss: Losses,
+        val_loss: Losses | None = None,
         best_epoch: int | None = None,
         loss_name: str = "loss",
     ) -> None:
@@ -104,15 +110,23 @@ class LossCurveDisplay(NetworkDisplay):
         self.loss_name = loss_name
 
     @classmethod
-    def _from_network(cls, network):
+    def _from_networks(cls, networks: list[RegularizedMLP]) -> Self:
+        network = networks[0]
         # Only early stopping keeps an epoch before the last. The parameter
         # early_stopping is not asked: it may have been changed since the fit.
-        kept_earlier = network.best_epoch_ < network.n_iter_
+        kept_earlier = len(networks) == 1 and network.best_epoch_ < network.n_iter_
         loss = getattr(network, "loss", "cross-entropy")  # the classifier has no choice
+
+        def losses(name: str) -> Any:
+            each = [network.history_.get(name) for network in networks]
+            if None in each:
+                return None
+            return each[0] if len(each) == 1 else each
+
         return cls(
-            loss=network.history_["loss"],
-            data_loss=network.history_["data_loss"],
-            val_loss=network.history_.get("val_loss"),
+            loss=losses("loss"),
+            data_loss=losses("data_loss"),
+            val_loss=losses("val_loss"),
             best_epoch=network.best_epoch_ if kept_earlier else None,
             loss_name=LOSS_NAMES[loss],
         )
@@ -120,8 +134,14 @@ class LossCurveDisplay(NetworkDisplay):
     def _draw(self) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        self.lines_: dict[str, Line2D] = {}
-        if not np.array_equal(self.loss, self.data_loss):
+        self.lines_: dict[str, Line2D | list[Line2D]] = {}
+        has_penalty = any(
+            not np.array_equal(loss, data_loss)
+            for loss, data_loss in zip(
+                _curves(self.loss), _curves(self.data_loss), strict=True
+            )
+        )
+        if has_penalty:
             self._draw_line("loss", "training loss + penalty", BLUE, ":", "^")
         self._draw_line("data_loss", "training loss", BLUE, "-", "o")
         if self.val_loss is not None:
@@ -142,16 +162,32 @@ class LossCurveDisplay(NetworkDisplay):
         self.ax_.legend()
 
     def _draw_line(self, name, label, color, linestyle, marker):
-        losses = np.asarray(getattr(self, name), dtype=float)
-        # A value between two gaps belongs to no line segment: only a marker shows it.
-        finite = np.pad(np.isfinite(losses), 1)
-        isolated = finite[1:-1] & ~finite[:-2] & ~finite[2:]
-        (self.lines_[name],) = self.ax_.plot(
-            np.arange(1, len(losses) + 1),
-            losses,
-            color=color,
-            linestyle=linestyle,
-            marker=marker if isolated.any() else None,
-            markevery=isolated,
-            label=label,
-        )
+        curves = _curves(getattr(self, name))
+        lines = []
+        for i, losses in enumerate(curves):
+            # A value between two gaps belongs to no line segment: only a marker shows
+            # it.
+            finite = np.pad(np.isfinite(losses), 1)
+            isolated = finite[1:-1] & ~finite[:-2] & ~finite[2:]
+            lines += self.ax_.plot(
+                np.arange(1, len(losses) + 1),
+                losses,
+                color=color,
+                linestyle=linestyle,
+                linewidth=None if len(curves) == 1 else 0.8,
+                marker=marker if isolated.any() else None,
+                markevery=isolated,
+                label=label if i == 0 else None,
+            )
+        self.lines_[name] = lines if _is_list(getattr(self, name)) else lines[0]
+
+
+def _is_list(losses: Losses) -> bool:
+    """Whether these are the losses of several networks."""
+    return np.ndim(losses[0]) > 0  # type: ignore[index]
+
+
+def _curves(losses: Losses) -> list[NDArray[np.float64]]:
+    """The losses of each network, of shape (n_epochs,)."""
+    each: Any = losses if _is_list(losses) else [losses]
+    return [np.asarray(one, dtype=float) for one in each]

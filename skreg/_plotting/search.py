@@ -58,8 +58,6 @@ class SearchDisplay(Display):
         mean test score.
     best_name : str, default="best candidate"
         What to call the candidate in `best`.
-    n_used_features : array-like of shape (n_x, n_folds), default=None
-        Number of columns that the networks use, where there is one line.
 
     Attributes
     ----------
@@ -79,10 +77,6 @@ class SearchDisplay(Display):
         The colour bar of the heatmap; None for lines.
     best_ : matplotlib.lines.Line2D, matplotlib.patches.Rectangle or None
         The mark of the best candidate; None if that is not among those shown.
-    used_line_ : matplotlib.lines.Line2D or None
-        Mean number of columns in use, in `used_ax_`; None without `n_used_features`.
-    used_ax_ : matplotlib.axes.Axes or None
-        The same axes with a y axis, on the right, of their own.
     ax_ : matplotlib.axes.Axes
         The axes drawn in.
     figure_ : matplotlib.figure.Figure
@@ -101,9 +95,6 @@ class SearchDisplay(Display):
     zero, if that is among them, to the smallest other value. Values that are not all
     numbers are spaced equally, in their order.
 
-    Along ``group_l1``, a batched search is a regularization path: without `hue`, the
-    number of columns that the networks use is drawn beside the score.
-
     Colours are from viridis, whose lightness rises evenly [1]_, so that they can be
     told apart, in their order, in greyscale and by colour-blind readers. Lines differ
     in their markers as well. Lines of several hues are drawn a few points apart, so
@@ -117,10 +108,11 @@ class SearchDisplay(Display):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from skreg import BatchedGridSearchCV, RegularizedMLPClassifier, SearchDisplay
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skreg import RegularizedMLPClassifier, SearchDisplay
     >>> mlp = RegularizedMLPClassifier((16,), epochs=10, random_state=0)
     >>> grid = {"l2": [0.0, 1e-3, 1e-2], "dropout": [0.0, 0.5]}
-    >>> search = BatchedGridSearchCV(mlp, grid).fit(*load_iris(return_X_y=True))
+    >>> search = GridSearchCV(mlp, grid).fit(*load_iris(return_X_y=True))
     >>> display = SearchDisplay.from_search(search, x="l2", hue="dropout")
     >>> display.ax_.get_ylabel()
     'accuracy'
@@ -140,7 +132,6 @@ class SearchDisplay(Display):
         hue_values: Sequence[Any] | None = None,
         best: tuple[int, int, float] | None = None,
         best_name: str = "best candidate",
-        n_used_features: ArrayLike | None = None,
     ) -> None:
         self.x_name = x_name
         self.x_values = x_values
@@ -151,7 +142,6 @@ class SearchDisplay(Display):
         self.hue_values = hue_values
         self.best = best
         self.best_name = best_name
-        self.n_used_features = n_used_features
 
     @classmethod
     def from_search(
@@ -173,9 +163,12 @@ class SearchDisplay(Display):
         Parameters
         ----------
         search : estimator
-            A fitted search of skreg's or scikit-learn's, such as `BatchedGridSearchCV`,
-            `BatchedHalvingGridSearchCV` or
-            `sklearn.model_selection.RandomizedSearchCV`, of any estimator.
+            A fitted search of scikit-learn's, such as
+            `sklearn.model_selection.GridSearchCV`,
+            `sklearn.model_selection.RandomizedSearchCV` or a halving search, of any
+            estimator; a fitted `RegularizedMLPClassifierCV` or
+            `RegularizedMLPRegressorCV`; or a `sklearn.pipeline.Pipeline` that ends in
+            one of these.
         x : str, default="l2"
             The parameter along the x axis: its full name, such as
             "regularizedmlpclassifier__l2", or the last part of it, such as "l2".
@@ -249,7 +242,6 @@ class SearchDisplay(Display):
         self._set_axes(ax)
         self.lines_ = self.errorbar_ = self.train_lines_ = None
         self.im_ = self.text_ = self.colorbar_ = self.best_ = None
-        self.used_ax_ = self.used_line_ = None
         folds = "1 fold" if n_folds == 1 else f"{n_folds} folds"
         if kind == "line":
             self._draw_lines()
@@ -269,22 +261,6 @@ class SearchDisplay(Display):
             self._shift_right(artists, spacing * (i - (n_hues - 1) / 2))
         self.ax_.set_xmargin(0.04 + 0.01 * n_hues)  # room for the shifted lines
         self.ax_.set(xlabel=self._short_name(self.x_name), ylabel=self.score_name)
-        if self.n_used_features is not None:
-            self._draw_used_features(positions)
-
-    def _draw_used_features(self, positions):
-        self.used_ax_ = self.ax_.twinx()
-        (self.used_line_,) = self.used_ax_.plot(
-            positions,
-            np.mean(self.n_used_features, axis=-1),
-            color="0.4",
-            linestyle=":",
-            marker=".",
-            label="columns in use",
-        )
-        self.used_ax_.set_ylim(bottom=0)
-        self.used_ax_.set_ylabel("columns in use")
-        self.used_ax_.yaxis.get_major_locator().set_params(integer=True)
 
     def _draw_line(self, i, positions, color):
         """Draw what one value of hue has; returns all that was drawn."""
@@ -350,9 +326,10 @@ class SearchDisplay(Display):
             handles.append(
                 Line2D([], [], color=color, linestyle="--", label="training score")
             )
-        handles += [line for line in (self.used_line_, self.best_) if line is not None]
+        if self.best_ is not None:
+            handles.append(self.best_)
         outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
-        has_room = self.figure_.get_layout_engine() is not None and not self.used_ax_
+        has_room = self.figure_.get_layout_engine() is not None
         self.ax_.legend(handles=handles, title=title, **(outside if has_room else {}))
 
     def _draw_heatmap(self, label):

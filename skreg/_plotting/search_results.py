@@ -3,7 +3,10 @@
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
+from skreg._cv.base import RegularizedMLPCV
 from skreg._plotting.parameter_axis import finite_float
 
 
@@ -14,6 +17,8 @@ def scores_by_parameters(search, x, hue, metric):
     Of those with the same values, the best is taken; in a halving search, of those that
     reached the last rung among them. There, a hue of None stands for the rungs.
     """
+    while isinstance(search, Pipeline):
+        search = search.steps[-1][1]
     results = _results(search)
     metric = _metric(search, results, metric)
     x, hue = _full_name(results, x, "x"), _full_name(results, hue, "hue")
@@ -36,18 +41,11 @@ def scores_by_parameters(search, x, hue, metric):
     def fold_scores(part):
         scores = np.full((len(hue_values), len(x_values), search.n_splits_), np.nan)
         for fold in range(search.n_splits_):
-            of_candidates = results[f"split{fold}_{part}_{metric}"]
+            column = results[f"split{fold}_{part}_{metric}"]
             for cell, i in best_of_cell.items():
-                scores[(*cell, fold)] = of_candidates[i]
+                scores[(*cell, fold)] = column[i]
         return scores
 
-    n_used = getattr(search, "n_used_features_", None)
-    if n_used is not None and _short(x) == "group_l1" and len(hue_values) == 1:
-        cell_counts = np.full((len(x_values), search.n_splits_), np.nan)
-        for (_, column), i in best_of_cell.items():
-            cell_counts[column] = n_used[i]
-    else:
-        cell_counts = None
     best, best_name = _best_candidate(search, metric, means)
     has_train_scores = f"mean_train_{metric}" in results
     return {
@@ -57,7 +55,6 @@ def scores_by_parameters(search, x, hue, metric):
         "hue_values": None if hue is None else hue_values,
         "test_scores": fold_scores("test"),
         "train_scores": fold_scores("train") if has_train_scores else None,
-        "n_used_features": cell_counts,
         "score_name": _score_name(search, metric),
         "best": (*cells[best], float(means[best])) if best in cells else None,
         "best_name": best_name,
@@ -66,12 +63,19 @@ def scores_by_parameters(search, x, hue, metric):
 
 def _results(search):
     results = getattr(search, "cv_results_", None)
+    if isinstance(search, RegularizedMLPCV):
+        check_is_fitted(search)
+        if results is None:
+            raise ValueError(
+                "search must have compared candidates, for which time_limit="
+                f"{search.time_limit!r} left no time, got {search!r}."
+            )
     if results is None and hasattr(search, "refit"):
         raise NotFittedError(f"search must be fitted, got {search!r}.")
     if results is None or "params" not in results:
         raise TypeError(
-            "search must be a search of scikit-learn's or skreg's, with its "
-            f"cv_results_, got {search!r}."
+            "search must be a search of scikit-learn's or a CV estimator of skreg's, "
+            f"with its cv_results_, got {search!r}."
         )
     return results
 
@@ -143,14 +147,14 @@ def _distinct_values(results, name, candidates):
     return [values[k] for k in order], [order.index(k) for k in inverse]
 
 
-def _short(name):
-    """The last part of a full name."""
-    return name.rpartition("__")[2]
+def _resource(search):
+    """What grows from rung to rung."""
+    return "epochs" if isinstance(search, RegularizedMLPCV) else search.resource
 
 
 def _is_resource(search, name):
     """Whether the parameter is the resource of a halving search."""
-    resource = search.resource
+    resource = _resource(search)
     return name == resource or name.endswith(f"__{resource}")
 
 
@@ -160,7 +164,7 @@ def _rungs(search, results, candidates):
     numbers = sorted(set(iterations))
     resources = dict(zip(iterations, results["n_resources"][candidates], strict=True))
     rows = list(map(numbers.index, iterations))
-    return search.resource, [int(resources[number]) for number in numbers], rows
+    return _resource(search), [int(resources[number]) for number in numbers], rows
 
 
 def _equal(a, b):
@@ -183,6 +187,8 @@ def _best_candidate(search, metric, means):
     """Index of the candidate to mark, and what to call it."""
     if not hasattr(search, "best_index_"):
         return np.nanargmax(means), "best candidate"
+    if isinstance(search, RegularizedMLPCV):
+        return search.best_index_, "best candidate"
     if callable(search.refit):
         return search.best_index_, "candidate chosen by refit"
     if search.multimetric_ and search.refit != metric:
@@ -194,10 +200,16 @@ def _score_name(search, metric):
     """The metric as the display names it: `cv_results_` calls a single one "score"."""
     if metric != "score":
         return metric
+    if isinstance(search, RegularizedMLPCV):
+        return _scoring_name(search.scoring or search._default_scoring())
     if search.scoring is None and is_classifier(search.estimator):
         return "accuracy"
     if search.scoring is None and is_regressor(search.estimator):
         return "R2"
-    if isinstance(search.scoring, str):
-        return search.scoring
-    return getattr(search.scoring, "__name__", "score")
+    return _scoring_name(search.scoring)
+
+
+def _scoring_name(scoring):
+    return (
+        scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
+    )

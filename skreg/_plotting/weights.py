@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
-from skreg._plotting.base import NetworkDisplay
+from skreg._estimators.base import RegularizedMLP
+from skreg._plotting.base import NetworkDisplay, final_networks
 from skreg._plotting.colors import sequential_colors
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
 DECADES = 6  # of magnitudes shown, up to the largest weight
@@ -98,7 +101,50 @@ class WeightDisplay(NetworkDisplay):
         self.n_zeros = n_zeros
 
     @classmethod
-    def _from_network(cls, network):
+    def from_estimator(
+        cls, estimator: BaseEstimator, *, member: int = 0, ax: Axes | None = None
+    ) -> Self:
+        """Create the display of a fitted estimator and draw it.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted `RegularizedMLPClassifier` or `RegularizedMLPRegressor`, an
+            ensemble of them, an estimator that chooses its own regularization, a fitted
+            `sklearn.pipeline.Pipeline` that ends in one of these, or a fitted search,
+            whose ``best_estimator_`` is shown.
+        member : int, default=0
+            Which network to show if it is an ensemble.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        display : object
+            The display.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is none of these.
+        ValueError
+            If there is no such member.
+        sklearn.exceptions.NotFittedError
+            If `estimator` is not fitted, or is a search without ``best_estimator_``.
+        ImportError
+            If matplotlib is not installed.
+        """
+        networks = final_networks(estimator)
+        if not 0 <= member < len(networks):
+            raise ValueError(
+                f"member must be in [0, {len(networks) - 1}], as there are "
+                f"{len(networks)} networks, got {member!r}."
+            )
+        return cls._from_networks([networks[member]]).plot(ax)
+
+    @classmethod
+    def _from_networks(cls, networks: list[RegularizedMLP]) -> Self:
+        (network,) = networks
         kernels = [np.sort(abs(kernel), axis=None) for kernel in network.coefs_]
         largest = float(max(kernel[-1] for kernel in kernels)) or 1.0
         magnitudes = np.geomspace(10**-DECADES * largest, largest, 100 * DECADES + 1)

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from toy_search import RATES, STRENGTHS, Toy, assert_lines_show, column, other_score
 
-from skreg import BatchedGridSearchCV, SearchDisplay
+from skreg import SearchDisplay
 
 
 def test_the_lines_show_the_results(searched, ax):
@@ -43,11 +43,11 @@ def test_the_lines_show_the_results(searched, ax):
     assert display.figure_ is ax.figure
 
 
-def test_a_batched_search_of_a_pipeline_is_shown(mlp, cancer, ax):
+def test_a_search_of_a_pipeline_is_shown(mlp, cancer, ax):
     model = make_pipeline(StandardScaler(), mlp())
     step = "regularizedmlpclassifier"
     grid = {f"{step}__l2": STRENGTHS, f"{step}__dropout": RATES}
-    search = BatchedGridSearchCV(model, grid, cv=2, scoring="neg_log_loss")
+    search = GridSearchCV(model, grid, cv=2, scoring="neg_log_loss")
     display = SearchDisplay.from_search(search.fit(*cancer), hue="dropout", ax=ax)
     assert_lines_show(display, search, f"{step}__dropout", RATES)
     assert display.train_lines_ is None

@@ -4,16 +4,16 @@ import pickle
 
 import numpy as np
 import pytest
+from problems import assert_same
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, ParameterSampler
 from sklearn.utils import check_random_state
 
 from skreg import (
-    BatchedHalvingRandomSearchCV,
     MLPEnsembleClassifier,
     MLPEnsembleRegressor,
     RegularizedMLPClassifier,
@@ -21,7 +21,6 @@ from skreg import (
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
 )
-from skreg._cv.base import _first_rung
 from skreg._cv.scoring import neg_log_loss
 from skreg._cv.space import default_distributions
 
@@ -40,31 +39,32 @@ def fitted_regressor(diabetes):
     return RegularizedMLPRegressorCV((8,), **SMALL).fit(*diabetes)
 
 
-def test_it_is_a_halving_search_over_the_built_in_distributions(fitted, iris):
-    draws = check_random_state(0).randint(np.iinfo(np.int32).max, size=2)
-    search = BatchedHalvingRandomSearchCV(
-        RegularizedMLPClassifier(
-            (8,), epochs=3, ema_momentum=0.99, batch_size=128, random_state=draws[0]
-        ),
-        default_distributions(),
-        n_candidates=4,
-        min_resources=1,
-        cv=2,
-        scoring=get_scorer("neg_log_loss"),
-        random_state=draws[1],
-        ensemble_size=2,
-    ).fit(*iris)
-    np.testing.assert_allclose(
-        fitted.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
-    )
+def test_the_chosen_parameters_are_those_of_the_best_candidate(fitted):
+    results = fitted.cv_results_
+    assert fitted.best_params_ == results["params"][fitted.best_index_]
+    assert fitted.best_score_ == results["mean_test_score"][fitted.best_index_]
     for name in ("l2", "dropout", "learning_rate"):
-        assert getattr(fitted, f"{name}_") == search.best_params_[name]
-    assert fitted.l1_ == search.best_params_.get("l1", 0.0)
-    assert fitted.group_l1_ == search.best_params_.get("group_l1", 0.0)
-    assert type(fitted.best_estimator_) is MLPEnsembleClassifier
-    np.testing.assert_allclose(
-        fitted.predict_proba(iris[0]), search.predict_proba(iris[0])
-    )
+        assert getattr(fitted, f"{name}_") == fitted.best_params_[name]
+    assert fitted.l1_ == fitted.best_params_.get("l1", 0.0)
+    assert fitted.group_l1_ == fitted.best_params_.get("group_l1", 0.0)
+
+
+def test_candidates_are_those_that_scikit_learn_draws(fitted):
+    _, seed = check_random_state(0).randint(np.iinfo(np.int32).max, size=2)
+    drawn = list(ParameterSampler(default_distributions(), 4, random_state=seed))
+    first = fitted.cv_results_["params"][:4]
+    assert first == [{**params, "epochs": 1} for params in drawn]
+
+
+def test_the_networks_are_the_chosen_ones_with_seeds_of_their_own(fitted, iris):
+    ensemble = fitted.best_estimator_
+    assert type(ensemble) is MLPEnsembleClassifier
+    counts = np.round(fitted.ensemble_weights_ * len(ensemble.estimators_)).astype(int)
+    expected = np.repeat(fitted.ensemble_params_, counts)
+    for params, member in zip(expected, ensemble.estimators_, strict=True):
+        assert params.items() <= member.get_params().items()
+        assert_same(clone(member).fit(*iris), member)
+    assert len({member.random_state for member in ensemble.estimators_}) == 2
 
 
 def test_predictions_are_those_of_the_ensemble(fitted, fitted_regressor, iris):
@@ -82,7 +82,7 @@ def test_predictions_are_those_of_the_ensemble(fitted, fitted_regressor, iris):
 
 def test_the_regressor_is_scored_by_the_squared_error(fitted_regressor, diabetes):
     X, _ = diabetes
-    assert fitted_regressor.search_.scoring == "neg_mean_squared_error"
+    assert repr(fitted_regressor.scorer_) == repr(get_scorer("neg_mean_squared_error"))
     members = fitted_regressor.predict_members(X)
     np.testing.assert_allclose(fitted_regressor.predict(X), members.mean(axis=0))
 
@@ -148,7 +148,7 @@ def test_groups_reach_the_splitter(iris):
     groups = np.arange(len(y)) % 2
     options = {**SMALL, "cv": GroupKFold(2)}
     mlp = RegularizedMLPClassifierCV((8,), **options).fit(X, y, groups=groups)
-    assert mlp.search_.n_splits_ == 2
+    assert mlp.n_splits_ == 2
     with pytest.raises(ValueError, match="'groups' parameter should not be None"):
         RegularizedMLPClassifierCV((8,), **options).fit(X, y)
 
@@ -166,7 +166,7 @@ def test_several_labels_and_several_outputs(diabetes):
     X, Y = make_multilabel_classification(60, n_classes=3, random_state=0)
     mlp = RegularizedMLPClassifierCV((8,), **SMALL).fit(X, Y)
     assert mlp.predict(X).shape == Y.shape
-    assert np.isfinite(mlp.search_.ensemble_score_)
+    assert np.isfinite(mlp.ensemble_score_)
     X, y = diabetes
     y = np.column_stack([y, -y])
     mlr = RegularizedMLPRegressorCV((8,), **SMALL).fit(X, y)
@@ -186,14 +186,6 @@ def test_a_pickle_predicts_the_same(fitted, iris):
     np.testing.assert_array_equal(
         loaded.predict_proba(iris[0]), fitted.predict_proba(iris[0])
     )
-
-
-@pytest.mark.parametrize(
-    ("epochs", "n_candidates", "expected"),
-    [(81, 27, 9), (81, 9, 9), (81, 8, 27), (81, 3, 27), (81, 2, 81), (5, 27, 1)],
-)
-def test_the_last_rung_has_all_epochs(epochs, n_candidates, expected):
-    assert _first_rung(epochs, n_candidates) == expected
 
 
 # The default score.
@@ -258,8 +250,13 @@ def untrained(monkeypatch):
         ({"n_candidates": 0}, ValueError, "n_candidates == 0, must be >= 1"),
         ({"n_candidates": 2.5}, TypeError, "n_candidates must be an instance of int"),
         ({"ensemble_size": 0}, ValueError, "ensemble_size == 0, must be >= 1"),
-        ({"time_limit": 0}, ValueError, "time_limit == 0, must be > 0"),
-        ({"time_limit": "1 h"}, TypeError, "time_limit must be an instance of"),
+        ({"time_limit": 0}, ValueError, "time_limit must be positive or None, got 0"),
+        ({"time_limit": -1.0}, ValueError, "time_limit must be positive or None"),
+        ({"time_limit": np.nan}, ValueError, "time_limit must be positive .* got nan"),
+        ({"time_limit": "1 h"}, TypeError, "time_limit must be a number or None"),
+        ({"time_limit": True}, TypeError, "time_limit must be a number .* got True"),
+        ({"scoring": ["accuracy"]}, ValueError, "scoring must be a str, a callable or"),
+        ({"cv": []}, ValueError, "cv must give one fold at least"),
         ({"epochs": 0}, ValueError, "epochs == 0, must be >= 1"),
         ({"activation": "no"}, ValueError, "activation must be a name"),
         ({"cv": 40}, ValueError, "n_splits=40 cannot be greater than the number"),
@@ -279,6 +276,6 @@ def test_before_fit_nothing_predicts(iris):
     for name in ("predict", "predict_proba", "predict_log_proba", "predict_members"):
         with pytest.raises(NotFittedError, match="not fitted yet"):
             getattr(mlp, name)(iris[0])
-    for name in ("l2_", "classes_", "cv_results_", "model_"):
+    for name in ("l2_", "classes_", "model_"):
         with pytest.raises(NotFittedError, match="not fitted yet"):
             getattr(mlp, name)

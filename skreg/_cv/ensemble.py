@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,34 +16,29 @@ from sklearn.base import (
     ClassifierMixin,
     MetaEstimatorMixin,
     RegressorMixin,
+    clone,
     is_classifier,
     is_regressor,
 )
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
     process_routing,
 )
-from sklearn.utils.parallel import Parallel
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.parallel import delayed
+from sklearn.utils.validation import check_is_fitted
 
-from skreg._xla.interrupts import import_keras
-from skreg._estimators.base import DocLinkMixin, all_or_nothing
+from skreg._cv.parallel import run_all
+from skreg._estimators.base import DocLinkMixin, RegularizedMLP, all_or_nothing
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
-    one_task,
+    fit_context,
     with_callbacks,
 )
 from skreg._estimators.types import MatrixLike
-from skreg._search.callback_tasks import SearchTask
-from skreg._search.candidates import make_candidate
-from skreg._search.composite import find_network, split_network
-from skreg._search.fitting import CandidateFitter
-from skreg._search.refit import Refit
-from skreg._search.workers import Workers, return_as
-from skreg._training.task import ProgramScope
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +46,55 @@ if TYPE_CHECKING:
 MAX_SEED = np.iinfo(np.int32).max
 
 
-class _Ensemble(
+def seeded_members(
+    estimator: BaseEstimator, params: Sequence[Mapping[str, Any]]
+) -> list[BaseEstimator]:
+    """Clones with the parameters of each member, and a seed each for their networks."""
+    members = []
+    for i, setting in enumerate(params):
+        member = clone(estimator).set_params(**clone(dict(setting), safe=False))
+        network = final_network(member)
+        if network is not None:
+            rng = check_random_state(network.random_state)
+            network.set_params(random_state=int(rng.randint(MAX_SEED, size=i + 1)[i]))
+        members.append(member)
+    return members
+
+
+def fit_members(
+    members: Sequence[BaseEstimator],
+    X: Any,
+    y: Any,
+    fit_params: dict[str, Any],
+    n_jobs: int | None,
+) -> list[BaseEstimator | Exception]:
+    """Fit estimators on all rows; gives the error in the place of one that fails."""
+    calls = (delayed(_fit_member)(member, X, y, fit_params) for member in members)
+    return run_all(n_jobs, calls)
+
+
+def _fit_member(
+    member: BaseEstimator, X: Any, y: Any, fit_params: dict[str, Any]
+) -> BaseEstimator | Exception:
+    try:
+        return member.fit(X, y, **fit_params)
+    except Exception as error:
+        return error
+
+
+def final_network(estimator: BaseEstimator) -> RegularizedMLP | None:
+    """The network in which an estimator ends, fitted if that is; None without one."""
+    while not isinstance(estimator, RegularizedMLP):
+        if isinstance(estimator, Pipeline) and estimator.steps:
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, TransformedTargetRegressor):
+            estimator = getattr(estimator, "regressor_", estimator.regressor)
+        else:
+            return None
+    return estimator
+
+
+class MLPEnsemble(
     DocLinkMixin,
     CallbackSupportMixin,
     MetaEstimatorMixin,
@@ -72,7 +115,7 @@ class _Ensemble(
         self.n_jobs = n_jobs
 
     def fit(self, X: MatrixLike, y: MatrixLike, **params: Any) -> Self:
-        """Fit all members on all rows, networks of equal shape together.
+        """Fit all members on all rows.
 
         Parameters
         ----------
@@ -100,37 +143,19 @@ class _Ensemble(
             return self._fit(X, y, params)
 
     @with_callbacks
-    def _fit(
-        self,
-        X: MatrixLike,
-        y: MatrixLike,
-        params: dict[str, Any],
-        scope: ProgramScope | None = None,
-    ) -> Self:
-        """`fit`, with the scope of a program that was compiled for it, if there is."""
+    def _fit(self, X: Any, y: Any, params: dict[str, Any]) -> Self:
         self._check_params()
-        X, y = indexable(X, y)
-        fitter = CandidateFitter(
-            X,
-            y,
-            params,
-            cv=None,
-            split_params={},
-            parallel=Parallel(self.n_jobs, return_as=return_as()),
-            workers=Workers(self.n_jobs, "2*n_jobs"),
-            group_size=None,
-            refit=Refit(0),
-            raise_errors=True,
-            check_refit=None,
-            visible=False,
-            scope=scope,
-        )
-        every_row = [(np.arange(_num_samples(X)), np.arange(0))]
-        with one_task(self, X, y):
-            fits = fitter.fit_all(
-                self.estimator, self._seeded(), every_row, SearchTask(self, None)
-            )
-            self.estimators_ = [fit.outcome for fit in fits]
+        members = seeded_members(self.estimator, self.params)
+        with fit_context(self, X, y):
+            fitted = fit_members(members, X, y, params, self.n_jobs)
+            for outcome in fitted:
+                if isinstance(outcome, Exception):
+                    raise outcome
+            self._set_members(fitted)
+        return self
+
+    def _set_members(self, fitted: list[Any]) -> Self:
+        self.estimators_ = fitted
         self.__dict__.pop("model_", None)  # of an earlier fit
         return self
 
@@ -143,20 +168,6 @@ class _Ensemble(
                 "params must be a sequence of dicts, one per member and at least one, "
                 f"got {self.params!r}."
             )
-
-    def _seeded(self) -> list[dict[str, Any]]:
-        """The parameters of each member, with a seed of its own for its network."""
-        settings = []
-        for i, params in enumerate(self.params):
-            candidate = make_candidate(self.estimator, dict(params))
-            settings.append(dict(params))
-            path, network = find_network(candidate.estimator)
-            if network is not None:
-                seeds = check_random_state(network.random_state).randint(
-                    MAX_SEED, size=i + 1
-                )
-                settings[i]["__".join([*path, "random_state"])] = int(seeds[i])
-        return settings
 
     def predict_members(self, X: MatrixLike) -> NDArray[np.floating]:
         """What each member predicts: how far they differ shows how certain they are.
@@ -181,38 +192,15 @@ class _Ensemble(
             If `X` has other columns than in `fit`, or entries that are not finite.
         """
         check_is_fitted(self)
-        values = dict(self._values_of_members(X))
-        return np.stack([values[i] for i in range(len(values))])
+        return np.stack([self._values(member, X) for member in self.estimators_])
 
     def _mean(self, X: MatrixLike) -> NDArray[np.floating]:
         check_is_fitted(self)
         # One after the other: all at once would take n_members times the memory.
         total: Any = 0
-        for _, values in self._values_of_members(X):
-            total = total + values
+        for member in self.estimators_:
+            total = total + self._values(member, X)
         return total / len(self.estimators_)
-
-    def _values_of_members(
-        self, X: MatrixLike
-    ) -> Iterator[tuple[int, NDArray[np.floating]]]:
-        """The number of each member and its values, in any order.
-
-        Members that share the fitted steps before the network are taken together.
-        """
-        shared: dict[tuple[int, ...], list[int]] = {}
-        for i, member in enumerate(self.estimators_):
-            steps, network = split_network(member)
-            if network is None:
-                yield i, self._values(member, X)
-            else:
-                shared.setdefault(tuple(id(step) for _, step in steps), []).append(i)
-        for numbers in shared.values():
-            steps, network = split_network(self.estimators_[numbers[0]])
-            rows = Pipeline(steps).transform(X) if steps else X
-            rows = network._validated_rows(rows)
-            for i in numbers:
-                _, network = split_network(self.estimators_[i])
-                yield i, network._values(network._forward(rows))
 
     @abstractmethod
     def _values(self, member: BaseEstimator, X: MatrixLike) -> NDArray[np.floating]:
@@ -225,20 +213,30 @@ class _Ensemble(
         Takes rows as the networks do: after the steps before them, which must be the
         same for all members.
         """
-        import_keras()
-        from skreg._training.network import average_network
-
         check_is_fitted(self)
-        parts = [split_network(member) for member in self.estimators_]
-        of_steps = {tuple(id(step) for _, step in steps) for steps, _ in parts}
-        networks = [network for _, network in parts if network is not None]
-        if len(of_steps) > 1 or len(networks) < len(parts):
+        networks = [final_network(member) for member in self.estimators_]
+        found = [network for network in networks if network is not None]
+        if len(found) < len(networks) or not self._members_differ_in_networks_only():
             raise AttributeError(
                 "model_ needs members that are networks, or Pipelines that end in one "
                 "and agree in the steps before it."
             )
-        return average_network(
-            [network.model_ for network in networks], networks[0]._architecture
+        models = [network.model_ for network in found]
+        # Imported here, as it imports TensorFlow: predicting has no need of it.
+        from skreg._training.network import average_network
+
+        return average_network(models, found[0]._architecture)
+
+    def _members_differ_in_networks_only(self) -> bool:
+        """Whether no member sets a parameter of the steps before its network."""
+        path, part = [], self.estimator
+        while isinstance(part, Pipeline):
+            path.append(part.steps[-1][0])
+            part = part.steps[-1][1]
+        prefix = "".join(f"{name}__" for name in path)
+        names = {name for params in self.params for name in params}
+        return isinstance(part, RegularizedMLP) and all(
+            name.startswith(prefix) for name in names
         )
 
     @property
@@ -276,33 +274,34 @@ class _Ensemble(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        of_member = get_tags(self.estimator)
-        tags.input_tags = of_member.input_tags
-        tags.target_tags = of_member.target_tags
-        tags.classifier_tags = of_member.classifier_tags
-        tags.regressor_tags = of_member.regressor_tags
+        member = get_tags(self.estimator)
+        tags.input_tags = member.input_tags
+        tags.target_tags = member.target_tags
+        tags.classifier_tags = member.classifier_tags
+        tags.regressor_tags = member.regressor_tags
         return tags
 
 
-class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
+class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
     """Classifier that averages the probabilities of several networks.
 
     The members differ in parameters and seeds: each draws starting weights, the order
-    of the rows and dropout noise of its own [1]_. They are trained together as those of
-    a `BatchedGridSearchCV` are. Searches fit one with ``ensemble_size``.
+    of the rows and dropout noise of its own [1]_. `RegularizedMLPClassifierCV` chooses
+    and fits one.
 
     Parameters
     ----------
     estimator : estimator
-        A `RegularizedMLPClassifier`, or an estimator that ends in one, see
-        `BatchedGridSearchCV`. Its ``random_state`` determines the members' seeds. Any
-        other classifier with ``predict_proba`` is fitted as a whole, as it is.
+        A `RegularizedMLPClassifier`, or a `sklearn.pipeline.Pipeline` that ends in one,
+        whose ``random_state`` determines the members' seeds. Any other classifier with
+        ``predict_proba`` is fitted as it is.
     params : sequence of dict
         Parameters that each member sets, by their names in `estimator`; ``{}`` changes
         its seed only.
     n_jobs : int, default=None
-        Number of groups of members that are trained at the same time, as for
-        `BatchedGridSearchCV`.
+        Number of members that are fitted at the same time, on threads unless a
+        `joblib.parallel_config` says otherwise; None means 1 unless it says otherwise,
+        and -1 means as many as there are cores.
 
     Attributes
     ----------
@@ -358,7 +357,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
             a row may have several, 1 for those of a mean probability above a half.
         """
         proba = self._mean(X)
-        _, network = split_network(self.estimators_[0])
+        network = final_network(self.estimators_[0])
         if network is None or not network._multilabel:
             return self.classes_[proba.argmax(axis=1)]
         labels = (proba > 0.5).astype(int)
@@ -413,7 +412,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _Ensemble):
             )
 
 
-class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
+class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
     """Regressor that averages the predictions of several networks.
 
     See `MLPEnsembleClassifier`.
@@ -421,12 +420,15 @@ class MLPEnsembleRegressor(RegressorMixin, _Ensemble):
     Parameters
     ----------
     estimator : estimator
-        A `RegularizedMLPRegressor`, or an estimator that ends in one. Any other
-        regressor is fitted as a whole, as it is.
+        A `RegularizedMLPRegressor`, or a `sklearn.pipeline.Pipeline` or
+        `sklearn.compose.TransformedTargetRegressor` that ends in one, whose
+        ``random_state`` determines the members' seeds. Any other regressor is fitted as
+        it is.
     params : sequence of dict
         Parameters that each member sets, by their names in `estimator`.
     n_jobs : int, default=None
-        Number of groups of members that are trained at the same time.
+        Number of members that are fitted at the same time, as for
+        `MLPEnsembleClassifier`.
 
     Attributes
     ----------

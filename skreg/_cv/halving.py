@@ -1,0 +1,226 @@
+"""Successive halving: candidates are trained in rungs, and the best third goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.model_selection._search import _yield_masked_array_for_each_param
+
+from skreg._cv.progress import Step
+from skreg._cv.rungs import Candidate, CrossValidation
+from skreg._cv.time_limit import Stopwatch
+from skreg._estimators.base import RegularizedMLP
+
+FACTOR = 3
+# The first rung has a ninth of the epochs at least: overfitting, and with it what
+# regularization is good for, shows late.
+MAX_RUNGS = 3
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Candidates that have been trained equally long, and compared.
+
+    Attributes
+    ----------
+    number : int
+        0 for the first rung.
+    epochs : int
+        Number of epochs so far.
+    candidates : list of Candidate
+        With their scores. They have their networks if no rung follows this one.
+    """
+
+    number: int
+    epochs: int
+    candidates: list[Candidate]
+
+
+def rung_epochs(n_candidates: int, epochs: int) -> list[int]:
+    """Number of epochs after each rung; the last rung has all of them."""
+    n_rungs = 1
+    while n_rungs < MAX_RUNGS and FACTOR**n_rungs <= n_candidates:
+        n_rungs += 1
+    each = [max(1, epochs // FACTOR**i) for i in reversed(range(n_rungs))]
+    return sorted(set(each))
+
+
+def search(
+    cv: CrossValidation,
+    network: RegularizedMLP,
+    settings: Sequence[dict[str, Any]],
+    epochs: int,
+    stopwatch: Stopwatch,
+    step: Step,
+) -> list[Rung]:
+    """Train candidates in rungs while there is time.
+
+    Without a time limit there is one round, of all candidates. With a limit, rounds
+    begin with a few candidates, and grow as long as there is time for another round.
+
+    Parameters
+    ----------
+    cv : CrossValidation
+        The folds and the scorer.
+    network : RegularizedMLPClassifier or RegularizedMLPRegressor
+        The network whose parameters the candidates set.
+    settings : list of dict
+        The parameters of each candidate.
+    epochs : int
+        Number of epochs of the last rung.
+    stopwatch : Stopwatch
+        Says what there is time for.
+    step : callable
+        ``step(title, work)`` is a context manager around each rung.
+
+    Returns
+    -------
+    list of Rung
+        All rungs of all rounds; none if there was no time for one.
+
+    Raises
+    ------
+    ValueError
+        If the first rung gives no score at all.
+    """
+    goals = rung_epochs(len(settings), epochs)
+    rungs: list[Rung] = []
+    for first, last in _rounds(cv, len(settings), goals, stopwatch):
+        candidates = [cv.start(network, params) for params in settings[first:last]]
+        for number, goal in enumerate(goals):
+            training = cv.work(candidates, goal)
+            if not stopwatch.allows([training]):
+                return rungs
+            title = f"{len(candidates)} candidates x {len(cv.splits)} folds"
+            with step(title, training[1]):
+                start = perf_counter()
+                candidates = cv.train(candidates, goal)
+                stopwatch.measure(perf_counter() - start, *training)
+            if number > 0:
+                rungs[-1] = _without_networks(rungs[-1])
+            rungs.append(Rung(number, goal, candidates))
+            candidates = survivors(candidates)
+            if not candidates:
+                break
+    return rungs
+
+
+def _rounds(
+    cv: CrossValidation, n_candidates: int, goals: list[int], stopwatch: Stopwatch
+) -> Iterator[tuple[int, int]]:
+    """The first candidate of each round, and the first one that is not in it."""
+    done = 0
+    if np.isinf(stopwatch.limit):
+        yield 0, n_candidates
+        return
+    n = min(FACTOR, n_candidates)
+    while n:
+        yield done, done + n
+        done += n
+        # Twice as many as all so far at most, so that what they take is known well.
+        n = min(2 * done, n_candidates - done)
+        while n and not stopwatch.allows(planned_work(cv, n, goals)):
+            n -= 1
+
+
+def planned_work(
+    cv: CrossValidation, n_candidates: int, goals: list[int]
+) -> list[tuple[int, float]]:
+    """Number of networks and work of each rung of a round."""
+    n_rows = sum(len(train) for train, _ in cv.splits)
+    planned = []
+    for before, goal in zip([0, *goals], goals, strict=False):
+        work = float(n_candidates * n_rows * (goal - before))
+        planned.append((n_candidates * len(cv.splits), work))
+        n_candidates = ceil(n_candidates / FACTOR)
+    return planned
+
+
+def mean_scores(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Mean score of each candidate, NaN for those that can't be compared.
+
+    A fold on which no candidate has a score is left out. A candidate that lacks a score
+    on one of the others has no mean, unless that holds for every candidate.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_candidates, n_folds), dtype float64
+        Scores of candidates that were trained equally long; NaN where there is none.
+
+    Returns
+    -------
+    ndarray of shape (n_candidates,), dtype float64
+        The means.
+    """
+    known = ~np.isnan(scores)
+    used = known.any(axis=0)
+    if not used.any():
+        return np.full(len(scores), np.nan)
+    if known[:, used].all(axis=1).any():
+        return scores[:, used].mean(axis=1)
+    counts = known.sum(axis=1)
+    sums = np.where(known, scores, 0).sum(axis=1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def survivors(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The best third, the best one last; never one without a mean score."""
+    means = mean_scores(score_table(candidates))
+    n_compared = int(np.count_nonzero(~np.isnan(means)))
+    n_kept = min(ceil(len(candidates) / FACTOR), n_compared)
+    order = np.argsort(np.nan_to_num(means, nan=-np.inf), kind="stable")
+    return [candidates[c] for c in order[len(order) - n_kept :]]
+
+
+def score_table(candidates: Sequence[Candidate]) -> NDArray[np.floating]:
+    """Scores of shape (n_candidates, n_folds)."""
+    return np.array([candidate.scores for candidate in candidates], dtype=np.float64)
+
+
+def _without_networks(rung: Rung) -> Rung:
+    """The same scores; the networks have gone on, or are given up."""
+    candidates = [
+        replace(c, folds=[replace(fold, network=None) for fold in c.folds])
+        for c in rung.candidates
+    ]
+    return replace(rung, candidates=candidates)
+
+
+def cv_results(rungs: Sequence[Rung]) -> dict[str, Any]:
+    """Scores as scikit-learn's halving searches give them, in ``cv_results_``."""
+    rows = [(rung, candidate) for rung in rungs for candidate in rung.candidates]
+    candidates = [candidate for _, candidate in rows]
+    params: list[dict[str, Any]] = [
+        {**candidate.params, "epochs": rung.epochs} for rung, candidate in rows
+    ]
+    numbers = np.array([rung.number for rung, _ in rows])
+    scores = score_table(candidates)
+    means = np.full(len(rows), np.nan)
+    for number in np.unique(numbers):
+        means[numbers == number] = mean_scores(scores[numbers == number])
+    results: dict[str, Any] = {
+        "iter": numbers,
+        "n_resources": np.array([rung.epochs for rung, _ in rows]),
+    }
+    for name in ("fit_time", "score_time"):
+        times = np.array([[getattr(f, name) for f in c.folds] for c in candidates])
+        results[f"mean_{name}"] = times.mean(axis=1)
+        results[f"std_{name}"] = times.std(axis=1)
+    results.update(_yield_masked_array_for_each_param(params))
+    results["params"] = params
+    for fold, column in enumerate(scores.T):
+        results[f"split{fold}_test_score"] = column
+    results["mean_test_score"] = means
+    known = np.ma.masked_array(scores, np.isnan(scores))
+    deviations = known.std(axis=1).filled(np.nan)
+    results["std_test_score"] = np.where(np.isnan(means), np.nan, deviations)
+    ranked = np.nan_to_num(-means, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    results["rank_test_score"] = rankdata(ranked, method="min").astype(np.int32)
+    return results

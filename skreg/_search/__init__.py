@@ -1,1 +1,0 @@
-"""scikit-learn's searches, over networks that are trained together."""

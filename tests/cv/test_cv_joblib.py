@@ -1,0 +1,92 @@
+"""Where candidates are trained is up to joblib's configuration."""
+
+import warnings
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from joblib.parallel import (
+    ThreadingBackend,
+    register_parallel_backend,
+)
+from sklearn.base import clone
+
+from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
+
+CV = RegularizedMLPClassifierCV(
+    (6,), n_candidates=3, epochs=3, cv=2, ensemble_size=2, random_state=0
+)
+
+
+@pytest.fixture(scope="module")
+def alone(iris):
+    """Fitted one network after the other; not to be changed."""
+    return clone(CV).set_params(n_jobs=1).fit(*iris)
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_any_backend_gives_the_same_networks(alone, iris, backend):
+    with parallel_config(backend, n_jobs=2):
+        est = clone(CV).set_params(n_jobs=None).fit(*iris)
+    np.testing.assert_array_equal(
+        est.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+    )
+    assert est.best_params_ == alone.best_params_
+    np.testing.assert_array_equal(
+        est.predict_proba(iris[0]), alone.predict_proba(iris[0])
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_dask_gives_the_same_networks(alone, iris):
+    distributed = pytest.importorskip("distributed")
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
+    with (
+        distributed.Client(dashboard_address=None, **options),
+        parallel_config("dask"),
+    ):
+        est = clone(CV).fit(*iris)
+    np.testing.assert_array_equal(
+        est.predict_proba(iris[0]), alone.predict_proba(iris[0])
+    )
+
+
+def test_filters_of_warnings_stay_as_they_were(iris):
+    before = list(warnings.filters)
+    clone(CV).set_params(n_jobs=2).fit(*iris)
+    assert warnings.filters == before
+
+
+class Counting(ThreadingBackend):
+    """Counts the calls of `Parallel`, and notes their number of workers."""
+
+    seen = []  # noqa: RUF012
+
+    def configure(self, n_jobs=1, parallel=None, **options):
+        self.seen.append(n_jobs)
+        return super().configure(n_jobs, parallel, **options)
+
+
+def test_each_rung_and_the_ensemble_are_one_call(iris):
+    register_parallel_backend("counting", Counting)
+    Counting.seen.clear()
+    with parallel_config("counting"):
+        clone(CV).set_params(n_jobs=2).fit(*iris)
+    assert Counting.seen == [2, 2, 2]
+
+
+@pytest.mark.parametrize(("n_jobs", "expected"), [(None, 3), (2, 2), (-1, None)])
+def test_n_jobs_means_what_it_means_in_scikit_learn(mlp, iris, n_jobs, expected):
+    register_parallel_backend("counting", Counting)
+    Counting.seen.clear()
+    with parallel_config("counting", n_jobs=3):
+        MLPEnsembleClassifier(mlp(epochs=1), [{}], n_jobs=n_jobs).fit(*iris)
+    assert Counting.seen == [-1 if expected is None else expected]
+
+
+def test_without_a_configuration_threads_are_used(iris, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("another process")
+
+    monkeypatch.setattr("joblib._parallel_backends.LokyBackend.configure", fail)
+    assert clone(CV).set_params(n_jobs=2).fit(*iris).n_candidates_ == [3, 1]

@@ -1,0 +1,112 @@
+"""The displays of ensembles and of estimators that choose their regularization."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skreg import (
+    LossCurveDisplay,
+    MLPEnsembleClassifier,
+    RegularizedMLPClassifierCV,
+    SearchDisplay,
+    WeightDisplay,
+)
+
+CV = RegularizedMLPClassifierCV(
+    (6,), n_candidates=9, epochs=9, cv=2, ensemble_size=3, random_state=0
+)
+
+
+@pytest.fixture(scope="module")
+def chosen(iris):
+    """Fitted; not to be changed."""
+    return clone(CV).fit(*iris)
+
+
+@pytest.fixture(scope="module")
+def around(chosen, iris):
+    """Estimators in which the same networks are, and those networks."""
+    search = GridSearchCV(clone(CV), {"cv": [2]}, cv=2).fit(*iris)
+    return [
+        chosen,
+        chosen.best_estimator_,
+        make_pipeline("passthrough", chosen),
+        search,
+        make_pipeline("passthrough", search),
+    ], chosen.best_estimator_.estimators_
+
+
+def test_there_is_a_loss_curve_per_member(around):
+    estimators, members = around
+    for est in estimators:
+        display = LossCurveDisplay.from_estimator(est, ax=Figure().subplots())
+        assert list(display.lines_) == ["loss", "data_loss"]
+        for name, lines in display.lines_.items():
+            for line, member in zip(lines, members, strict=True):
+                np.testing.assert_array_equal(line.get_ydata(), member.history_[name])
+        labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert labels == ["training loss + penalty", "training loss"]
+        assert display.best_ is None
+
+
+def test_members_may_differ_in_their_epochs(mlp, iris, ax):
+    ensemble = MLPEnsembleClassifier(mlp(), [{"epochs": 2}, {"epochs": 3}]).fit(*iris)
+    lines = LossCurveDisplay.from_estimator(ensemble, ax=ax).lines_["data_loss"]
+    assert [len(line.get_ydata()) for line in lines] == [2, 3]
+
+
+def test_the_weights_of_one_member_are_shown(around):
+    estimators, members = around
+    for est in estimators:
+        for number, member in enumerate(members):
+            got = WeightDisplay.from_estimator(
+                est, member=number, ax=Figure().subplots()
+            )
+            expected = WeightDisplay.from_estimator(member, ax=Figure().subplots())
+            np.testing.assert_array_equal(got.shares, expected.shares)
+    first = WeightDisplay.from_estimator(chosen_of(estimators), ax=Figure().subplots())
+    expected = WeightDisplay.from_estimator(members[0], ax=Figure().subplots())
+    np.testing.assert_array_equal(first.shares, expected.shares)
+
+
+def chosen_of(estimators):
+    return estimators[0]
+
+
+@pytest.mark.parametrize("member", [-1, 3])
+def test_a_member_that_is_not_there(chosen, member):
+    with pytest.raises(ValueError, match=rf"member must be in \[0, 2\].*got {member}"):
+        WeightDisplay.from_estimator(chosen, member=member)
+
+
+@pytest.mark.parametrize("display", [LossCurveDisplay, WeightDisplay])
+def test_ensembles_must_be_fitted(mlp, display):
+    for est in (clone(CV), MLPEnsembleClassifier(mlp(), [{}])):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            display.from_estimator(make_pipeline(StandardScaler(), est))
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_search_display_shows_the_rungs_of_a_cv_estimator(chosen, ax, in_pipeline):
+    search = make_pipeline("passthrough", chosen) if in_pipeline else chosen
+    display = SearchDisplay.from_search(search, x="l2", ax=ax)
+    assert display.hue_name == "epochs"
+    assert display.hue_values == chosen.n_resources_ == [1, 3, 9]
+    assert display.ax_.get_ylabel() == "neg_log_loss"
+    assert display.best_.get_ydata() == [chosen.best_score_]
+    assert [len(line.get_xdata()) for line in display.lines_] == [9, 3, 1]
+
+
+def test_a_search_display_needs_a_fitted_cv_estimator(iris):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        SearchDisplay.from_search(clone(CV))
+    est = clone(CV).set_params(time_limit=1e-9)
+    with pytest.warns(UserWarning, match="too few"):
+        est.fit(*iris)
+    with pytest.raises(ValueError, match="time_limit=1e-09 left no time"):
+        SearchDisplay.from_search(est)
