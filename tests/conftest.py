@@ -1,6 +1,5 @@
 """Data and estimators that several files share."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -19,9 +18,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg._xla import planning
 
-# A fit that is the first of its kind traces TensorFlow's code, and is slow.
+# The first fit of its kind compiles, or traces TensorFlow's code, and is slow.
 settings.register_profile(
     "many",
     max_examples=200,
@@ -37,12 +35,6 @@ settings.load_profile("few")
 collect_ignore = []
 if find_spec("sklearn.callback") is None:
     collect_ignore += ["test_sklearn_callbacks.py", "cv/test_cv_callbacks.py"]
-
-
-def pytest_collection_finish():
-    """Collect garbage less often: tracing makes many objects, most of which stay."""
-    gc.freeze()  # what was imported
-    gc.set_threshold(50_000, 20)
 
 
 def _rows(load, n_rows):
@@ -154,27 +146,6 @@ def in_new_process():
         return done.stdout
 
     return run
-
-
-@pytest.fixture
-def use_xla(monkeypatch):
-    """A function: once it is called, XLA compiles for trainings of any length."""
-
-    def use():
-        monkeypatch.setattr(planning, "XLA_COMPILE_SECONDS", 0)
-        monkeypatch.setattr(planning, "XLA_GROUP_STEPS", 0)
-        monkeypatch.setattr("skreg._xla.compiled._xla_programs", set())
-
-    return use
-
-
-@pytest.fixture
-def without_xla(monkeypatch):
-    """For many steps of small networks, which take less time than XLA to compile."""
-    monkeypatch.setattr(planning, "XLA_COMPILE_SECONDS", np.inf)
-    monkeypatch.setattr(planning, "XLA_GROUP_STEPS", np.inf)
-    monkeypatch.setattr(planning, "LONG_GROUP_SECONDS", np.inf)
-    monkeypatch.setattr(planning, "LONG_SEARCH_SECONDS", np.inf)
 
 
 @pytest.fixture(params=["compiled", "keras"])

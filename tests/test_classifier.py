@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg._training.precision import available_dtype
+from skreg._training.keras.precision import available_dtype
 
 
 def assert_same_weights(a, b):

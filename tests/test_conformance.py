@@ -76,7 +76,6 @@ def test_variant_conforms(estimator, check):
 @pytest.mark.parametrize(
     "estimator", [RegularizedMLPClassifier(), RegularizedMLPRegressor()]
 )
-@pytest.mark.usefixtures("without_xla")
 def test_nothing_fails_and_nothing_but_the_array_api_is_skipped(estimator):
     results = check_estimator(estimator, on_skip=None, on_fail=None)
     passed = [r["check_name"] for r in results if r["status"] == "passed"]

@@ -123,7 +123,6 @@ def test_every_fitted_attribute_of_an_ensemble_is_documented(cls, mlp, mlr, canc
     assert attributes(cls) == fitted(ensemble) | of_class
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("name", skreg.__all__)
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner()
@@ -135,7 +134,6 @@ def test_the_examples_of_docstrings_run(name):
 
 
 @ignores_copy_warning  # where a page saves a network
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
 def test_the_code_of_the_pages_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where they write files
@@ -183,7 +181,6 @@ def test_contributors_find_every_file_and_every_session():
     assert files | set(sessions) <= set(re.findall(r"\w+", CONTRIBUTING))
 
 
-@pytest.mark.usefixtures("without_xla")
 def test_the_examples_of_the_readme_run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     X, y = datasets.load_breast_cancer(return_X_y=True)

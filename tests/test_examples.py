@@ -151,7 +151,7 @@ def test_imdb_overfitting_on_the_data_set_of_keras(run, monkeypatch):
 
 
 @pytest.fixture
-def draw(monkeypatch, capsys, without_xla):
+def draw(monkeypatch, capsys):
     """Run an example of the gallery; gives the names that it leaves behind."""
 
     def run_script(name):

@@ -14,7 +14,7 @@ from problems import arrays, assert_same
 
 from skreg._engine import engine as engine_module
 from skreg._engine import history, interrupts, planning
-from skreg._training import keras_loop
+from skreg._training.keras import loop as keras_loop
 
 
 class Interrupt(keras.callbacks.Callback):

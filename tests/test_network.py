@@ -2,7 +2,7 @@
 
 import tracemalloc
 
-from skreg._training.network import build_network
+from skreg._training.keras.network import build_network
 from skreg._training.task import Architecture, Regularization
 
 

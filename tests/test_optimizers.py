@@ -152,7 +152,6 @@ PROXIMAL = {
 
 
 @pytest.mark.parametrize("name", PROXIMAL)
-@pytest.mark.usefixtures("without_xla")
 def test_linear_models_with_l1_and_group_l1_are_the_lasso(mlr, diabetes, name):
     X, y = diabetes[0], scale(diabetes[1])
     est = mlr((), l2=0.0, batch_size=110, epochs=1500, optimizer=PROXIMAL[name])

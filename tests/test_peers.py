@@ -36,7 +36,6 @@ from sklearn.preprocessing import minmax_scale
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 
-@pytest.mark.usefixtures("without_xla")
 def test_stronger_l2_means_smaller_weights(mlp, iris):
     sums = [
         np.abs(mlp(epochs=40, learning_rate=0.01, l2=l2).fit(*iris).coefs_[0]).sum()
@@ -45,7 +44,6 @@ def test_stronger_l2_means_smaller_weights(mlp, iris):
     assert (np.diff(sums) < 0).all()
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "linear"])
 def test_digits_are_learned(activation):
     X, y = load_digits(n_class=3, return_X_y=True)
@@ -59,7 +57,6 @@ def test_digits_are_learned(activation):
     assert est.predict(X[150:]).dtype.kind == "i"
 
 
-@pytest.mark.usefixtures("without_xla")
 def test_several_labels_are_learned():
     X, y = make_multilabel_classification(
         n_samples=50, random_state=0, return_indicator=True
@@ -69,7 +66,6 @@ def test_several_labels_are_learned():
     assert est.score(X, y) > 0.97
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("n_targets", [1, 5])
 def test_linear_targets_are_learned(n_targets):
     X, y = make_regression(

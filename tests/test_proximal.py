@@ -26,7 +26,6 @@ OPTIMIZERS = {
 
 
 # Of XLA the tests of optimizers are.
-pytestmark = pytest.mark.usefixtures("without_xla")
 
 
 @pytest.fixture(scope="module")

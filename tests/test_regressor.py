@@ -68,7 +68,6 @@ def test_the_keras_model_speaks_the_units_of_the_user(mlr, diabetes, loss):
     np.testing.assert_allclose(by_keras, est.predict(X), rtol=1e-9)
 
 
-@pytest.mark.usefixtures("without_xla")
 @pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("engine", ENGINES)
 def test_without_hidden_layers_it_is_ridge_regression(mlr, diabetes, engine, n_outputs):
@@ -83,7 +82,6 @@ def test_without_hidden_layers_it_is_ridge_regression(mlr, diabetes, engine, n_o
     np.testing.assert_allclose(est.predict(X), ridge.predict(X), rtol=tolerance)
 
 
-@pytest.mark.usefixtures("without_xla")
 def test_without_hidden_layers_poisson_is_poisson_regression(mlr, diabetes):
     X, y = diabetes
     full = {"learning_rate": 0.02, "batch_size": len(y), "epochs": 2500}

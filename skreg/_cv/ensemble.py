@@ -223,7 +223,7 @@ class MLPEnsemble(
             )
         models = [network.model_ for network in found]
         # Imported here, as it imports TensorFlow: predicting has no need of it.
-        from skreg._training.network import average_network
+        from skreg._training.keras.network import average_network
 
         return average_network(models, found[0]._architecture)
 
