@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score, log_loss, recall_score
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GALLERY = sorted(EXAMPLES.glob("plot_*.py"))
 
 

@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 
 pytestmark = pytest.mark.slow
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def printed_by_process(name, *options):
