@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 # Multiplications of a product that takes so long that a second thread is worth its
 # start, and the wait of the first for it.
-WORTH_A_THREAD = 1 << 23
+WORTH_A_THREAD = 1 << 24
 
 _lock = threading.Lock()
 _training: set[object] = set()

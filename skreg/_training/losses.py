@@ -53,8 +53,12 @@ class Loss:
 def _binary_cross_entropy(xp: Any, targets: Any, logits: Any) -> Any:
     # -t log s(z) - (1 - t) log(1 - s(z)) with s the sigmoid; both logarithms are
     # softplus of one sign or the other, which leaves softplus(z) - t z.
-    positive = xp.where(logits > 0, logits, xp.zeros_like(logits))
-    softplus = positive + xp.log1p(xp.exp(-xp.abs(logits)))
+    is_positive = logits > 0
+    # Not by `xp.abs`, whose derivative at 0 is 0: at a logit of 0, that of the loss is
+    # 1/2 - t.
+    negative = xp.where(is_positive, -logits, logits)
+    positive = xp.where(is_positive, logits, xp.zeros_like(logits))
+    softplus = positive + xp.log1p(xp.exp(negative))
     return xp.sum(softplus - targets * logits, axis=-1)
 
 
