@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
 from skreg import RegularizedMLPClassifier
-from skreg._xla import planning
+from skreg._training import compiled
 
 PARAMETERS = [
     ({"l1": -1.0}, "l1 == -1.0, must be >= 0"),
@@ -243,7 +243,7 @@ def test_what_the_compiled_engine_cannot_express(mlp, cancer, params, reason):
 
 def test_a_failure_in_the_middle_of_a_long_epoch_is_reported(mlp, cancer, monkeypatch):
     # Epochs of many calls: the weights are lost long before the first one ends.
-    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
+    monkeypatch.setattr(compiled, "CALL_SECONDS", 0)
     est = mlp((), optimizer="sgd", learning_rate=1e30, l2=[1e30], batch_size=4)
     with pytest.raises(ValueError, match=r"non-finite .* in epoch 1"):
         est.fit(*cancer)

@@ -9,7 +9,6 @@ from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
-from skreg._xla import batches
 from skreg._estimators import classifier
 from skreg._training import validating
 
@@ -35,17 +34,10 @@ def test_sparse_labels_are_those_of_the_dense_ones(mlp, tagged, engine, containe
     assert_same(mlp(**params).fit(sparse.csr_array(X), container(Y)), dense)
 
 
-def test_sparse_labels_are_trained_as_by_xla(mlp, tagged):
-    X, Y = tagged
-    params = {"epochs": 150, "optimizer": "sgd"}
-    assert_same(mlp(**params).fit(X, sparse.csr_array(Y)), mlp(**params).fit(X, Y))
-
-
 def test_validation_labels_may_be_of_either_kind(mlp, tagged, engine, monkeypatch):
     X, Y = tagged
     X, Y, X_val, Y_val = X[:80], Y[:80], X[80:], Y[80:]
     # In several batches.
-    monkeypatch.setattr(batches, "MAX_VALIDATION_BATCH", 16)
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 16)
     weight = np.random.default_rng(0).uniform(0.5, 2, len(X_val))
     fits = [

@@ -7,8 +7,6 @@ import pytest
 from problems import Problem, arrays, assert_same, differ
 from sklearn.metrics import log_loss
 
-from skreg._training.stacking import train_together
-
 
 class Stopping(Problem):
     """Fits with early stopping, on rows with wrong labels enough to overfit."""
@@ -132,23 +130,3 @@ def test_both_engines_go_on_alike(mlp, cancer):
             stopping.fit(est, **stopping.validation)
         both.append(est)
     assert_same(*both, atol=1e-7)
-
-
-def test_each_of_several_networks_keeps_the_state_of_its_best_epoch(mlp, cancer):
-    stopping = Stopping(mlp, *cancer, "compiled")
-    tasks = [
-        stopping.make(l2=l2, epochs=9, n_iter_no_change=2)._prepare_task(
-            stopping.X, stopping.y, **rows
-        )
-        for l2, rows in [(0.0, stopping.rising), (0.1, stopping.validation)]
-    ]
-    together = train_together(tasks)
-    assert together[0].best_epoch < together[1].best_epoch
-    for task, ours in zip(tasks, together, strict=True):
-        (alone,) = train_together([task])
-        assert (ours.best_epoch, ours.wait) == (alone.best_epoch, alone.wait)
-        assert ours.optimizer_state.arrays["step"] == 2 * ours.best_epoch
-        for name, array in alone.optimizer_state.arrays.items():
-            np.testing.assert_allclose(
-                ours.optimizer_state.arrays[name], array, rtol=1e-6, atol=1e-12
-            )

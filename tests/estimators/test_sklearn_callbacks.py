@@ -9,7 +9,7 @@ from recorders import Propagated, Recorder, Unasking
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 
-from skreg._xla import planning
+from skreg._training import compiled as compiled_engine
 
 
 def of_epochs(n_epochs):
@@ -52,7 +52,7 @@ def test_at_each_epoch_there_is_the_estimator_of_a_shorter_fit(any_problem):
 
 
 def test_epochs_may_take_several_calls_of_the_compiled_function(compiled, monkeypatch):
-    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 2)
+    monkeypatch.setattr(compiled_engine, "CALL_SECONDS", 0)
     callback = Recorder()
     est = compiled.make(epochs=2, batch_size=16).set_callbacks(callback)
     compiled.fit(est)

@@ -7,8 +7,6 @@ import pytest
 from scipy import sparse
 from sklearn.base import is_classifier
 
-from skreg._engine import engine as engine_module
-from skreg._engine import planning
 from skreg._training import validating
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"]
@@ -18,11 +16,6 @@ CONTAINERS = [
     for kind in ("array", "matrix")
 ]
 PROBLEMS = ["two classes", "three classes", "labels", "number", "numbers"]
-
-
-@pytest.fixture(params=["compiled", "keras"])
-def engine(request):
-    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +177,6 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 @pytest.mark.parametrize("problem", ["three classes", "numbers"])
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
     # In several chunks, the last of them ragged.
-    monkeypatch.setattr("skreg._engine.batches.MAX_VALIDATION_BATCH", 8)
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
@@ -349,49 +341,3 @@ def test_the_keras_engine_makes_one_batch_dense_at_a_time(
     assert set(dense_shapes) == {(n, 12) for n in (15, 5, 8, 4)}
     assert dense_shapes.count((8, 12)) == 2 * 2
     assert dense_shapes.count((4, 12)) == 2
-
-
-@pytest.fixture
-def n_calls(monkeypatch):
-    """How often the compiled function was called, in a list of one number."""
-    count = [0]
-    original = engine_module.compiled_function
-
-    def counting(*args):
-        count[0] += 1
-        return original(*args)
-
-    monkeypatch.setattr(engine_module, "compiled_function", counting)
-    return count
-
-
-@pytest.mark.parametrize("problem", ["three classes", "number"])
-def test_how_epochs_are_cut_into_calls_does_not_matter(
-    make, rows, problem, n_calls, monkeypatch
-):
-    X, y = read_only(rows), targets(problem, rows)
-    est = make(problem, (6, 4), dropout=0.3, early_stopping=True, epochs=4)
-    est.set_params(batch_size=10, validation_fraction=0.2)
-    est.fit(X, y)
-    assert n_calls == [1]
-    expected, history = est.coefs_ + est.intercepts_, est.history_
-    steps = 6 * est.n_iter_
-    seen = set()
-    # An entry has 24 bytes, of which a batch of 10 rows takes some 800.
-    for name, value in [
-        ("CALL_BYTES", 1),
-        ("CALL_BYTES", 4_000),
-        ("CALL_BYTES", 20_000),
-        ("MAX_STEPS_PER_CALL", 4),
-    ]:
-        n_calls[0] = 0
-        with monkeypatch.context() as patch:
-            patch.setattr(planning, name, value)
-            est.fit(X, y)
-        seen.add(n_calls[0])
-        for a, b in zip(est.coefs_ + est.intercepts_, expected, strict=True):
-            np.testing.assert_array_equal(a, b)
-        for figure, figures in history.items():
-            np.testing.assert_allclose(est.history_[figure], figures, rtol=1e-12)
-    assert max(seen) == steps
-    assert len(seen) > 2

@@ -23,7 +23,7 @@ from skreg import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
 )
-from skreg._prediction.activations import activate
+from skreg._training.activations import activation_function
 from skreg._training.losses import REGRESSION
 
 BACKEND = keras.backend.backend()
@@ -129,7 +129,7 @@ def test_an_activation_of_keras_predicts_in_float64(mlp, iris):
     X, y = iris
     est = mlp(activation="sparsemax").fit(X, y)
     z = X @ est.coefs_[0] + est.intercepts_[0]
-    outputs = activate("sparsemax", z.copy())
+    outputs = activation_function("sparsemax")(z.copy())
     assert outputs.dtype == np.float64
     assert (outputs != outputs.astype("float32")).any()
     assert est.predict_proba(X).dtype == np.float64

@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from skreg._prediction.activations import NUMPY_ACTIVATIONS, activate, keras_activation
+from skreg._prediction.activations import NUMPY_ACTIVATIONS
+from skreg._training.activations import activation_function
+from skreg._training.keras.activations import keras_activation
 
 # All that a network can have: "glu" halves the width, "threshold" needs arguments.
 NAMES = sorted(
@@ -37,9 +39,9 @@ def grid(name, dtype):
 
 
 def without_warnings(name, z):
-    """What `activate` gives; that it gives 0 for a number too small is no fault."""
+    """What the function gives; that it gives 0 for a number too small is no fault."""
     with np.errstate(all="raise", under="ignore"):
-        result = activate(name, z.copy())
+        result = activation_function(name)(z.copy())
     assert result.dtype == z.dtype
     assert result.shape == z.shape
     return result
@@ -145,7 +147,7 @@ def test_an_activation_registered_by_the_user(dtype):
 
 
 @pytest.mark.parametrize(
-    "function", [keras_activation, lambda name: activate(name, GRID)]
+    "function", [keras_activation, activation_function]
 )
 def test_an_unknown_name(function):
     with pytest.raises(ValueError, match=r"activation .*nonsense"):
