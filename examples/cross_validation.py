@@ -13,7 +13,6 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import quiet_tensorflow  # noqa: F401
 from skreg import RegularizedMLPClassifier
 
 NETWORKS = {

@@ -1,8 +1,8 @@
 """Run a search on a Dask cluster: one more line, the same results.
 
-joblib sends the groups of a batched search to the backend that `parallel_config`
-selects. Here it is a cluster of two processes on this machine; --scheduler connects to
-any other. (On a single machine, the default backend, threads, needs less memory.)
+joblib sends the fits of `GridSearchCV` to the backend that `parallel_config` selects:
+first to threads of this process, then to a Dask cluster of two processes on this
+machine. --scheduler connects to any other cluster.
 """
 
 import argparse
@@ -10,11 +10,11 @@ import argparse
 import joblib
 from distributed import Client
 from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-import quiet_tensorflow  # noqa: F401
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--epochs", type=int, default=50)
@@ -27,7 +27,7 @@ def main():
     """Search the same grid in this process and on the cluster."""
     X, y = load_digits(return_X_y=True)
     network = RegularizedMLPClassifier((64, 64), epochs=options.epochs, random_state=0)
-    search = BatchedGridSearchCV(
+    search = GridSearchCV(
         Pipeline([("scale", StandardScaler()), ("network", network)]),
         {
             "network__l2": [1e-5, 1e-4, 1e-3, 1e-2],
@@ -35,9 +35,9 @@ def main():
         },
         scoring="neg_log_loss",
         cv=options.folds,
-        verbose=1,
     )
-    here = search.fit(X, y).cv_results_["mean_test_score"]
+    with joblib.parallel_config("threading", n_jobs=-1):
+        here = search.fit(X, y).cv_results_["mean_test_score"]
     # Any free port for the dashboard: another cluster may use the default one.
     local = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     cluster = Client(options.scheduler) if options.scheduler else Client(**local)

@@ -14,7 +14,6 @@ from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import train_test_split
 
-import quiet_tensorflow  # noqa: F401
 from skreg import RegularizedMLPClassifier
 
 N_WORDS = 10_000

@@ -13,10 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skreg import (
-    BatchedGridSearchCV,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
     SearchDisplay,
@@ -32,7 +31,7 @@ mlp = RegularizedMLPClassifierCV((64,), random_state=0).fit(X, y)
 
 network = RegularizedMLPClassifier((64,), epochs=54, random_state=0)
 grid = {"l2": [0.0, 1e-4, 1e-3, 1e-2], "dropout": [0.0, 0.25, 0.5]}
-by_hand = BatchedGridSearchCV(network, grid, scoring="neg_log_loss", cv=3).fit(X, y)
+by_hand = GridSearchCV(network, grid, scoring="neg_log_loss", cv=3).fit(X, y)
 
 members = mlp.predict_members(X_test)
 proba = mlp.predict_proba(X_test)
@@ -55,7 +54,7 @@ print("share of errors, from the least to the largest spread:", np.round(errors,
 # What was tried, one line per rung: candidates that did not get to a longer rung are
 # those of the lower scores. And the share of errors in each quarter of the test rows.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-SearchDisplay.from_search(mlp.search_, x="learning_rate", ax=axes[0])
+SearchDisplay.from_search(mlp, x="learning_rate", ax=axes[0])
 axes[1].bar(["least", "second", "third", "largest"], 100 * np.array(errors))
 axes[1].set(xlabel="quarter of the rows by spread", ylabel="wrong predictions, %")
 plt.show()

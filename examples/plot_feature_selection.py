@@ -14,9 +14,10 @@ from sklearn.datasets import make_friedman1
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LassoCV
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV, RegularizedMLPRegressor, SearchDisplay
+from skreg import RegularizedMLPRegressor, SearchDisplay
 
 X, y = make_friedman1(1000, n_features=20, noise=1.0, random_state=0)
 X = StandardScaler().fit_transform(X)
@@ -27,8 +28,16 @@ network = RegularizedMLPRegressor(
     (64, 64), l2=1e-3, ema_momentum=0.99, epochs=100, random_state=0
 )
 strengths = {"group_l1": [0.0, 0.02, 0.05, 0.1, 0.2]}
-search = BatchedGridSearchCV(network, strengths, cv=3).fit(X, y)
-best = search.best_estimator_
+
+
+def n_columns(model, X, y):
+    """Number of columns that a fitted network uses."""
+    return model.used_features_.sum()
+
+
+scoring = {"R2": "r2", "columns": n_columns}
+search = GridSearchCV(network, strengths, scoring=scoring, refit="R2", cv=3)
+best = search.fit(X, y).best_estimator_
 without = network.fit(X, y)
 for name, model in {"lasso": lasso, "no group_l1": without, "group_l1": best}.items():
     print(f"{name:12} R2 {r2_score(y_test, model.predict(X_test)):.3f}")
@@ -41,14 +50,16 @@ for model in (lasso, best):
     print(type(model).__name__, np.flatnonzero(selector.get_support()))
 
 # %%
-# The search is a regularization path. Of the importances, nearly all are those of the
-# five columns that matter.
+# The search is a regularization path: above, the score and the number of columns in use
+# along it. Below, the importances; nearly all of the network's are those of the five
+# columns that matter.
 columns = np.arange(X.shape[1])
-fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
-SearchDisplay.from_search(search, x="group_l1", ax=axes[0])
-axes[0].get_legend().remove()
+fig, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
+for ax, metric in zip(axes[0], scoring, strict=True):
+    SearchDisplay.from_search(search, x="group_l1", metric=metric, ax=ax)
+    ax.get_legend().remove()
 importances = {"lasso": abs(lasso.coef_), "group_l1": best.feature_importances_}
-for ax, (name, heights) in zip(axes[1:], importances.items(), strict=True):
+for ax, (name, heights) in zip(axes[1], importances.items(), strict=True):
     ax.axvspan(-0.5, 4.5, color="0.9", zorder=0)
     ax.bar(columns, heights / heights.sum())
     ax.set(title=name, xlabel="column", ylabel="share of the importances")

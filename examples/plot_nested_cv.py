@@ -11,11 +11,16 @@ selection. A large held-out part of the data shows which of the two is right.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
-from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+    train_test_split,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier
 
 X, y = load_diabetes(return_X_y=True)
 y = y > np.median(y)
@@ -36,7 +41,7 @@ for seed in range(6):
     folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     network = RegularizedMLPClassifier((16,), epochs=20, random_state=seed)
     model = Pipeline([("scale", StandardScaler()), ("network", network)])
-    search = BatchedGridSearchCV(model, grid, cv=folds).fit(X_train, y_train)
+    search = GridSearchCV(model, grid, cv=folds).fit(X_train, y_train)
     nested = cross_val_score(search, X_train, y_train, cv=folds).mean()
     scores.append([search.best_score_, nested, search.score(X_rest, y_rest)])
 scores = np.array(scores)

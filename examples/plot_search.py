@@ -11,18 +11,18 @@ gains next to nothing; and high values of both are worst.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier, SearchDisplay
+from skreg import RegularizedMLPClassifier, SearchDisplay
 
 X, y = load_breast_cancer(return_X_y=True)
 X = np.hstack([X, np.random.default_rng(0).normal(size=(len(X), 100))])
 X, _, y, _ = train_test_split(X, y, train_size=200, stratify=y, random_state=0)
 
 network = RegularizedMLPClassifier((64,), epochs=40, random_state=0)
-search = BatchedGridSearchCV(
+search = GridSearchCV(
     Pipeline([("scale", StandardScaler()), ("network", network)]),
     {
         "network__l2": [0.0, 0.0001, 0.001, 0.01, 0.1],

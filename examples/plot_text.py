@@ -16,10 +16,10 @@ from importlib import import_module
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
 from sklearn.pipeline import Pipeline
 
-from skreg import BatchedGridSearchCV, RegularizedMLPClassifier
+from skreg import RegularizedMLPClassifier
 
 PARTS = {
     "numpy": ["", ".fft", ".linalg", ".ma", ".random"],
@@ -51,7 +51,7 @@ network = RegularizedMLPClassifier(
     (16,), learning_rate=0.01, batch_size=100, epochs=50, random_state=0
 )
 rates, strengths = [0.0, 0.3, 0.6, 0.8, 0.9], [0.0, 0.001, 0.01]
-search = BatchedGridSearchCV(
+search = GridSearchCV(
     Pipeline([("words", words), ("network", network)]),
     {"network__dropout": rates, "network__l2": strengths},
     scoring=["neg_log_loss", "accuracy"],
