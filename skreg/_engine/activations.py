@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numba import float64, uint32, void
+from numpy.typing import NDArray
 
 from skreg._engine.compiling import (
     FLOATS,
@@ -25,30 +26,30 @@ from skreg._engine.compiling import (
 
 
 @register_jitable
-def _relu(z, f):
+def _relu(z: Any, f: Any) -> Any:
     return (z, f(1)) if z > f(0) else (f(0), f(0))
 
 
 @register_jitable
-def _relu6(z, f):
+def _relu6(z: Any, f: Any) -> Any:
     inside = (z > f(0)) & (z < f(6))
     return min(max(z, f(0)), f(6)), f(1) if inside else f(0)
 
 
 @register_jitable
-def _leaky_relu(z, f):
+def _leaky_relu(z: Any, f: Any) -> Any:
     slope = f(1) if z > f(0) else f(0.2)
     return z * slope, slope
 
 
 @register_jitable
-def _elu(z, f):
+def _elu(z: Any, f: Any) -> Any:
     negative = np.expm1(min(z, f(0)))
     return (z, f(1)) if z > f(0) else (negative, negative + f(1))
 
 
 @register_jitable
-def _selu(z, f):
+def _selu(z: Any, f: Any) -> Any:
     # The constants of Klambauer, Unterthiner, Mayr and Hochreiter, NeurIPS 2017.
     alpha, scale = f(1.6732632423543772), f(1.0507009873554805)
     negative = alpha * np.expm1(min(z, f(0)))
@@ -58,7 +59,7 @@ def _selu(z, f):
 
 
 @register_jitable
-def _gelu(z, f):
+def _gelu(z: Any, f: Any) -> Any:
     # z times the normal distribution function, whose derivative is the density.
     share = f(0.5) * f(math.erfc(-z * f(math.sqrt(0.5))))
     density = np.exp(-f(0.5) * z * z) * f(1 / math.sqrt(2 * math.pi))
@@ -66,12 +67,12 @@ def _gelu(z, f):
 
 
 @register_jitable
-def _linear(z, f):
+def _linear(z: Any, f: Any) -> Any:
     return z, f(1)
 
 
 @register_jitable
-def _sigmoid(z, f):
+def _sigmoid(z: Any, f: Any) -> Any:
     # The exponential of a negative number does not overflow.
     e = np.exp(-abs(z))
     value = (f(1) if z > f(0) else e) / (f(1) + e)
@@ -79,29 +80,29 @@ def _sigmoid(z, f):
 
 
 @register_jitable
-def _tanh(z, f):
+def _tanh(z: Any, f: Any) -> Any:
     value = np.tanh(z)
     return value, f(1) - value * value
 
 
 @register_jitable
-def _silu(z, f):
+def _silu(z: Any, f: Any) -> Any:
     share, slope = _sigmoid(z, f)
     return z * share, share + z * slope
 
 
 @register_jitable
-def _softplus(z, f):
+def _softplus(z: Any, f: Any) -> Any:
     return max(z, f(0)) + np.log1p(np.exp(-abs(z))), _sigmoid(z, f)[0]
 
 
 @register_jitable
-def _log_sigmoid(z, f):
+def _log_sigmoid(z: Any, f: Any) -> Any:
     return min(z, f(0)) - np.log1p(np.exp(-abs(z))), _sigmoid(-z, f)[0]
 
 
 @register_jitable
-def _mish(z, f):
+def _mish(z: Any, f: Any) -> Any:
     # z * tanh(log(1 + e)) with e = exp(z), where the factor is n / (n + 2) with
     # n = e * (e + 2). It rounds to 1 long before z = 20.
     e = np.exp(min(z, f(20)))
@@ -112,13 +113,13 @@ def _mish(z, f):
 
 
 @register_jitable
-def _softsign(z, f):
+def _softsign(z: Any, f: Any) -> Any:
     scale = f(1) / (f(1) + abs(z))
     return z * scale, scale * scale
 
 
 @register_jitable
-def _squareplus(z, f):
+def _squareplus(z: Any, f: Any) -> Any:
     root = np.sqrt(z * z + f(4))
     # (z + root) / 2 cancels for z < 0, but its product with (root - z) / 2 is 1.
     larger = f(0.5) * (abs(z) + root)
@@ -127,48 +128,48 @@ def _squareplus(z, f):
 
 
 @register_jitable
-def _exponential(z, f):
+def _exponential(z: Any, f: Any) -> Any:
     value = np.exp(z)
     return value, value
 
 
 @register_jitable
-def _hard_sigmoid(z, f):
+def _hard_sigmoid(z: Any, f: Any) -> Any:
     inside = abs(z) < f(3)
     value = min(max(z / f(6) + f(0.5), f(0)), f(1))
     return value, f(1 / 6) if inside else f(0)
 
 
 @register_jitable
-def _hard_silu(z, f):
+def _hard_silu(z: Any, f: Any) -> Any:
     share, slope = _hard_sigmoid(z, f)
     return z * share, share + z * slope
 
 
 @register_jitable
-def _hard_tanh(z, f):
+def _hard_tanh(z: Any, f: Any) -> Any:
     return min(max(z, f(-1)), f(1)), f(1) if abs(z) < f(1) else f(0)
 
 
 @register_jitable
-def _hard_shrink(z, f):
+def _hard_shrink(z: Any, f: Any) -> Any:
     return (z, f(1)) if abs(z) > f(0.5) else (f(0), f(0))
 
 
 @register_jitable
-def _soft_shrink(z, f):
+def _soft_shrink(z: Any, f: Any) -> Any:
     value = z - min(max(z, f(-0.5)), f(0.5))
     return value, f(1) if abs(z) > f(0.5) else f(0)
 
 
 @register_jitable
-def _tanh_shrink(z, f):
+def _tanh_shrink(z: Any, f: Any) -> Any:
     value = np.tanh(z)
     return z - value, value * value
 
 
 @register_jitable
-def _sparse_plus(z, f):
+def _sparse_plus(z: Any, f: Any) -> Any:
     inside = min(max(z, f(-1)), f(1)) + f(1)
     if z < f(1):
         return f(0.25) * inside * inside, f(0.5) * inside
@@ -176,7 +177,7 @@ def _sparse_plus(z, f):
 
 
 @register_jitable
-def _sparse_sigmoid(z, f):
+def _sparse_sigmoid(z: Any, f: Any) -> Any:
     value = min(max(f(0.5) * (z + f(1)), f(0)), f(1))
     return value, f(0.5) if abs(z) < f(1) else f(0)
 
@@ -213,7 +214,7 @@ ACTIVATIONS = {
 
 
 @register_jitable
-def random_bits(number, key_1, key_2):
+def random_bits(number: Any, key_1: Any, key_2: Any) -> Any:
     """32 random bits for a number below 2**32: a hash with two keys.
 
     The finalizer of MurmurHash3 (A. Appleby, 2011), in which every bit of the result
@@ -253,7 +254,14 @@ def hidden_layer(name: str, dtype: str) -> Pointer:
     """
     f, activation = FLOATS[dtype], ACTIVATIONS[name]
 
-    def layer(z, bias, slopes, rate, key_1, key_2):
+    def layer(
+        z: NDArray[Any],
+        bias: NDArray[Any],
+        slopes: NDArray[Any],
+        rate: Any,
+        key_1: Any,
+        key_2: Any,
+    ) -> None:
         n_rows, n_units = z.shape
         if rate == 0:
             for i in range(n_rows):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba import types
@@ -27,7 +27,7 @@ OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz"},
 }
-FLOATS = {"float32": numba.float32, "float64": numba.float64}
+FLOATS: dict[str, Any] = {"float32": numba.float32, "float64": numba.float64}
 
 _lock = threading.RLock()
 
@@ -69,7 +69,7 @@ class Pointer(types.WrapperAddressProtocol):
 
     def __wrapper_address__(self) -> int:
         """The address, as Numba asks for it."""
-        return int(self._compiled.address)
+        return cast(int, self._compiled.address)
 
     def signature(self) -> Any:
         """The signature, as Numba asks for it."""

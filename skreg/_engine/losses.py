@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numba import float64
+from numpy.typing import NDArray
 
 from skreg._engine.compiling import (
     FLOATS,
@@ -25,7 +26,7 @@ from skreg._engine.compiling import (
 
 
 @register_jitable
-def _binary_cross_entropy(t, z, f):
+def _binary_cross_entropy(t: Any, z: Any, f: Any) -> Any:
     # -t log s - (1 - t) log(1 - s), where s is the sigmoid of z: both logarithms are
     # softplus of z or of -z, which leaves softplus(z) - t z.
     e = np.exp(-abs(z))
@@ -34,20 +35,20 @@ def _binary_cross_entropy(t, z, f):
 
 
 @register_jitable
-def _squared_error(t, z, f):
+def _squared_error(t: Any, z: Any, f: Any) -> Any:
     error = z - t
     return error * error, f(2) * error
 
 
 @register_jitable
-def _absolute_error(t, z, f):
+def _absolute_error(t: Any, z: Any, f: Any) -> Any:
     error = z - t
     sign = f(1) if error > f(0) else (f(-1) if error < f(0) else error)
     return abs(error), sign
 
 
 @register_jitable
-def _huber(t, z, f):
+def _huber(t: Any, z: Any, f: Any) -> Any:
     # Half the square up to an error of 1, and the tangent from there on.
     error = z - t
     slope = min(max(error, f(-1)), f(1))
@@ -55,7 +56,7 @@ def _huber(t, z, f):
 
 
 @register_jitable
-def _poisson(t, z, f):
+def _poisson(t: Any, z: Any, f: Any) -> Any:
     # Half the deviance: t log(t / m) - t + m, where m is the exponential of z.
     mean = np.exp(z)
     constant = t * (np.log(t) - f(1)) if t > f(0) else f(0)
@@ -101,7 +102,9 @@ def loss(name: str, dtype: str) -> Pointer:
         return Pointer(loss_type(f), _categorical_cross_entropy)
     function, averages = LOSSES[name]
 
-    def elementwise(z, bias, targets, weight):
+    def elementwise(
+        z: NDArray[Any], bias: NDArray[Any], targets: NDArray[Any], weight: NDArray[Any]
+    ) -> float:
         n_rows, n_outputs = z.shape
         share = f(1) / f(n_rows * n_outputs if averages else n_rows)
         total = 0.0
@@ -118,7 +121,9 @@ def loss(name: str, dtype: str) -> Pointer:
     return Pointer(loss_type(f), elementwise)
 
 
-def _categorical_cross_entropy(z, bias, targets, weight):
+def _categorical_cross_entropy(
+    z: NDArray[Any], bias: NDArray[Any], targets: NDArray[Any], weight: NDArray[Any]
+) -> float:
     n_rows, n_classes = z.shape
     total = 0.0
     for i in range(n_rows):

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from numba import float64, int64, void
+from numpy.typing import NDArray
 
 from skreg._engine.compiling import (
     FLOATS,
@@ -44,7 +45,7 @@ MEAN_MOMENTUM = 0.999
 
 
 @register_jitable
-def _add_l2(w, gradients, strength):
+def _add_l2(w: NDArray[Any], gradients: NDArray[Any], strength: Any) -> float:
     """``strength * sum(w**2)``: add its gradient; return its value."""
     twice = w.dtype.type(2 * strength)
     squares = w.dtype.type(0)
@@ -55,13 +56,13 @@ def _add_l2(w, gradients, strength):
 
 
 @register_jitable
-def _l1_value(w, strength):
+def _l1_value(w: NDArray[Any], strength: Any) -> float:
     """``strength * sum(|w|)``."""
     return strength * np.abs(w).sum()
 
 
 @register_jitable
-def _l1_prox(w, denominators, threshold):
+def _l1_prox(w: NDArray[Any], denominators: NDArray[Any], threshold: Any) -> None:
     """Soft thresholding: zero where ``|w| <= step_size * strength``."""
     for i in range(w.size):
         largest = threshold / denominators[i]
@@ -69,7 +70,7 @@ def _l1_prox(w, denominators, threshold):
 
 
 @register_jitable
-def _row_norms(kernel, norms):
+def _row_norms(kernel: NDArray[Any], norms: NDArray[Any]) -> None:
     for j in range(kernel.shape[0]):
         squares = kernel.dtype.type(0)
         for i in range(kernel.shape[1]):
@@ -78,7 +79,7 @@ def _row_norms(kernel, norms):
 
 
 @register_jitable
-def _group_prox(w, d, norm, threshold):
+def _group_prox(w: NDArray[Any], d: NDArray[Any], norm: Any, threshold: Any) -> None:
     """Shorten a row w of a kernel, whose norm was `norm` before the optimizer's step.
 
     With s the step sizes of the row and r the norm of the result u, stationarity,
@@ -106,7 +107,15 @@ def _group_prox(w, d, norm, threshold):
 
 
 @register_jitable
-def _hold(w, change, d, mean, strength, rate, momentum):
+def _hold(
+    w: NDArray[Any],
+    change: NDArray[Any],
+    d: NDArray[Any],
+    mean: NDArray[Any],
+    strength: Any,
+    rate: Any,
+    momentum: Any,
+) -> None:
     """Take the row's gradient into its mean; make w zero where the penalty holds it.
 
     A row u of the minimum is zero if, and only if, the data pull it with less than the
@@ -156,7 +165,15 @@ def smooth_part(dtype: str) -> Pointer:
         `norms`.
     """
 
-    def smooth(params, gradients, sizes, l1, l2, group_l1, norms):
+    def smooth(
+        params: NDArray[Any],
+        gradients: NDArray[Any],
+        sizes: NDArray[Any],
+        l1: NDArray[Any],
+        l2: NDArray[Any],
+        group_l1: Any,
+        norms: NDArray[Any],
+    ) -> float:
         penalty = 0.0
         start = 0
         for k in range(sizes.size - 1):
@@ -208,17 +225,17 @@ def proximal_step(dtype: str) -> Pointer:
     f = FLOATS[dtype]
 
     def prox(
-        params,
-        changes,
-        denominators,
-        sizes,
-        l1,
-        group_l1,
-        rate,
-        step,
-        norms,
-        mean_gradient,
-    ):
+        params: NDArray[Any],
+        changes: NDArray[Any],
+        denominators: NDArray[Any],
+        sizes: NDArray[Any],
+        l1: NDArray[Any],
+        group_l1: Any,
+        rate: Any,
+        step: Any,
+        norms: NDArray[Any],
+        mean_gradient: NDArray[Any],
+    ) -> None:
         start = 0
         for k in range(sizes.size - 1):
             stop = start + sizes[k] * sizes[k + 1]

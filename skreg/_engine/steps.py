@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numba import float64, int32, int64, types, uint32
+from numpy.typing import NDArray
 
 from skreg._engine.activations import hidden_layer_type
 from skreg._engine.compiling import (
@@ -29,7 +30,7 @@ from skreg._engine.update_rules import update_type
 
 
 @register_jitable
-def _gather(table, rows, out):
+def _gather(table: Any, rows: NDArray[Any], out: NDArray[Any]) -> None:
     """Copy rows of a table, see `table_type`, to `out`."""
     dense, data, indices, starts = table
     if starts.size == 0:
@@ -44,7 +45,9 @@ def _gather(table, rows, out):
 
 
 @register_jitable
-def _sparse_product(table, rows, kernel, out):
+def _sparse_product(
+    table: Any, rows: NDArray[Any], kernel: NDArray[Any], out: NDArray[Any]
+) -> None:
     """The product of rows in CSR format with a kernel."""
     _, data, indices, starts = table
     out[:] = 0
@@ -56,7 +59,9 @@ def _sparse_product(table, rows, kernel, out):
 
 
 @register_jitable
-def _sparse_gradient(table, rows, delta, out):
+def _sparse_gradient(
+    table: Any, rows: NDArray[Any], delta: NDArray[Any], out: NDArray[Any]
+) -> None:
     """The product of the transpose of rows in CSR format with `delta`."""
     _, data, indices, starts = table
     out[:] = 0
@@ -68,7 +73,7 @@ def _sparse_gradient(table, rows, delta, out):
 
 
 @register_jitable
-def _column_sums(matrix, out):
+def _column_sums(matrix: NDArray[Any], out: NDArray[Any]) -> None:
     out[:] = 0
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
@@ -76,20 +81,20 @@ def _column_sums(matrix, out):
 
 
 @register_jitable
-def _multiply(matrix, factors):
+def _multiply(matrix: NDArray[Any], factors: NDArray[Any]) -> None:
     for i in range(matrix.shape[0]):
         for j in range(matrix.shape[1]):
             matrix[i, j] *= factors[i, j]
 
 
 @register_jitable
-def _part(flat, start, n_rows, n_columns):
+def _part(flat: NDArray[Any], start: Any, n_rows: Any, n_columns: Any) -> NDArray[Any]:
     """A matrix in a vector."""
     return flat[start : start + n_rows * n_columns].reshape((n_rows, n_columns))
 
 
 @register_jitable
-def _mixed(key, number):
+def _mixed(key: Any, number: Any) -> Any:
     """A key for each number, which tells nothing of the keys for others."""
     h = uint32(key ^ uint32(uint32(number) * uint32(0x9E3779B9)))
     h = uint32(uint32(h ^ uint32(h >> uint32(16))) * uint32(0x85EBCA6B))
@@ -98,7 +103,9 @@ def _mixed(key, number):
 
 
 @register_jitable
-def _update_average(average, params, momentum, proximal):
+def _update_average(
+    average: NDArray[Any], params: NDArray[Any], momentum: Any, proximal: Any
+) -> None:
     """Move the average of the weights towards them.
 
     A weight that a proximal operator made zero is zero in the average, too, which would
@@ -111,7 +118,7 @@ def _update_average(average, params, momentum, proximal):
 
 
 @register_jitable
-def _all_finite(params):
+def _all_finite(params: NDArray[Any]) -> bool:
     total = params.dtype.type(0)
     for w in params:
         total += w * 0  # NaN, unless w is finite
@@ -119,20 +126,20 @@ def _all_finite(params):
 
 
 def _steps(
-    features,
-    targets,
-    rows,
-    network,
-    regularization,
-    constants,
-    span,
-    figures,
-    hidden,
-    loss,
-    smooth,
-    update,
-    proximal,
-):
+    features: Any,
+    targets: Any,
+    rows: Any,
+    network: Any,
+    regularization: Any,
+    constants: Any,
+    span: Any,
+    figures: Any,
+    hidden: Any,
+    loss: Any,
+    smooth: Any,
+    update: Any,
+    proximal: Any,
+) -> int:
     """Take steps; see `steps`."""
     numbers, weights, orders = rows
     sizes, params, average, slots, mean_gradient = network

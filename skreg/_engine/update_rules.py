@@ -109,7 +109,7 @@ def _adam_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _adam(g, slots, k, f):
+def _adam(g: Any, slots: Any, k: Any, f: Any) -> Any:
     m = slots[0] + (g - slots[0]) * k[0]
     v = slots[1] + (g * g - slots[1]) * k[1]
     denominator = np.sqrt(v) + k[3]
@@ -117,7 +117,7 @@ def _adam(g, slots, k, f):
 
 
 @register_jitable
-def _amsgrad(g, slots, k, f):
+def _amsgrad(g: Any, slots: Any, k: Any, f: Any) -> Any:
     m = slots[0] + (g - slots[0]) * k[0]
     v = slots[1] + (g * g - slots[1]) * k[1]
     largest = max(slots[2], v)
@@ -152,7 +152,7 @@ def _nadam_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _nadam(g, slots, k, f):
+def _nadam(g: Any, slots: Any, k: Any, f: Any) -> Any:
     m = slots[0] + (g - slots[0]) * k[0]
     v = slots[1] + (g * g - slots[1]) * k[1]
     denominator = np.sqrt(v) + k[4]
@@ -171,7 +171,7 @@ def _adamax_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _adamax(g, slots, k, f):
+def _adamax(g: Any, slots: Any, k: Any, f: Any) -> Any:
     m = slots[0] + (g - slots[0]) * k[0]
     norm = max(k[1] * slots[1], abs(g))
     denominator = norm + k[3]
@@ -183,7 +183,7 @@ def _adagrad_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _adagrad(g, slots, k, f):
+def _adagrad(g: Any, slots: Any, k: Any, f: Any) -> Any:
     squares = slots[0] + g * g
     denominator = np.sqrt(squares + k[1])
     return g * k[0] / denominator, (squares, slots[1], slots[2]), denominator
@@ -195,7 +195,7 @@ def _lion_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _lion(g, slots, k, f):
+def _lion(g: Any, slots: Any, k: Any, f: Any) -> Any:
     direction = slots[0] * k[1] + g * (f(1) - k[1])
     sign = direction  # 0 or NaN stay
     if direction > f(0):
@@ -211,7 +211,7 @@ def _sgd_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _sgd(g, slots, k, f):
+def _sgd(g: Any, slots: Any, k: Any, f: Any) -> Any:
     return g * k[0], slots, f(1)
 
 
@@ -220,13 +220,13 @@ def _momentum_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _momentum(g, slots, k, f):
+def _momentum(g: Any, slots: Any, k: Any, f: Any) -> Any:
     m = slots[0] * k[1] - g * k[0]
     return -m, (m, slots[1], slots[2]), f(1)
 
 
 @register_jitable
-def _nesterov(g, slots, k, f):
+def _nesterov(g: Any, slots: Any, k: Any, f: Any) -> Any:
     m = slots[0] * k[1] - g * k[0]
     return g * k[0] - m * k[1], (m, slots[1], slots[2]), f(1)
 
@@ -237,7 +237,7 @@ def _rmsprop_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
 
 
 @register_jitable
-def _rmsprop(g, slots, k, f):
+def _rmsprop(g: Any, slots: Any, k: Any, f: Any) -> Any:
     v = k[1] * slots[0] + (f(1) - k[1]) * g * g
     denominator = np.sqrt(v + k[3])
     momentum = k[2] * slots[1] + k[0] * g / denominator
@@ -245,7 +245,7 @@ def _rmsprop(g, slots, k, f):
 
 
 @register_jitable
-def _centered_rmsprop(g, slots, k, f):
+def _centered_rmsprop(g: Any, slots: Any, k: Any, f: Any) -> Any:
     v = k[1] * slots[0] + (f(1) - k[1]) * g * g
     mean = k[1] * slots[2] + (f(1) - k[1]) * g
     denominator = np.sqrt(v - mean * mean + k[3])
@@ -283,7 +283,7 @@ RULES = {
 
 
 @register_jitable
-def _shorten(gradients, limit):
+def _shorten(gradients: NDArray[Any], limit: Any) -> None:
     """Scale gradients down to a norm of the limit, where theirs is above it."""
     squares = gradients[:0].sum()
     for g in gradients:
@@ -296,7 +296,9 @@ def _shorten(gradients, limit):
 
 
 @register_jitable
-def _clip(gradients, bounds, clipping, limit):
+def _clip(
+    gradients: NDArray[Any], bounds: NDArray[Any], clipping: Any, limit: Any
+) -> None:
     """Clip by the norm of each kernel and bias, by the norm of all, or by value."""
     if clipping == 1:
         for i in range(bounds.size - 1):
@@ -348,8 +350,15 @@ def update(rule_name: str, dtype: str) -> Pointer:
     negligible = f(NEGLIGIBLE[dtype])
 
     def update(
-        params, gradients, denominators, slots, bounds, clipping, limit, constants
-    ):
+        params: NDArray[Any],
+        gradients: NDArray[Any],
+        denominators: NDArray[Any],
+        slots: NDArray[Any],
+        bounds: NDArray[Any],
+        clipping: Any,
+        limit: Any,
+        constants: NDArray[Any],
+    ) -> None:
         _clip(gradients, bounds, clipping, limit)
         decay = constants[0]
         k = constants[2], constants[3], constants[4], constants[5], constants[6]

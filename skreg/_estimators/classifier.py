@@ -28,7 +28,7 @@ from skreg._estimators.types import (
 from skreg._training.losses import BINARY, MULTICLASS
 
 # A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
-# one always is. XLA, which is faster, needs a dense one.
+# one always is.
 MAX_DENSE_LABELS = 1 << 24
 MAX_LABEL_DENSITY = 1 / 16
 
@@ -117,8 +117,9 @@ default=None
         of 10. With early stopping, from the epoch that was kept, and what is kept is
         the best of all fits.
     engine : {"auto", "compiled", "keras"}, default="auto"
-        What trains the network: "compiled" runs the epochs in one compiled function,
-        "keras" takes Keras' own training steps, "auto" takes the first where it can.
+        What trains the network: "keras" is Keras' own training, "compiled" takes the
+        same steps in machine code, and "auto" takes the second where it can. It can't
+        where there are Keras callbacks, nor with a few activations and optimizers.
     callbacks : keras.callbacks.Callback or list of them, default=None
         Copied at every fit. Their ``model`` is the network that `model_` would be,
         with its optimizer. Among their logs are ``val_loss``, without the penalty, and
@@ -127,7 +128,7 @@ default=None
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.
     verbose : int, default=0
-        1 shows Keras' progress bar, 2 a line per epoch, 0 nothing.
+        1 shows a progress bar, 2 a line per epoch, 0 nothing.
 
     Attributes
     ----------
