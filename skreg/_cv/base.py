@@ -9,7 +9,6 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
@@ -26,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.final import Chosen, FinalFit, choose, left_out
 from skreg._cv.halving import cv_results, planned_work, rung_epochs, search
+from skreg._cv.parallel import count_workers
 from skreg._cv.progress import Progress, Step
 from skreg._cv.rungs import CrossValidation, Split
 from skreg._cv.scoring import accepts_sample_weight
@@ -142,7 +142,7 @@ class RegularizedMLPCV(
         )
         stopwatch = Stopwatch(
             self.time_limit,
-            effective_n_jobs(self.n_jobs),
+            count_workers(self.n_jobs),
             self.ensemble_size or 1,
             rows.shape[0] * self.epochs,
         )

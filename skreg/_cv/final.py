@@ -12,19 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone, is_classifier
 
-from skreg._cv.ensemble import (
-    MLPEnsembleClassifier,
-    MLPEnsembleRegressor,
-    fit_members,
-    seeded_members,
-)
+from skreg._cv.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from skreg._cv.greedy import choose_ensemble
 from skreg._cv.halving import Rung, mean_scores, score_table
+from skreg._cv.members import fit_members, seeded_members
 from skreg._cv.rungs import Candidate, CrossValidation
 from skreg._cv.time_limit import Stopwatch
 from skreg._estimators.base import RegularizedMLP
 
-# Of a time limit, what is spent on measuring the pace.
+# Measuring the pace takes so much of a time limit.
 MEASURING_SHARE = 0.1
 
 
@@ -41,7 +37,7 @@ class Chosen:
     params : list of dict
         The parameters of each chosen row, ``epochs`` among them.
     score : float
-        Of the mean of the out-of-fold predictions; NaN if that is not known.
+        Score of the mean of their out-of-fold predictions; NaN if it is not known.
     warnings : list of str
         What the user should know.
     """

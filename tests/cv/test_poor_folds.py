@@ -127,16 +127,16 @@ def test_no_candidate_that_is_valid(iris):
 
 
 def test_a_final_network_that_can_not_be_fitted(iris, monkeypatch):
-    from skreg._cv import ensemble
+    from skreg._cv import members
 
-    fit_member = ensemble._fit_member
+    fit_member = members._fit_member
 
     def fails_once(member, *data):
         if failures:
             return failures.pop()
         return fit_member(member, *data)
 
-    monkeypatch.setattr(ensemble, "_fit_member", fails_once)
+    monkeypatch.setattr(members, "_fit_member", fails_once)
     failures = [ValueError("bad luck")]
     with pytest.warns(UserWarning, match="1 of 2 final networks could not .*bad luck"):
         est = classifier(n_jobs=1).fit(*iris)
