@@ -1,12 +1,9 @@
 """Callbacks for scikit-learn's estimators that record what they are told."""
 
-import pickle
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from sklearn.callback import CallbackContext
-from sklearn.pipeline import Pipeline
 
 
 @dataclass
@@ -101,40 +98,3 @@ class Unasking:
 
     def teardown(self, estimator, context):
         pass
-
-
-def tree(recorder, *, shared_steps=False, nested=False):
-    """What a recorder was told, in no order, equal for searches that do the same.
-
-    With `shared_steps`, the task of a step before the network is equal whether the step
-    tells of it or the Pipeline; with `nested`, the rows that Pipelines tell of do not
-    count.
-    """
-
-    def node(context):
-        step = context.source_task_name or context.task_name
-        if shared_steps and step.startswith("fit-transform-"):
-            return context.task_id
-        return (
-            context.task_id,
-            context.task_name,
-            context.estimator_name,
-            context.source_task_name,
-            context.max_subtasks,
-            context.sequential_subtasks,
-        )
-
-    def count(event):
-        path = tuple(map(node, event.path))
-        given = {}
-        of_pipeline = nested and type(event.estimator) is Pipeline
-        if not (of_pipeline or isinstance(path[-1], int)):
-            given = dict(event.given)
-        fitted = given.pop("fitted", None)
-        if hasattr(fitted, "n_iter_"):
-            given["epochs"] = fitted.n_iter_
-        if hasattr(fitted, "loss_curve_"):
-            given["loss"] = round(fitted.loss_curve_[-1], 6)
-        return event.hook, path, pickle.dumps(given)
-
-    return Counter(map(count, recorder.events))

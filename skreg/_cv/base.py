@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
@@ -24,8 +24,10 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._cv.final import Chosen, FinalFit, choose, left_out
-from skreg._cv.halving import cv_results, planned_work, rung_epochs, search
+from skreg._cv.choice import Chosen, choose, left_out
+from skreg._cv.final import FinalFit
+from skreg._cv.halving import Rung, cv_results, planned_work, rung_epochs, search
+from skreg._cv.parallel import count_workers
 from skreg._cv.progress import Progress, Step
 from skreg._cv.rungs import CrossValidation, Split
 from skreg._cv.scoring import accepts_sample_weight
@@ -142,7 +144,7 @@ class RegularizedMLPCV(
         )
         stopwatch = Stopwatch(
             self.time_limit,
-            effective_n_jobs(self.n_jobs),
+            count_workers(self.n_jobs),
             self.ensemble_size or 1,
             rows.shape[0] * self.epochs,
         )
@@ -156,43 +158,57 @@ class RegularizedMLPCV(
         cv = self._cross_validation(
             _as_given(X, rows), _as_given(y, targets), weights, params
         )
-        final = FinalFit(network, rows, targets, weights, self.n_jobs)
+        final = FinalFit(
+            network, rows, targets, weights, self.n_jobs, self.ensemble_size, stopwatch
+        )
         with (
             fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask,
             Progress(self.verbose > 0, self._total_work(cv, settings), subtask) as bar,
         ):
-            return self._search_and_fit(cv, settings, final, stopwatch, bar.step)
+            return self._search_and_fit(cv, settings, final, bar.step)
 
     def _search_and_fit(
         self,
         cv: CrossValidation,
         settings: list[dict[str, Any]],
         final: FinalFit,
-        stopwatch: Stopwatch,
         step: Step,
     ) -> list[str]:
         """The search and the fit on all rows; returns warnings."""
         default: list[RegularizedMLP] = []
+        chosen: Chosen | None = None
         if self.time_limit is not None:
             with step("measuring the pace", 0.0):
-                default = final.measure(self.ensemble_size, self.epochs, stopwatch)
-        rungs = search(cv, final.network, settings, self.epochs, stopwatch, step)
-        chosen: Chosen | None = None
+                default = final.measure(self.epochs)
+        rungs = search(cv, final.network, settings, self.epochs, final.stopwatch, step)
+        messages = left_out(rungs)
         if rungs:
-            chosen = choose(rungs, cv, self.ensemble_size, self.epochs, stopwatch)
-        n_final, rows = self.ensemble_size or 1, final.X.shape[0]
-        with step(f"{n_final} final networks", float(n_final * rows * self.epochs)):
-            if chosen is None:
-                best, messages = final.finish(
-                    default, self.ensemble_size, self.epochs, stopwatch
-                )
+            chosen = choose(rungs, cv, self.ensemble_size, self.epochs, final.stopwatch)
+            messages += chosen.warnings
+        n_final = self.ensemble_size or 1
+        work = float(n_final * final.X.shape[0] * self.epochs)
+        with step(f"{n_final} final networks", work):
+            if chosen is not None:
+                networks, params = final.fit(chosen.params), chosen.params
             else:
-                best, messages = final.fit(chosen, self.ensemble_size)
-        self._set_results(rungs, chosen, best, cv)
-        return [*left_out(rungs), *(chosen.warnings if chosen else []), *messages]
+                networks = final.finish(default, self.epochs)
+                params = [{} for _ in networks]
+                messages.append(
+                    f"time_limit={self.time_limit:g} seconds are too few to compare "
+                    f"candidates: what predicts has default regularization, "
+                    f"{len(networks)} networks after {networks[0].n_iter_} epochs."
+                )
+        best, left_out_networks = final.predictor(params, networks)
+        self._set_results(rungs, cv, best, chosen, len(networks))
+        return messages + left_out_networks
 
     def _set_results(
-        self, rungs: list[Any], chosen: Chosen | None, best: Any, cv: CrossValidation
+        self,
+        rungs: list[Rung],
+        cv: CrossValidation,
+        best: BaseEstimator,
+        chosen: Chosen | None,
+        n_networks: int,
     ) -> None:
         for name in RESULTS:
             self.__dict__.pop(name, None)
@@ -212,11 +228,13 @@ class RegularizedMLPCV(
         self.best_params_ = self.cv_results_["params"][chosen.best]
         self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
         if self.ensemble_size is not None:
-            self.ensemble_params_ = chosen.params
-            self.ensemble_indices_ = np.array(list(chosen.counts))
-            counts = np.array(list(chosen.counts.values()))
-            self.ensemble_weights_ = counts / counts.sum()
-            self.ensemble_score_ = chosen.score
+            shares = Counter(chosen.rows[:n_networks])  # in the order of the choices
+            self.ensemble_indices_ = np.array(list(shares))
+            self.ensemble_weights_ = np.array(list(shares.values())) / n_networks
+            self.ensemble_params_ = [
+                chosen.params[chosen.rows.index(row)] for row in shares
+            ]
+            self.ensemble_score_ = chosen.scores[n_networks - 1]
 
     def _check_parameters(self) -> None:
         check_scalar(self.n_candidates, "n_candidates", Integral, min_val=1)

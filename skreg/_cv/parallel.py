@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel
 
 
@@ -17,3 +18,9 @@ def run_all(n_jobs: int | None, jobs: Iterable[Any]) -> list[Any]:
     """
     with warnings.catch_warnings():
         return Parallel(n_jobs, prefer="threads")(jobs)
+
+
+def count_workers(n_jobs: int | None) -> int:
+    """How many jobs `run_all` runs at the same time."""
+    backend, default = get_active_backend(prefer="threads")
+    return backend.effective_n_jobs(default if n_jobs is None else n_jobs)

@@ -74,18 +74,10 @@ class Stopwatch:
         every = self.seconds(self._n_final, self._n_final * self._final_work)
         return needed + max(one, min(every, FINAL_SHARE * self.limit)) <= self.left
 
-    def final_networks(self) -> tuple[int, float]:
-        """How many final networks there is time for, and which share of their work.
-
-        There is always time for as many as there are workers, if with a smaller share.
-        """
-        n_least = min(self.n_workers, self._n_final)
+    def share_of_final_work(self) -> float:
+        """The share of a final network's work that there is time for, 1 at most."""
         one = self.seconds(1, self._final_work)
-        if not one or one * ceil(self._n_final / self.n_workers) <= self.left:
-            return self._n_final, 1.0
-        n_turns = int(max(0.0, self.left) / one)
-        share = min(1.0, max(0.0, self.left) / one)
-        return min(self._n_final, max(n_least, n_turns * self.n_workers)), share
+        return min(1.0, max(0.0, self.left) / one) if one else 1.0
 
 
 def check_time_limit(limit: float | None) -> None:

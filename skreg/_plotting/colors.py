@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Of the palette by Okabe and Ito; LossCurveDisplay cites it.
+# From the palette by Okabe and Ito; LossCurveDisplay cites it.
 BLUE, VERMILLION = "#0072B2", "#D55E00"
 
 

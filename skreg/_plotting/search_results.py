@@ -14,8 +14,8 @@ def scores_by_parameters(search, x, hue, metric):
     """The scores of a search as the constructor's parameters of `SearchDisplay`.
 
     Candidates without a finite score, or without a value of `x` or `hue`, are left out.
-    Of those with the same values, the best is taken; in a halving search, of those that
-    reached the last rung among them. There, a hue of None stands for the rungs.
+    Where several have the same values, the best is taken; in a halving search, the best
+    that reached the last rung among them. There, a hue of None stands for the rungs.
     """
     while isinstance(search, Pipeline):
         search = search.steps[-1][1]

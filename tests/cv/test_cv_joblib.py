@@ -12,6 +12,7 @@ from joblib.parallel import (
 from sklearn.base import clone
 
 from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
+from skreg._cv.parallel import count_workers
 
 CV = RegularizedMLPClassifierCV(
     (6,), n_candidates=3, epochs=3, cv=2, ensemble_size=2, random_state=0
@@ -90,3 +91,12 @@ def test_without_a_configuration_threads_are_used(iris, monkeypatch):
 
     monkeypatch.setattr("joblib._parallel_backends.LokyBackend.configure", fail)
     assert clone(CV).set_params(n_jobs=2).fit(*iris).n_candidates_ == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("n_jobs", "configured", "expected"), [(None, None, 1), (3, None, 3), (None, 2, 2)]
+)
+def test_workers_are_counted(n_jobs, configured, expected):
+    assert count_workers(n_jobs) == (n_jobs or 1)
+    with parallel_config("threading", n_jobs=configured):
+        assert count_workers(n_jobs) == expected

@@ -60,23 +60,18 @@ def test_the_final_networks_get_half_of_the_limit_at_most_and_one_at_least(clock
     assert not stopwatch(10, final_work=90.0).allows([(2, 22.0)])
 
 
-@pytest.mark.parametrize(
-    ("left", "expected"),
-    [(9, (5, 1.0)), (3, (5, 1.0)), (2.5, (4, 1.0)), (1, (2, 1.0)), (0.5, (2, 0.5))],
-)
-def test_as_many_final_networks_as_there_is_time_for(clock, left, expected):
-    measured = stopwatch(100, n_final=5)
+@pytest.mark.parametrize(("left", "expected"), [(9, 1), (1, 1), (0.5, 0.5), (-1, 0)])
+def test_the_share_of_a_network_that_there_is_time_for(clock, left, expected):
+    measured = stopwatch(100)
     clock.now = 100 - left
-    assert measured.final_networks() == expected
-    clock.now = 101
-    assert measured.final_networks() == (2, 0.0)
+    assert measured.share_of_final_work() == expected
 
 
 def test_without_a_limit_there_is_time_for_everything():
     unlimited = Stopwatch(None, 2, 4, 10.0)
     unlimited.measure(1e9, 1, 1.0)
     assert unlimited.allows([(1, 1e9)])
-    assert unlimited.final_networks() == (4, 1.0)
+    assert unlimited.share_of_final_work() == 1
 
 
 # Fits, in which an epoch of a network takes so many seconds by the clock.

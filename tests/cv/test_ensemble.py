@@ -27,10 +27,7 @@ def fitted(mlp, iris):
     return MLPEnsembleClassifier(mlp(), members).fit(*iris)
 
 
-@pytest.mark.parametrize("xla", [False, True])
-def test_members_are_what_a_fit_with_their_seeds_gives(mlp, iris, use_xla, xla):
-    if xla:
-        use_xla()
+def test_members_are_what_a_fit_with_their_seeds_gives(mlp, iris):
     members = [{"dropout": 0.3}, {"dropout": 0.3, "l1": 0.01}, {"learning_rate": 0.1}]
     ensemble = MLPEnsembleClassifier(mlp((6, 5)), members).fit(*iris)
     for params, member in zip(members, ensemble.estimators_, strict=True):

@@ -127,16 +127,16 @@ def test_no_candidate_that_is_valid(iris):
 
 
 def test_a_final_network_that_can_not_be_fitted(iris, monkeypatch):
-    from skreg._cv import ensemble
+    from skreg._cv import members
 
-    fit_member = ensemble._fit_member
+    fit_member = members._fit_member
 
     def fails_once(member, *data):
         if failures:
             return failures.pop()
         return fit_member(member, *data)
 
-    monkeypatch.setattr(ensemble, "_fit_member", fails_once)
+    monkeypatch.setattr(members, "_fit_member", fails_once)
     failures = [ValueError("bad luck")]
     with pytest.warns(UserWarning, match="1 of 2 final networks could not .*bad luck"):
         est = classifier(n_jobs=1).fit(*iris)
@@ -179,3 +179,16 @@ def test_folds_of_unequal_size(iris):
     cv = [(rows[:5], rows[5:]), (rows[10:], rows[:10])]
     est = classifier(cv=cv, time_limit=1e3).fit(*iris)
     assert_works(est, iris[0])
+
+
+def test_a_last_rung_without_a_score(iris):
+    def scorer(est, X, y):
+        return np.nan if est.n_iter_ == 3 else est.predict_proba(X).max()
+
+    with pytest.warns(UserWarning, match="lack a score on some fold|could not be com"):
+        est = classifier(scoring=scorer).fit(*iris)
+    assert_works(est, iris[0])
+    assert est.n_candidates_ == [4, 2]
+    assert est.best_params_["epochs"] == 1
+    assert est.ensemble_params_ == [est.best_params_]
+    assert {member.n_iter_ for member in est.best_estimator_.estimators_} == {1}
