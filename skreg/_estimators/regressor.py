@@ -411,9 +411,9 @@ default=None
 
 
 def _output_layer_from(units, old, iterate, shape):
-    """`TargetUnits.layer_from` on flat weights (1, n_params); `shape`: last kernel."""
+    """`TargetUnits.layer_from` on flat weights (n_params,); `shape`: last kernel."""
     n_weights = shape[0] * shape[1]
-    start = iterate.shape[1] - n_weights - shape[1]
-    layers, kernel, bias = np.split(iterate, [start, start + n_weights], axis=1)
-    kernel, bias = units.layer_from(old, kernel.reshape(shape), bias[0])
-    return np.hstack([layers, kernel.reshape(1, -1), bias[np.newaxis]])
+    start = len(iterate) - n_weights - shape[1]
+    layers, kernel, bias = np.split(iterate, [start, start + n_weights])
+    kernel, bias = units.layer_from(old, kernel.reshape(shape), bias)
+    return np.concatenate([layers, kernel.ravel(), bias])

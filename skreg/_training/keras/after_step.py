@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,9 +66,8 @@ class AfterStep:
         if self._average is not None:
             self._average = values_of(self._weights)
         if self._average or self._optimizer.use_ema:
-            names = [f"iterate {i}" for i in range(len(self._weights))]
-            if all(name in arrays for name in names):
-                assign_values(self._weights, [arrays[name] for name in names])
+            if "iterate" in arrays:
+                assign_values(self._weights, self._cut(arrays["iterate"]))
         self._mean_gradient = arrays.get("mean_gradient", self._mean_gradient)
         self._rate_sum = float(arrays.get("rate_sum", 0.0))
 
@@ -76,8 +76,8 @@ class AfterStep:
         named = {"rate_sum": np.array(self._rate_sum)}
         if self._task.regularization.group_l1:
             named["mean_gradient"] = self._mean_gradient
-        for i, array in enumerate(self._iterate or []):
-            named[f"iterate {i}"] = array
+        if self._iterate is not None:
+            named["iterate"] = np.concatenate([w.ravel() for w in self._iterate])
         return named
 
     def finish(self) -> None:
@@ -144,6 +144,12 @@ class AfterStep:
                 )
             after[2 * k] = w.astype(self._task.architecture.dtype)
         assign_values(self._weights, after)
+
+    def _cut(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
+        """Arrays of the weights' shapes, which lie one after the other in a vector."""
+        sizes = [math.prod(w.shape) for w in self._weights]
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        return [p.reshape(w.shape) for p, w in zip(parts, self._weights, strict=True)]
 
     def _variables(self, name: str) -> list[keras.Variable]:
         """The optimizer's variables of that name, one per weight variable."""
