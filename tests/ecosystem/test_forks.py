@@ -1,19 +1,19 @@
-"""Forked processes: predictions work, and what needs TensorFlow raises an error."""
+"""Forked processes, of a parent that has fitted: they fit and predict as it does."""
 
-import re
 from multiprocessing import get_context
-from operator import attrgetter, methodcaller
+from operator import methodcaller
 
-import keras
 import numpy as np
 import pytest
+from joblib import parallel_config
+from problems import arrays, assert_same
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 # Python 3.12 and later warn of any fork of a process that has threads.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"
 )
-
-USED_BEFORE = "used before this process was forked.*'loky'.*get_context\\('spawn'\\)"
 
 
 @pytest.fixture
@@ -23,71 +23,36 @@ def in_fork(fitted):
         yield lambda *call: pool.apply_async(*call).get(timeout=60)
 
 
-@keras.saving.register_keras_serializable("test_forks")
-def shifted_tanh(x):
-    return keras.ops.tanh(x + 1)
-
-
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_a_fork_predicts_what_its_parent_does(mlp, cancer, in_fork, activation):
     X, y = cancer
     est = mlp(activation=activation).fit(X, y)
-    X = np.tile(X, (20, 1))  # in TensorFlow, a task for several threads
+    X = np.tile(X, (20, 1))
     expected = est.predict_proba(X)
     got = in_fork(methodcaller("predict_proba", X), (est,))
     np.testing.assert_array_equal(got, expected)
 
 
-def test_a_fit_in_a_fork_raises(mlp, cancer, in_fork, engine):
-    with pytest.raises(RuntimeError, match=USED_BEFORE):
-        in_fork(mlp(engine=engine).fit, cancer)
+@pytest.mark.parametrize("width", [8, 400])  # one BLAS thread, or several
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_fork_fits_what_its_parent_does(mlp, cancer, in_fork, width, early_stopping):
+    est = mlp((width, width), dropout=0.3, early_stopping=early_stopping)
+    est.set_params(batch_size=100)
+    expected = clone(est).fit(*cancer)
+    assert_same(in_fork(est.fit, cancer), expected, atol=1e-12)
 
 
-def test_the_keras_model_of_a_fork_raises(fitted, in_fork):
-    with pytest.raises(RuntimeError, match=USED_BEFORE):
-        in_fork(attrgetter("model_"), (fitted,))
-
-
-def test_predicting_by_an_activation_of_keras_raises_in_a_fork(mlp, cancer, in_fork):
+def test_a_fork_compiles_what_its_parent_has_not(mlp, cancer, in_fork):
     X, y = cancer
-    est = mlp(activation="test_forks>shifted_tanh").fit(X, y)
-    with pytest.raises(RuntimeError, match=USED_BEFORE):
-        in_fork(est.predict, (X,))
+    est = mlp(activation="sparse_plus", optimizer="adamax")
+    got = in_fork(est.fit, (X.astype(np.float32), y))
+    assert {w.dtype for w in arrays(got)} == {np.dtype("float32")}
+    assert_same(got, est.fit(X.astype(np.float32), y), atol=0)
 
 
-def test_an_activation_is_not_looked_up_in_a_fork(mlp, cancer, in_fork):
-    # A user's own may need threads.
-    with pytest.raises(RuntimeError, match=USED_BEFORE):
-        in_fork(mlp(activation="test_forks>not_seen_before").fit, cancer)
-
-
-NEW_PROCESS = """
-import warnings
-from multiprocessing import get_context
-
-import keras
-from joblib import parallel_config
-from sklearn.datasets import load_iris
-from sklearn.model_selection import GridSearchCV
-from skreg import RegularizedMLPClassifier
-
-warnings.simplefilter("ignore")
-X, y = load_iris(return_X_y=True)
-mlp = RegularizedMLPClassifier(epochs=2)
-
-with get_context("fork").Pool(1) as pool:
-    print(pool.apply(mlp.fit, (X, y)).n_iter_)
-
-mlp.optimizer = keras.optimizers.Adam()
-with parallel_config("multiprocessing", n_jobs=2):
-    try:
-        GridSearchCV(mlp, {"l2": [0.0, 0.1]}, cv=2).fit(X, y)
-    except ValueError as error:
-        print(error)
-"""
-
-
-def test_a_fork_can_fit_unless_tensorflow_was_used(in_new_process):
-    # Before that it may be imported; making an optimizer is to use it.
-    printed = in_new_process(NEW_PROCESS, timeout=120)
-    assert re.match(f"(?s)2\n.*All the 4 fits failed.*{USED_BEFORE}", printed)
+def test_a_search_may_fork(mlp, iris):
+    search = GridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2).fit(*iris)
+    expected = search.cv_results_["mean_test_score"]
+    with parallel_config("multiprocessing", n_jobs=2):
+        got = clone(search).fit(*iris).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(got, expected)

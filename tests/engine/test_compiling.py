@@ -7,12 +7,12 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import keras
 import numba
 import numpy as np
 import pytest
 from numba.core import event
 from scipy.sparse import csr_array
-from sklearn.base import clone
 
 import skreg
 
@@ -56,7 +56,6 @@ def test_other_sizes_strengths_and_options_compile_nothing(mlp, cancer, dtype):
 
 
 def test_other_settings_of_an_optimizer_compile_nothing(mlp, cancer):
-    keras = pytest.importorskip("keras")  # for optimizer objects
     adam, schedules = keras.optimizers.Adam, keras.optimizers.schedules
     mlp().fit(*cancer)
     with recorded_passes() as passes:
@@ -69,14 +68,6 @@ def test_other_settings_of_an_optimizer_compile_nothing(mlp, cancer):
             adam(schedules.CosineDecay(0.1, 9)),
         ):
             mlp(optimizer=optimizer).fit(*cancer)
-    assert not passes
-
-
-def test_a_loss_and_a_rule_compile_once_for_all_fits_in_threads(mlr, diabetes):
-    est = mlr(loss="huber", optimizer="nadam", activation="softsign")
-    est.fit(*diabetes)
-    with recorded_passes() as passes:
-        clone(est).set_params(hidden_layer_sizes=(3, 2)).fit(*diabetes)
     assert not passes
 
 
@@ -101,7 +92,8 @@ def test_machine_code_is_kept_elsewhere(variable, tmp_path):
         # No folder can be made in its place, not even by root.
         (folder / "__pycache__").touch()
     kept = tmp_path / "kept"
-    env = {**os.environ, "PYTHONPATH": str(tmp_path), variable: str(kept)}
+    env = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    env |= {"PYTHONPATH": str(tmp_path), variable: str(kept)}
     counts = []
     for _ in range(2):
         done = subprocess.run(

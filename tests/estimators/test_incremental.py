@@ -183,7 +183,7 @@ def test_after_a_plain_fit_the_optimizer_starts_anew(compiled):
     before = start.coefs_[0].copy()
     compiled.partial(start)
     moves = np.abs(start.coefs_[0] - before)
-    np.testing.assert_allclose(moves[moves > 0], 0.001, rtol=0.01)
+    np.testing.assert_allclose(moves[moves > 0], 0.001, rtol=0.1)
 
 
 def test_classes_need_not_be_given_after_fit(mlp, iris):

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from problems import arrays, assert_same
 
-from skreg._engine import engine as engine_module
-from skreg._engine import history, interrupts, planning
+from skreg._training import compiled, compiled_network
 from skreg._training.keras import loop as keras_loop
 
 
@@ -39,27 +38,28 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.fixture
 def interrupted(monkeypatch):
     """Call something with a Ctrl-C in one of its epochs, which have two steps."""
-
-    def calls(at, within):
-        original = engine_module.calls
-        n_before = 2 * at - within  # the epochs are cut in two
-
-        def ending(*args):
-            for i, segments in enumerate(original(*args)):
-                if i == n_before:
-                    raise KeyboardInterrupt
-                yield segments
-            raise KeyboardInterrupt
-
-        return ending
+    run_steps = compiled.CompiledNetwork.run
+    end_epoch = compiled._Run._end_epoch
 
     def run(est, call, *, epoch, within=False):
+        def interrupted_steps(network, number, first, *arguments):
+            if within and (number, first) == (epoch - 1, 1):
+                raise KeyboardInterrupt
+            return run_steps(network, number, first, *arguments)
+
+        def interrupted_end(training, n_epochs):
+            figures = end_epoch(training, n_epochs)
+            if not within and n_epochs == epoch:
+                raise KeyboardInterrupt
+            return figures
+
         callbacks = est.callbacks
         if est.engine == "keras":
             est.callbacks = [Interrupt(epoch, within)]
         with monkeypatch.context() as patch:
-            patch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
-            patch.setattr(engine_module, "calls", calls(epoch, within))
+            patch.setattr(compiled, "CALL_SECONDS", 0)  # a call takes one step
+            patch.setattr(compiled.CompiledNetwork, "run", interrupted_steps)
+            patch.setattr(compiled._Run, "_end_epoch", interrupted_end)
             with pytest.raises(KeyboardInterrupt):
                 call(est)
         est.callbacks = callbacks
@@ -115,10 +115,9 @@ def test_an_interrupt_while_progress_is_printed(
         patch.setattr(sys, "stdout", InterruptedOutput())
         with pytest.raises(KeyboardInterrupt):
             problem.fit(est)
-    # Those of which there was no report yet may have been run in the same call.
-    assert 3 <= est.n_iter_ <= 5
+    assert est.n_iter_ == 3
     assert whole.best_epoch_ == 6  # so that either goes on from its last epoch
-    assert_same(problem.warm(est, 6 - est.n_iter_, verbose=0), whole)
+    assert_same(problem.warm(est, 3, verbose=0), whole)
 
 
 class LineInterrupt:
@@ -153,14 +152,14 @@ class LineInterrupt:
 
 @pytest.mark.parametrize(
     ("engine", "modules", "stride"),  # not every line, which takes half a minute
-    [("compiled", [engine_module, history], 3), ("keras", [keras_loop], 13)],
+    [("compiled", [compiled, compiled_network], 7), ("keras", [keras_loop], 13)],
     ids=["compiled", "keras"],
 )
 def test_an_interrupt_in_any_line_leaves_a_whole_epoch(
     mlp, iris, monkeypatch, engine, modules, stride
 ):
     X, y = iris
-    monkeypatch.setattr(planning, "MAX_STEPS_PER_CALL", 1)
+    monkeypatch.setattr(compiled, "CALL_SECONDS", 0)
 
     def make(epochs):
         return mlp(engine=engine, batch_size=90, epochs=epochs, warm_start=True)
@@ -222,17 +221,7 @@ def test_early_stopping_keeps_the_best_of_the_epochs_run(
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-# A real signal, which waits while TensorFlow works.
-
-
-def signalled(function):
-    """The function, with Ctrl-C while it is called."""
-
-    def call(*args, **kwargs):
-        signal.raise_signal(signal.SIGINT)
-        return function(*args, **kwargs)
-
-    return call
+# A real signal, in the middle of machine code.
 
 
 @pytest.fixture
@@ -243,59 +232,46 @@ def default_handler():
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-def wait_for_threads(before):
-    """Those that were not there before end, but for one that compiles ahead."""
-    for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=10)
-        assert not thread.is_alive(), thread
+@pytest.fixture
+def signalled(default_handler):
+    """Call something while Ctrl-C comes soon."""
 
-
-@pytest.mark.usefixtures("default_handler")
-def test_an_interrupt_waits_for_tensorflow(mlp, iris, monkeypatch):
-    est = mlp(epochs=1, warm_start=True)
-    with monkeypatch.context() as patch:
-        called = signalled(engine_module.compiled_function)
-        patch.setattr(engine_module, "compiled_function", called)
+    def run(call):
+        timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+        timer.start()
         with pytest.raises(KeyboardInterrupt):
-            est.fit(*iris)
-    assert_same(est, mlp(epochs=1).fit(*iris))
+            call()
+        timer.join()
+
+    return run
 
 
-@pytest.mark.usefixtures("default_handler")
-def test_an_interrupt_while_a_step_is_traced_is_no_other_error(mlp, iris, monkeypatch):
-    train_on_batch = keras_loop._Trainer.train_on_batch
-    reached = []
-
-    def traced(*args, **kwargs):
-        figures = signalled(train_on_batch)(*args, **kwargs)
-        reached.append(figures)
-        return figures
-
-    monkeypatch.setattr(keras_loop._Trainer, "train_on_batch", traced)
-    with pytest.raises(KeyboardInterrupt):
-        mlp(engine="keras").fit(*iris)
-    assert len(reached) == 1
+# It would take minutes.
+ENDLESS = {"epochs": 10**7, "batch_size": 16, "engine": "compiled", "dropout": 0.2}
 
 
-def test_a_handler_of_the_users_is_called_once(mlp, iris, monkeypatch):
-    calls = []
-    before = signal.signal(signal.SIGINT, lambda *args: calls.append(args))
-    try:
-        wrapped = signalled(engine_module.compiled_function)
-        monkeypatch.setattr(engine_module, "compiled_function", wrapped)
-        mlp().fit(*iris)
-        ((number, _),) = calls
-        assert number == signal.SIGINT
-    finally:
-        signal.signal(signal.SIGINT, before)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_long_fit_ends_soon_and_leaves_the_estimator_as_it_was(
+    mlp, iris, signalled, early_stopping
+):
+    est = mlp(engine="compiled").fit(*iris)
+    est.set_params(**ENDLESS, early_stopping=early_stopping, n_iter_no_change=np.inf)
+    before = pickle.dumps(est)
+    signalled(lambda: est.fit(*iris))
+    assert pickle.dumps(est) == before
 
 
-@pytest.mark.usefixtures("default_handler")
-def test_an_interrupt_waits_until_keras_is_imported(tmp_path, monkeypatch):
-    code = "import signal; signal.raise_signal(signal.SIGINT); imported = True"
-    (tmp_path / "keras.py").write_text(code)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "keras")
-    with pytest.raises(KeyboardInterrupt):
-        interrupts.import_keras()
-    assert sys.modules["keras"].imported
+def test_a_long_warm_start_ends_soon_and_keeps_whole_epochs(mlp, iris, signalled):
+    est = mlp((64, 64), **ENDLESS, warm_start=True)
+    signalled(lambda: est.fit(*iris))
+    assert 1 <= est.n_iter_ == est.best_epoch_ < 10**6
+    whole = mlp((64, 64), **{**ENDLESS, "epochs": est.n_iter_}).fit(*iris)
+    assert_same(est, whole, atol=0)
+
+
+def test_an_epoch_that_takes_long_is_interrupted_too(mlp, signalled):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300_000, 10))
+    est = mlp((64, 64), batch_size=1, warm_start=True)
+    signalled(lambda: est.fit(X, X[:, 0] > 0))
+    assert vars(est).keys() == est.get_params().keys()
