@@ -244,7 +244,7 @@ def untrained(monkeypatch):
     def train(*_, **__):
         raise AssertionError("trained")
 
-    monkeypatch.setattr("skreg._xla.engine.train", train)
+    monkeypatch.setattr("skreg._training.dispatch.train", train)
 
 
 @pytest.mark.parametrize(
