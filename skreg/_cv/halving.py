@@ -62,8 +62,8 @@ def search(
 ) -> list[Rung]:
     """Train candidates in rungs while there is time.
 
-    Without a time limit there is one round, of all candidates. With a limit, rounds
-    begin with a few candidates, and grow as long as there is time for another round.
+    There is one round, of all candidates, if there is time for it. Else rounds begin
+    with a few candidates, and grow as long as there is time for another round.
 
     Parameters
     ----------
@@ -116,11 +116,10 @@ def _rounds(
     cv: CrossValidation, n_candidates: int, goals: list[int], stopwatch: Stopwatch
 ) -> Iterator[tuple[int, int]]:
     """The first candidate of each round, and the first one that is not in it."""
-    done = 0
-    if np.isinf(stopwatch.limit):
+    if stopwatch.allows(planned_work(cv, n_candidates, goals)):
         yield 0, n_candidates
         return
-    n = min(FACTOR, n_candidates)
+    done, n = 0, min(FACTOR, n_candidates)
     while n:
         yield done, done + n
         done += n
