@@ -14,8 +14,13 @@ OLDEST = [
     for requirement in REQUIRED
     if not requirement.startswith("skreg[")
 ]
-# Of which no test needs TensorFlow but those that name the compiled engine.
-ON_ANY_BACKEND = ("conformance", "classifier", "early_stopping", "averaging")
+# Tests whose files do not import TensorFlow.
+ON_ANY_BACKEND = (
+    "ecosystem/test_conformance",
+    "estimators/test_classifier",
+    "estimators/test_early_stopping",
+    "estimators/test_averaging",
+)
 
 nox.options.sessions = ["lint", "types", "tests"]
 
@@ -46,13 +51,13 @@ def prerelease(session):
 @nox.session
 @nox.parametrize("backend", ["jax", "torch"])
 def backends(session, backend):
-    """Run the tests of what does not need TensorFlow as Keras' backend."""
+    """Run the tests of the Keras engine on another backend than TensorFlow."""
     session.install("-e", ".[test]", backend)
-    names = "other_backends", *(f"test_{name}" for name in ON_ANY_BACKEND)
+    names = "keras_engine/other_backends", *ON_ANY_BACKEND
     # Keras 3.15 and JAX have not followed NumPy 2's protocol for arrays.
     options = "-W", "ignore:__array__ implementation:DeprecationWarning"
     session.run(
-        *("python", "-m", "pytest", "-k", "not compiled", *options),
+        *("python", "-m", "pytest", *options),
         *(f"tests/{name}.py" for name in names),
         *session.posargs,
         env={
@@ -68,7 +73,9 @@ def properties(session):
     """Try hundreds of settings that hypothesis draws, other ones each time."""
     session.install("-e", ".[test]")
     options = "--hypothesis-profile", "many", *session.posargs
-    session.run("python", "-m", "pytest", "tests/test_properties.py", *options)
+    session.run(
+        "python", "-m", "pytest", "tests/estimators/test_properties.py", *options
+    )
 
 
 @nox.session
@@ -94,14 +101,14 @@ def docs(session):
         *("python", "-m", "sphinx", "-W", "--keep-going"),
         *("-b", "html", "docs", "docs/_build/html"),
     )
-    session.run("python", "-m", "pytest", "tests/test_documentation.py")
+    session.run("python", "-m", "pytest", "tests/documentation/test_documentation.py")
 
 
 @nox.session
 def benchmarks(session):
     """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
-    names = "peers", "defaults", "tables", "text", "first_search", "long_runs", "faults"
+    names = "peers", "steps", "start", "memory", "defaults", "tables", "text"
     for name in names:
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
@@ -112,4 +119,4 @@ def pickles(session, action):
     """Save estimators with the oldest versions; load them with the newest."""
     session.install("-e", ".", *(OLDEST if action == "save" else []))
     folder = session.cache_dir / "pickles"
-    session.run("python", "tests/across_versions.py", action, str(folder))
+    session.run("python", "tests/ecosystem/across_versions.py", action, str(folder))

@@ -24,14 +24,11 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skreg import (
-    BatchedHalvingRandomSearchCV,
-    BatchedRandomizedSearchCV,
     RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
 )
-from skreg._cv.space import default_distributions
 
 LOG_LOSS, SQUARED_ERROR = "neg_log_loss", "neg_mean_squared_error"
 
@@ -143,39 +140,8 @@ PEERS = {
 }
 
 
-def searched(network, scoring, search, **options):
-    """A search over the distributions of the CV estimators, by the same candidates."""
-    network.set_params(epochs=54, batch_size=128, ema_momentum=0.99, random_state=0)
-    return search(
-        network,
-        default_distributions(),
-        scoring=scoring,
-        cv=3,
-        random_state=0,
-        error_score="raise",
-        **options,
-    )
-
-
-def searches(search, **options):
-    return (
-        lambda: searched(
-            RegularizedMLPClassifier((128, 128)), LOG_LOSS, search, **options
-        ),
-        lambda: searched(
-            RegularizedMLPRegressor((128, 128)), SQUARED_ERROR, search, **options
-        ),
-    )
-
-
-# What the CV estimators are made of: all candidates trained to the end, halving from a
-# ninth of the epochs and from as few as scikit-learn would; without an ensemble.
+# A part of the CV estimators: the best candidate alone.
 PARTS = {
-    "all to the end": searches(BatchedRandomizedSearchCV, n_iter=27),
-    "halving from 1/9": searches(
-        BatchedHalvingRandomSearchCV, n_candidates=27, min_resources=6
-    ),
-    "halving": searches(BatchedHalvingRandomSearchCV, n_candidates=27),
     "one of skreg CV": (
         lambda: RegularizedMLPClassifierCV(ensemble_size=None, random_state=0),
         lambda: RegularizedMLPRegressorCV(ensemble_size=None, random_state=0),
@@ -185,23 +151,18 @@ PARTS = {
 MODELS = OWN | PARTS | PEERS
 
 
-@cache
-def process_of_peers():
-    """A process without TensorFlow, beside which PyTorch's Triton crashes."""
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, mp_context=spawn)
-
-
 def fitted(name, kind, X, y, X_test):
     """Predictions for the test rows, probabilities or None, and seconds of the fit."""
-    if name in PEERS:
+    if name in PEERS:  # whose libraries bring thread pools of their own
         return process_of_peers().submit(fit, name, kind, X, y, X_test).result()
-    # The first fit of a process would import it.
-    from skreg._xla import compiled
-
-    compiled._functions.clear()
-    compiled._xla_programs.clear()
     return fit(name, kind, X, y, X_test)
+
+
+@cache
+def process_of_peers():
+    """One process for all fits of the peers."""
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=spawn)
 
 
 def fit(name, kind, X, y, X_test):

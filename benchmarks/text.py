@@ -5,25 +5,24 @@ those of the sentence polarity data set, and trains a network with two hidden la
 16 units on 10,000 binary columns: on the CSR matrix, on the dense array, and, with
 scikit-learn's MLP, on the CSR matrix. Without `--reviews`, only one epoch on a random
 matrix of 1,000,000 x 1,000 with 20 entries per row is run. Each measurement is from a
-new process: seconds, including compilation but not the import of TensorFlow, and the
-increase in peak memory during the fit. `--quick` only tests that the script runs.
+new process: seconds and the increase in peak memory during the fit, after a first fit
+on a few rows, which compiles or loads compiled code. `--quick` only tests that the
+script runs. Linux only.
 """
 
 import argparse
-import multiprocessing
-import re
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
+from measure import in_new_process, peak_growth
 from skreg import RegularizedMLPClassifier
 
 
@@ -70,23 +69,13 @@ def on_many_rows(n_rows):
 
 
 def fitted(model, X, y):
-    """Fit; return seconds and the increase in peak memory in MB; Linux only."""
-    import tensorflow  # noqa: F401 (the first fit of a process would import it)
-
+    """Fit; return seconds and the increase in peak memory in MB."""
     warnings.simplefilter("ignore")  # ConvergenceWarning of scikit-learn's MLP
-    before = psutil.Process().memory_info().rss
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    rows = np.r_[0:100, X.shape[0] - 100 : X.shape[0]]  # of both classes
+    clone(model).fit(X[rows], y[rows])
     start = time.perf_counter()
-    model.fit(X, y)
-    seconds = time.perf_counter() - start
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return seconds, (int(peak) * 1024 - before) / 1e6
-
-
-def in_new_process(function, *arguments):
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as process:
-        return process.submit(function, *arguments).result()
+    peak = peak_growth(lambda: model.fit(X, y))
+    return time.perf_counter() - start, peak
 
 
 def main():
