@@ -1,6 +1,6 @@
 """What importing skreg, and fitting, change and print in a process of its own.
 
-`test_state` runs it as a script, whose last line of output is a report in JSON.
+`test_new_processes` runs it as a script, whose last line of output is a report in JSON.
 """
 
 import hashlib
@@ -56,7 +56,6 @@ def seeded_digests():
 
     X, y = load_iris(return_X_y=True)
     digests = []
-    # The second fit has 500 steps, from which on XLA is used.
     for engine, epochs in (("compiled", 3), ("compiled", 100), ("keras", 3)):
         est = RegularizedMLPClassifier((8,), dropout=0.3, early_stopping=True)
         est.set_params(engine=engine, epochs=epochs, random_state=5).fit(X, y)

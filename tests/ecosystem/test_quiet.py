@@ -41,7 +41,6 @@ est = make(RegularizedMLPRegressor, warm_start=True, optimizer="rmsprop").fit(X,
 est.fit(X, X).partial_fit(X, X).predict(X)
 for targets in (y, y + (X[:, 1] > 0), np.stack([y, 1 - y], 1)):
     make(engine="compiled", dropout=0.5).fit(X, targets)
-make(engine="compiled", dropout=0.5, epochs=250).fit(X, y)  # with XLA
 make(RegularizedMLPRegressor, engine="compiled", dropout=0.5).fit(X, X)
 try:
     make(optimizer="sgd", learning_rate=1e30).fit(X, y)

@@ -175,7 +175,7 @@ def test_weights_that_become_non_finite_are_found_in_the_same_epoch(mlp, cancer)
     for engine in ("keras", "compiled"):
         # A linear model whose weights grow by the same factor in every step.
         est = mlp((), engine=engine, optimizer="sgd", learning_rate=1e8, l2=[1e8])
-        with pytest.raises(ValueError, match="non-finite.* in epoch") as caught:
+        with pytest.raises(ValueError, match=r"non-finite.* in epoch") as caught:
             est.set_params(epochs=30).fit(*cancer)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]

@@ -15,8 +15,8 @@ def dropout_factors(mlr, layer, rate, n_epochs=3, seed=0, sparse=False):
 
     The rows are those of a multiple of the identity matrix, in two batches. So a row of
     the first kernel moves in the one step that sees its row: by a constant, times the
-    sign of the error, times ``f * (W @ (g * v))``, where f and g are the factors of the two
-    hidden layers, W the kernel between them and v that of the output.
+    sign of the error, times ``f * (W @ (g * v))``, where f and g are the factors of the
+    two hidden layers, W the kernel between them and v that of the output.
     """
     X = 0.1 * np.eye(N_ROWS)
     y = np.where(np.arange(N_ROWS) % 2, 1.0, -1.0)  # far from what is predicted
@@ -66,7 +66,10 @@ def test_units_are_dropped_at_the_rate_and_scaled_up_where_kept(mlr, layer, rate
     assert abs(kept.mean() - (1 - rate)) < 4 * deviation
 
 
-@pytest.mark.parametrize("axis", range(5), ids="layer epoch step row unit".split())
+AXES = ["layer", "epoch", "step", "row", "unit"]
+
+
+@pytest.mark.parametrize("axis", range(5), ids=AXES)
 def test_noise_is_independent_along(kept, axis):
     size = kept.shape[axis]
     for lag in range(1, min(size, 4)):

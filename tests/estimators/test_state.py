@@ -1,13 +1,10 @@
-"""What a fit leaves behind: the same bits every time, and nothing global."""
+"""What a fit leaves behind: the same bits every time, nothing of an earlier fit."""
 
 import copy
 import hashlib
-import inspect
 import io
-import json
 import pickle
 
-import fresh_process
 import joblib
 import keras
 import numpy as np
@@ -15,24 +12,6 @@ import pytest
 from sklearn.base import clone
 
 import skreg
-from skreg._xla import compiled
-
-
-# One test, as another worker of pytest-xdist would start a process of its own.
-def test_a_new_process_changes_nothing_global_and_gives_the_same_bits(
-    in_new_process, monkeypatch
-):
-    code = inspect.getsource(fresh_process)
-    *printed, report = in_new_process(code).splitlines()
-    report = json.loads(report)
-    assert report["changed by importing"] == []
-    assert report["changed by fitting"] == []
-    assert printed == []
-    # Of those before, which are many in this process: then XLA is no longer used.
-    monkeypatch.setattr(compiled, "_xla_programs", set())
-    here = fresh_process.seeded_digests()
-    assert report["digests"] == here
-    assert len(set(here)) == len(here) == 3
 
 
 def digest(est):

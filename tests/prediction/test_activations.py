@@ -146,9 +146,7 @@ def test_an_activation_registered_by_the_user(dtype):
     assert_close(without_warnings("tests>twice_tanh", z), 2 * np.tanh(z))
 
 
-@pytest.mark.parametrize(
-    "function", [keras_activation, activation_function]
-)
+@pytest.mark.parametrize("function", [keras_activation, activation_function])
 def test_an_unknown_name(function):
     with pytest.raises(ValueError, match=r"activation .*nonsense"):
         function("nonsense")
