@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from measure import machine
+from measure import first_fit, machine
 from skreg import RegularizedMLPClassifier
 
 # Rows, columns, classes, hidden layers, rows in a batch, epochs.
@@ -51,6 +51,7 @@ def main():
         few, many = (1, 2) if quick else (2, 2 + epochs)
         n_steps = -(-n_rows // batch_size) * (many - few)
         for dtype in (np.float32, np.float64):
+            first_fit(X.astype(dtype), y, **SETTINGS["all"])
             times = {name: [] for name in SETTINGS}
             for _ in range(1 if quick else 5):
                 for name, settings in SETTINGS.items():
