@@ -63,13 +63,21 @@ def _enter(token: object) -> None:
         if not _training:
             _n_threads_before[:] = [library.num_threads for library in _libraries()]
         _training.add(token)
-        for library in _libraries():
-            library.set_num_threads(1)
+        _set_n_threads([1] * len(_libraries()))
 
 
 def _leave(token: object) -> None:
     with _lock:
         _training.discard(token)
         if not _training:
-            for library, n in zip(_libraries(), _n_threads_before, strict=False):
-                library.set_num_threads(n)
+            _set_n_threads(_n_threads_before)
+
+
+def _set_n_threads(numbers: list[int]) -> None:
+    for library, n in zip(_libraries(), numbers, strict=False):
+        # Since threadpoolctl 3.8, OpenBLAS listens to the first thread alone that has
+        # set a limit, until it is told to forget it.
+        forget = getattr(library, "clear_controlling_thread", lambda force: None)
+        forget(force=True)
+        library.set_num_threads(n)
+        forget(force=True)

@@ -131,11 +131,11 @@ class _Run:
             )
             for name, figure in validation.items():
                 self._validation.setdefault(name, []).append(figure)
-        best = self._stopper.is_best(self._validation.get("val_loss", [math.nan])[-1])
-        self._left = replace(self._left, n_epochs=n_epochs)
-        if best:
+        left = replace(self._left, n_epochs=n_epochs)
+        if self._stopper.is_best(self._validation.get("val_loss", [math.nan])[-1]):
             kept = state.copy() if self._copies else state
-            self._left = _Left(n_epochs, kept, n_epochs, self._stopper.wait)
+            left = _Left(n_epochs, kept, n_epochs, self._stopper.wait)
+        self._left = left
         self._stopped = self._stopper.ends
         if task.hooks is not None:
             self._stopped |= bool(task.hooks.end_epoch(n_epochs - 1, self.trained))

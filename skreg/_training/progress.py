@@ -37,9 +37,13 @@ def _text(figures: dict[str, float]) -> str:
 def _bar(n_epochs: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
+    # All figures are to fit in a line of 80 characters: the loss is the sum of others.
+    columns = BarColumn(8), MofNCompleteColumn(), TextColumn("{task.description}")
     with Progress(*columns) as bar:
         shown = bar.add_task("", total=n_epochs)
-        yield lambda epoch, figures: bar.update(
-            shown, completed=epoch, description=_text(figures)
-        )
+
+        def report(epoch: int, figures: dict[str, float]) -> None:
+            parts = {name: x for name, x in figures.items() if name != "loss"}
+            bar.update(shown, completed=epoch, description=_text(parts))
+
+        yield report
