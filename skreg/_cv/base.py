@@ -36,6 +36,7 @@ from skreg._cv.time_limit import Stopwatch, check_time_limit
 from skreg._estimators.base import (
     FLOATS,
     DocLinkMixin,
+    HiddenModelMixin,
     RegularizedMLP,
     all_or_nothing,
     draw_seed,
@@ -67,7 +68,11 @@ RESULTS = (
 
 
 class RegularizedMLPCV(
-    DocLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+    DocLinkMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    HiddenModelMixin,
+    metaclass=ABCMeta,
 ):
     """Base class; the classes below differ in the network, the score, predictions."""
 
@@ -343,6 +348,18 @@ class RegularizedMLPCV(
     def learning_rate_(self) -> float | None:
         """Learning rate of the best candidate."""
         return self._best_value("learning_rate")
+
+    @property
+    def used_features_(self) -> NDArray[np.bool_]:
+        """Which columns any network uses, of shape (`n_features_in_`,)."""
+        check_is_fitted(self)
+        return self.best_estimator_.used_features_
+
+    @property
+    def feature_importances_(self) -> NDArray[np.floating]:
+        """Mean importance of each column, of sum 1, of shape (`n_features_in_`,)."""
+        check_is_fitted(self)
+        return self.best_estimator_.feature_importances_
 
     @property
     def model_(self) -> keras.Model:

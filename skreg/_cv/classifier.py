@@ -111,6 +111,11 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         NaN if the scorer can't judge a mean.
     best_estimator_ : MLPEnsembleClassifier or RegularizedMLPClassifier
         What predicts; the latter with ``ensemble_size=None``.
+    used_features_ : ndarray of shape (`n_features_in_`,), bool
+        Which columns any network uses.
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
+        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
+        the networks.
     l1_ : float
         Strength of the L1 penalty of the best candidate.
     l2_ : float

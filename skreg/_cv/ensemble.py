@@ -29,7 +29,12 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.members import final_network, fit_members, seeded_members
-from skreg._estimators.base import DocLinkMixin, RegularizedMLP, all_or_nothing
+from skreg._estimators.base import (
+    DocLinkMixin,
+    HiddenModelMixin,
+    RegularizedMLP,
+    all_or_nothing,
+)
 from skreg._estimators.callback_support import (
     CallbackSupportMixin,
     fit_context,
@@ -46,6 +51,7 @@ class MLPEnsemble(
     CallbackSupportMixin,
     MetaEstimatorMixin,
     BaseEstimator,
+    HiddenModelMixin,
     metaclass=ABCMeta,
 ):
     """Base class; the classes below differ in what is averaged."""
@@ -187,6 +193,27 @@ class MLPEnsemble(
         )
 
     @property
+    def used_features_(self) -> NDArray[np.bool_]:
+        """Which columns any member uses, of shape (`n_features_in_`,)."""
+        return np.any([one.used_features_ for one in self._networks()], axis=0)
+
+    @property
+    def feature_importances_(self) -> NDArray[np.floating]:
+        """Mean importance of each column, of sum 1, of shape (`n_features_in_`,)."""
+        return np.mean([one.feature_importances_ for one in self._networks()], axis=0)
+
+    def _networks(self) -> list[RegularizedMLP]:
+        """The members, where each of them is a network."""
+        check_is_fitted(self)
+        networks = [m for m in self.estimators_ if isinstance(m, RegularizedMLP)]
+        if len(networks) < len(self.estimators_):
+            raise AttributeError(
+                "used_features_ and feature_importances_ need members that are "
+                "networks: the columns of others are not those of X."
+            )
+        return networks
+
+    @property
     def n_features_in_(self) -> int:
         """Number of columns."""
         check_is_fitted(self)
@@ -260,6 +287,11 @@ class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
         Number of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has them.
+    used_features_ : ndarray of shape (`n_features_in_`,), bool
+        Which columns any member uses, where members are networks.
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
+        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
+        the members.
     model_ : keras.Model
         Gives the mean of the probabilities, in plain Keras: for members that agree in
         the steps before the network.
@@ -385,6 +417,11 @@ class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
         Number of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has them.
+    used_features_ : ndarray of shape (`n_features_in_`,), bool
+        Which columns any member uses, where members are networks.
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
+        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
+        the members.
     model_ : keras.Model
         Gives the mean in the units of `y`, in plain Keras: for members that agree in
         the steps before the network.

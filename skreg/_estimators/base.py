@@ -90,8 +90,23 @@ class DocLinkMixin:
     )
 
 
+class HiddenModelMixin:
+    """Keeps `model_` out of `dir`; goes after scikit-learn's base classes.
+
+    Whoever looks at all attributes, as diagrams of fitted estimators do, and the
+    ``__dir__`` of scikit-learn, would else import Keras and build the network.
+    """
+
+    def __dir__(self):
+        return [name for name in super().__dir__() if name != "model_"]
+
+
 class RegularizedMLP(
-    DocLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+    DocLinkMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    HiddenModelMixin,
+    metaclass=ABCMeta,
 ):
     """Base class; the classes below differ in targets, loss and prediction only."""
 

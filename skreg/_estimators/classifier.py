@@ -572,9 +572,9 @@ default=None
             present = totals > 0
             mean_total = totals.sum() / np.count_nonzero(present)
             return np.where(present, mean_total / np.where(present, totals, 1), 0)
-        if not isinstance(self.class_weight, dict):
+        if not isinstance(self.class_weight, Mapping):
             raise ValueError(
-                "class_weight must be None, 'balanced' or a dict of labels to "
+                "class_weight must be None, 'balanced' or a mapping of labels to "
                 f"factors, got {self.class_weight!r}."
             )
         classes = self.classes_.tolist()

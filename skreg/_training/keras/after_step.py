@@ -65,9 +65,8 @@ class AfterStep:
         """
         if self._average is not None:
             self._average = values_of(self._weights)
-        if self._average or self._optimizer.use_ema:
-            if "iterate" in arrays:
-                assign_values(self._weights, self._cut(arrays["iterate"]))
+        if (self._average or self._optimizer.use_ema) and "iterate" in arrays:
+            assign_values(self._weights, self._cut(arrays["iterate"]))
         self._mean_gradient = arrays.get("mean_gradient", self._mean_gradient)
         self._rate_sum = float(arrays.get("rate_sum", 0.0))
 
