@@ -158,14 +158,14 @@ class RegularizedMLP(
         validation = X_val, y_val, sample_weight_val
         return self._fit(X, y, sample_weight, *validation, resume=resume)
 
-    def _partial_fit_obstacle(self) -> str | None:
-        """Why there is no `partial_fit`, if there is none."""
+    def _can_partial_fit(self) -> bool:
+        """Whether there is `partial_fit`, or an error that says why not."""
         if self.early_stopping:
-            return (
+            raise AttributeError(
                 "early_stopping=True is not supported by partial_fit, which runs one "
                 "epoch at a time."
             )
-        return None
+        return True
 
     def _fit(self, *data: Any, **mode: Any) -> Self:
         """Fit from fresh weights, or go on; see `_prepare_task`."""

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from skreg._estimators.availability import available_unless
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.types import (
     Callbacks,
@@ -265,7 +265,7 @@ default=None
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_unless(lambda self: self._partial_fit_obstacle())
+    @available_if(lambda self: self._can_partial_fit())
     def partial_fit(
         self,
         X: MatrixLike,
@@ -434,14 +434,14 @@ default=None
         tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
-    def _partial_fit_obstacle(self):
+    def _can_partial_fit(self):
         if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            return (
+            raise AttributeError(
                 "class_weight='balanced' is not supported by partial_fit, which does "
                 "not know all rows; give a dict, such as one from "
                 "sklearn.utils.class_weight.compute_class_weight."
             )
-        return super()._partial_fit_obstacle()
+        return super()._can_partial_fit()
 
     def _values(self, outputs):
         if self._multilabel:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
-from skreg._estimators.availability import available_unless
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.parameters import one_of
 from skreg._estimators.target_units import TargetUnits
@@ -247,7 +247,7 @@ default=None
         self.random_state = random_state
         self.verbose = verbose
 
-    @available_unless(lambda self: self._partial_fit_obstacle())
+    @available_if(lambda self: self._can_partial_fit())
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:

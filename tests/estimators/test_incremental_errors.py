@@ -51,18 +51,21 @@ def test_what_partial_fit_cannot_do_it_is_not_there_for(mlp, iris, params, reaso
         est.set_params(**params)
         assert not hasattr(est, "partial_fit")
         before = pickle.dumps(est)
-        message = f"'{type(est).__name__}' has no attribute 'partial_fit': {reason}"
-        with pytest.raises(AttributeError, match=message):
-            est.partial_fit(*iris, classes=[0, 1, 2])
-        with pytest.raises(AttributeError, match=message):
-            type(est).partial_fit(est, *iris, classes=[0, 1, 2])
+        for call in (
+            lambda est: est.partial_fit(*iris, classes=[0, 1, 2]),
+            lambda est: type(est).partial_fit(est, *iris, classes=[0, 1, 2]),
+        ):
+            with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as e:
+                call(est)
+            assert reason in str(e.value.__cause__)
         assert pickle.dumps(est) == before
 
 
 def test_a_regressor_that_stops_early_has_no_partial_fit(mlr, diabetes):
     est = mlr(early_stopping=True)
-    with pytest.raises(AttributeError, match=f"no attribute 'partial_fit': {STOPPING}"):
+    with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as error:
         est.partial_fit(*diabetes)
+    assert STOPPING in str(error.value.__cause__)
     assert hasattr(mlr(), "partial_fit")
 
 
