@@ -37,11 +37,13 @@ from skreg._training.task import (
     Architecture,
     OptimizerState,
     OutputScale,
+    Plan,
     Regularization,
     ResumePoint,
     Rows,
     Task,
     TrainedNetwork,
+    Watchers,
     derived_seed,
 )
 
@@ -327,26 +329,29 @@ class RegularizedMLP(
         batch_size = 32 if settings.batch_size == "auto" else int(settings.batch_size)
         if validation is not None:
             validation = self._for_network(validation, loss)
+        plan = Plan(
+            batch_size=min(batch_size, len(training)),
+            epochs=1 if partial else settings.epochs,
+            shuffle=settings.shuffle,
+            ema_momentum=settings.ema_momentum,
+            early_stopping=settings.early_stopping,
+            resumable=settings.warm_start or partial,
+        )
         return Task(
             architecture=architecture,
             regularization=settings.regularization,
             loss=loss,
             optimizer=settings.optimizer,
-            ema_momentum=settings.ema_momentum,
             training=self._for_network(training, loss),
             validation=validation,
-            early_stopping=settings.early_stopping,
-            batch_size=min(batch_size, len(training)),
-            epochs=1 if partial else settings.epochs,
-            shuffle=settings.shuffle,
-            seed=seed,
+            plan=plan,
+            watchers=Watchers(
+                settings.callbacks, settings.verbose, self._output_scale()
+            ),
             engine=settings.engine,
-            callbacks=settings.callbacks,
-            verbose=settings.verbose,
+            seed=seed,
             constant_outputs=self._constant_outputs(),
             resume=resume,
-            resumable=settings.warm_start or partial,
-            output_scale=self._output_scale(),
         )
 
     def _given_validation(
@@ -433,7 +438,7 @@ class RegularizedMLP(
         self._seed = task.seed
         for name in ("_optimizer_state", "_wait"):
             self.__dict__.pop(name, None)
-        if task.resumable:
+        if task.plan.resumable:
             self._optimizer_state = trained.optimizer_state
             self._wait = trained.wait
         self.__dict__.pop("model_", None)  # of an earlier fit

@@ -97,10 +97,10 @@ class FitTasks:
         self._estimator = estimator
         weights = None if sample_weight is None else {"sample_weight": sample_weight}
         self._data = {"estimator": estimator, "X": X, "y": y, "metadata": weights}
-        self._fit = estimator._init_callback_context(max_subtasks=task.epochs)
+        self._fit = estimator._init_callback_context(max_subtasks=task.plan.epochs)
         self._fit.call_on_fit_task_begin(**self._data)
         if hasattr(estimator, "_skl_callbacks"):
-            self.task = replace(task, hooks=self)
+            self.task = replace(task, watchers=replace(task.watchers, hooks=self))
 
     def begin_epoch(self, epoch: int) -> None:
         """Called by the engine, see `skreg._training.task.EpochHooks`."""

@@ -30,7 +30,7 @@ MAX_GROWTH = 8
 
 def why_not_compiled(task: Task) -> str | None:
     """What the compiled engine can't do of a task, or None."""
-    if task.callbacks:
+    if task.watchers.callbacks:
         return "Keras callbacks"
     if task.architecture.activation not in ACTIVATIONS:
         return f"the activation {task.architecture.activation!r}"
@@ -44,14 +44,14 @@ def why_not_compiled(task: Task) -> str | None:
 def train(task: Task) -> TrainedNetwork:
     """Train one network; see `skreg._training.task` for what goes in and comes out."""
     with (
-        limited(task.batch_size, task.architecture.kernel_shapes),
-        epoch_report(task.verbose, task.epochs) as report,
+        limited(task.plan.batch_size, task.architecture.kernel_shapes),
+        epoch_report(task.watchers.verbose, task.plan.epochs) as report,
     ):
         run = _Run(task)
         try:
             run.train(report)
         except KeyboardInterrupt:
-            if not (task.resumable and run.n_epochs):
+            if not (task.plan.resumable and run.n_epochs):
                 raise
             return replace(run.trained(), interrupted=True)
     return run.trained()
@@ -64,16 +64,16 @@ class _Run:
         self._task = task
         self._network = CompiledNetwork(task)
         state = self._network.state
-        self._steps_per_epoch = math.ceil(len(task.training) / task.batch_size)
-        self._figures = np.zeros((task.epochs, 3))
+        self._steps_per_epoch = math.ceil(len(task.training) / task.plan.batch_size)
+        self._figures = np.zeros((task.plan.epochs, 3))
         self._validation: dict[str, list[float]] = {}
         wait = task.resume.wait if task.resume else 0
-        self._stopper = EarlyStopper(task.early_stopping, loss_to_beat(task), wait)
+        self._stopper = EarlyStopper(task.plan.early_stopping, loss_to_beat(task), wait)
         self._stopped = False
         # In the network, an interrupt may find half of a step. So what is to be left
         # then is a copy, and belongs to a number of epochs: all that replaces it does
         # so at once.
-        self._copies = task.early_stopping is not None or task.resumable
+        self._copies = task.plan.early_stopping is not None or task.plan.resumable
         self._left = _Left(0, state.copy() if self._copies else state, 0, wait)
 
     @property
@@ -84,8 +84,8 @@ class _Run:
     def train(self, report: Callable[[int, dict[str, float]], None]) -> None:
         """Train to the end; `report` shows an epoch that has ended."""
         n_allowed, n_steps = 1, self._steps_per_epoch
-        hooks, done = self._task.hooks, 0
-        while self.n_epochs < self._task.epochs and not self._stopped:
+        hooks, done = self._task.watchers.hooks, 0
+        while self.n_epochs < self._task.plan.epochs and not self._stopped:
             epoch, first = divmod(done, n_steps)
             if hooks is not None and first == 0:
                 hooks.begin_epoch(epoch)
@@ -106,10 +106,10 @@ class _Run:
         Time allows `n` steps. Where somebody looks on, a call is one epoch at most.
         """
         task, n_steps = self._task, self._steps_per_epoch
-        looks_on = task.validation is not None or task.hooks is not None
-        if first > 0 or n < 2 * n_steps or looks_on or task.verbose:
+        looks_on = task.validation is not None or task.watchers.hooks is not None
+        if first > 0 or n < 2 * n_steps or looks_on or task.watchers.verbose:
             return min(n, n_steps - first)
-        return n_steps * min(n // n_steps, task.epochs - epoch)
+        return n_steps * min(n // n_steps, task.plan.epochs - epoch)
 
     def _call(self, epoch: int, first: int, n: int) -> None:
         """Take n steps from that step of the epoch on."""
@@ -137,8 +137,10 @@ class _Run:
             left = _Left(n_epochs, kept, n_epochs, self._stopper.wait)
         self._left = left
         self._stopped = self._stopper.ends
-        if task.hooks is not None:
-            self._stopped |= bool(task.hooks.end_epoch(n_epochs - 1, self.trained))
+        if task.watchers.hooks is not None:
+            self._stopped |= bool(
+                task.watchers.hooks.end_epoch(n_epochs - 1, self.trained)
+            )
         return {name: figures[-1] for name, figures in self._history().items()}
 
     def _history(self) -> dict[str, list[float]]:
@@ -155,7 +157,7 @@ class _Run:
     def trained(self) -> TrainedNetwork:
         """What the run would leave if it ended now."""
         task, left = self._task, self._left
-        rule = task.optimizer.rule if task.resumable else None
+        rule = task.optimizer.rule if task.plan.resumable else None
         layers = left.state.copy().layers(task.architecture.kernel_shapes)
         return TrainedNetwork(
             *layers,

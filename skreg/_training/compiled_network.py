@@ -64,7 +64,7 @@ class State:
         first = task.architecture.kernel_shapes[0]
         state = cls(
             params=params,
-            average=params.copy() if task.ema_momentum else params[:0],
+            average=params.copy() if task.plan.ema_momentum else params[:0],
             slots=np.zeros((len(rule.slots), params.size), params.dtype),
             mean_gradient=np.zeros(
                 first if task.regularization.group_l1 else (0, 0), params.dtype
@@ -153,7 +153,7 @@ class CompiledNetwork:
             np.array(r.l2, np.float64),
             r.group_l1,
             np.array(r.dropout, np.float64),
-            task.ema_momentum,
+            task.plan.ema_momentum,
         )
         self._functions = (
             hidden_layer(task.architecture.activation, dtype),
@@ -192,7 +192,7 @@ class CompiledNetwork:
         taken = self._next(n_steps)
         span = (
             first,
-            task.batch_size,
+            task.plan.batch_size,
             state.n_steps,
             task.first_epoch + epoch,
             self._noise_seed,

@@ -226,38 +226,56 @@ class EpochHooks(Protocol):
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How long a network is trained, and in which batches.
+
+    ``ema_momentum`` is that of the average of the weights, 0 without one. With
+    ``resumable``, the result has what is needed to go on, and an interrupt ends the
+    training early, after one epoch at least, instead of making it void.
+    """
+
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    ema_momentum: float
+    early_stopping: EarlyStopping | None
+    resumable: bool
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """Who sees the epochs of a training.
+
+    ``output_scale`` is for ``callbacks``, Keras', which see a network in the user's
+    units; None where those are the network's.
+    """
+
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    verbose: int = 0
+    output_scale: OutputScale | None = None
+    hooks: EpochHooks | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """A network to train, from fresh weights or from where `resume` says.
 
-    ``ema_momentum`` is that of the average of the weights, 0 without one.
     ``constant_outputs`` are numbers of outputs whose training targets are all 0: their
-    weights start from 0, so that they are right from the first step and stay so. With
-    ``resumable``, the result has what is needed to go on, and an interrupt ends
-    the training early, after one epoch at least, instead of making it void.
-    ``output_scale`` matters to `callbacks` only, Keras', which see a network in the
-    user's units; None where those are the network's.
+    weights start from 0, so that they are right from the first step and stay so.
     """
 
     architecture: Architecture
     regularization: Regularization
     loss: Loss
     optimizer: OptimizerSpec
-    ema_momentum: float
     training: Rows
     validation: Rows | None
-    early_stopping: EarlyStopping | None
-    batch_size: int
-    epochs: int
-    shuffle: bool
-    seed: int
+    plan: Plan
+    watchers: Watchers
     engine: str
-    callbacks: tuple[keras.callbacks.Callback, ...]
-    verbose: int
+    seed: int
     constant_outputs: tuple[int, ...] = ()
     resume: ResumePoint | None = None
-    resumable: bool = False
-    output_scale: OutputScale | None = None
-    hooks: EpochHooks | None = None
 
     @property
     def first_epoch(self) -> int:
@@ -267,7 +285,7 @@ class Task:
     def order(self, epoch: int) -> NDArray[np.integer]:
         """The rows of this run's epoch, counted from 0, in the order of their visit."""
         n_rows = len(self.training)
-        if not self.shuffle:
+        if not self.plan.shuffle:
             return np.arange(n_rows)
         stream = np.random.default_rng([self.seed, SHUFFLE, self.first_epoch + epoch])
         return stream.permutation(n_rows)

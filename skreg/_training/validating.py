@@ -57,7 +57,7 @@ def loss_to_beat(task: Task) -> float:
     Infinity where there are none.
     """
     start = task.resume
-    if start is None or task.early_stopping is None or task.validation is None:
+    if start is None or task.plan.early_stopping is None or task.validation is None:
         return math.inf
     activation = activation_function(task.architecture.activation)
     return validation_figures(

@@ -40,7 +40,7 @@ class AfterStep:
         self._mean_gradient = np.zeros(self._weights[0].shape, task.architecture.dtype)
         self._rate_sum = 0.0
         self._average: list[NDArray[Any]] | None = None
-        if task.ema_momentum:
+        if task.plan.ema_momentum:
             self._average = values_of(self._weights)
         # The weights that are trained, while the network has the average.
         self._iterate: list[NDArray[Any]] | None = None
@@ -87,7 +87,7 @@ class AfterStep:
 
     def _update_average(self, averages: list[NDArray[Any]]) -> None:
         step = int(self._optimizer.iterations.numpy())
-        momentum = min(self._task.ema_momentum, (1 + step) / (10 + step))
+        momentum = min(self._task.plan.ema_momentum, (1 + step) / (10 + step))
         for average, w in zip(averages, values_of(self._weights), strict=True):
             average[...] = w + momentum * (average - w)
             if self._proximal:

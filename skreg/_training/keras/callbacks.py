@@ -33,15 +33,15 @@ class UserCallbacks:
         network.optimizer = optimizer
         network.stop_training = False
         self._list = keras.callbacks.CallbackList(
-            copy.deepcopy(task.callbacks),
+            copy.deepcopy(task.watchers.callbacks),
             add_history=True,
-            add_progbar=task.verbose != 0,
+            add_progbar=task.watchers.verbose != 0,
             model=network,
-            verbose=task.verbose,
-            epochs=task.epochs,
+            verbose=task.watchers.verbose,
+            epochs=task.plan.epochs,
             steps=n_steps,
         )
-        self._scale = task.output_scale if task.callbacks else None
+        self._scale = task.watchers.output_scale if task.watchers.callbacks else None
         self._layers = _output_layers(network, optimizer)
 
     def __call__(self, event: str, *arguments: Any) -> None:

@@ -53,7 +53,7 @@ def train(task: Task) -> TrainedNetwork:
 
 
 def _train(task: Task) -> TrainedNetwork:
-    n_steps = math.ceil(len(task.training) / task.batch_size)
+    n_steps = math.ceil(len(task.training) / task.plan.batch_size)
     network, trainer, after_step = _set_up(task, n_steps)
     callbacks = UserCallbacks(task, network, trainer.optimizer, n_steps)
     callbacks("on_train_begin")
@@ -62,19 +62,19 @@ def _train(task: Task) -> TrainedNetwork:
     recorder = _Recorder(task, network, trainer, after_step, first)
     logs: dict[str, float] = {}
     try:
-        for epoch in range(first, task.epochs):
-            if task.hooks is not None:
-                task.hooks.begin_epoch(epoch)
+        for epoch in range(first, task.plan.epochs):
+            if task.watchers.hooks is not None:
+                task.watchers.hooks.begin_epoch(epoch)
             callbacks("on_epoch_begin", epoch)
             logs = _train_epoch(task, network, trainer, after_step, epoch, callbacks)
             with after_step.averaged():
                 logs = recorder.end_epoch(epoch, logs)
-                if task.ema_momentum:
+                if task.plan.ema_momentum:
                     callbacks("on_epoch_end", epoch, logs)
             # Keras' own average is shown to callbacks by its SwapEMAWeights only.
-            if not task.ema_momentum:
+            if not task.plan.ema_momentum:
                 callbacks("on_epoch_end", epoch, logs)
-            if task.hooks is not None and task.hooks.end_epoch(
+            if task.watchers.hooks is not None and task.watchers.hooks.end_epoch(
                 epoch, lambda: recorder.trained
             ):
                 network.stop_training = True
@@ -83,10 +83,10 @@ def _train(task: Task) -> TrainedNetwork:
         after_step.finish()
         callbacks("on_train_end", logs)
     except KeyboardInterrupt:
-        if not (task.resumable and recorder.trained.history["loss"]):
+        if not (task.plan.resumable and recorder.trained.history["loss"]):
             raise
         return replace(recorder.trained, interrupted=True)
-    if task.early_stopping is not None:
+    if task.plan.early_stopping is not None:
         return recorder.trained
     # The optimizer or a callback may have changed the weights at the end.
     kernels, biases = get_weights(network)
@@ -113,9 +113,9 @@ def _set_up(task: Task, n_steps: int) -> tuple[keras.Sequential, _Trainer, After
 
 def _fewest_epochs(task: Task) -> int:
     """Epochs that are run if early stopping ends them as soon as it can."""
-    if task.early_stopping is None:
-        return task.epochs
-    return min(task.epochs, task.early_stopping.patience + 1)
+    if task.plan.early_stopping is None:
+        return task.plan.epochs
+    return min(task.plan.epochs, task.plan.early_stopping.patience + 1)
 
 
 def _set_start(
@@ -196,8 +196,8 @@ def _train_epoch(
     sums = {"data_loss": 0.0, "penalty": 0.0}
     n_seen = 0
     logs: dict[str, float] = {}
-    for step, start in enumerate(range(0, len(rows), task.batch_size)):
-        batch = rows.take(order[start : start + task.batch_size])
+    for step, start in enumerate(range(0, len(rows), task.plan.batch_size)):
+        batch = rows.take(order[start : start + task.plan.batch_size])
         callbacks("on_train_batch_begin", step)
         trainer.reset_metrics()  # as older versions of Keras do not
         with interrupts_deferred(), after_step.step():
@@ -328,9 +328,9 @@ class _Recorder:
         wait = task.resume.wait if task.resume else 0
         best_loss = math.inf
         with after_step.averaged():
-            if task.early_stopping is not None and (task.resume or first):
+            if task.plan.early_stopping is not None and (task.resume or first):
                 best_loss = self._validate()["val_loss"]
-            self._stopper = EarlyStopper(task.early_stopping, best_loss, wait)
+            self._stopper = EarlyStopper(task.plan.early_stopping, best_loss, wait)
             self.trained = TrainedNetwork(
                 *get_weights(network),
                 history,
@@ -375,7 +375,7 @@ class _Recorder:
         return logs
 
     def _optimizer_state(self) -> OptimizerState | None:
-        if not self._task.resumable:
+        if not self._task.plan.resumable:
             return None
         arrays = _state_arrays(self._trainer.optimizer, self._network)
         arrays |= self._after_step.arrays()
