@@ -4,9 +4,10 @@ scikit-learn's GridSearchCV searches over the strength of L2 on breast cancer an
 digits, in float32 and in float64: 4 strengths x 5 folds ("20 fits") and 12 x 5 ("60
 fits"), in a Pipeline after a StandardScaler, two hidden layers of 64 units, 50 epochs,
 batches of 32 rows. "All cores" is threads for skreg, and for scikit-learn's MLP
-processes, which start anew each time. scikeras' estimators can't be searched by
-scikit-learn 1.9 and compute in float32 only: their fits and predictions are run in a
-loop, for the 20 fits, once.
+processes, which start anew each time, as they do for skreg "in processes" and "on Dask"
+(if that is installed). scikeras' estimators can't be searched by scikit-learn 1.9 and
+compute in float32 only: their fits and predictions are run in a loop, for the 20 fits,
+once.
 
 Prints medians in seconds, alternated, and multiples of skreg's on all cores. The first
 fit of each dtype, which compiles or loads compiled code, is printed apart. `--quick`
@@ -14,9 +15,11 @@ only tests that the script runs.
 """
 
 import argparse
+import os
 import time
 import warnings
 from functools import partial
+from importlib.util import find_spec
 from statistics import median
 
 import joblib
@@ -54,12 +57,20 @@ def grid_search(network, parameter, values, X, y, n_folds, **options):
     return search.best_score_
 
 
-def ours(n, X, y, n_folds, epochs, n_jobs):
+def ours(n, X, y, n_folds, epochs, n_jobs, backend="threading"):
     network = RegularizedMLPClassifier(
         SIZES, batch_size=BATCH_SIZE, epochs=epochs, random_state=0
     )
-    with joblib.parallel_config("threading", n_jobs=n_jobs):
+    with joblib.parallel_config(backend, n_jobs=n_jobs):
         return grid_search(network, "l2", strengths(n), X, y, n_folds)
+
+
+def on_dask(*work):
+    from distributed import Client
+
+    workers = {"n_workers": os.cpu_count(), "threads_per_worker": 1}
+    with Client(**workers, dashboard_address=":0"):
+        return ours(*work, -1, "dask")
 
 
 def scikit_learn(n, X, y, n_folds, epochs, n_jobs):
@@ -119,7 +130,10 @@ def compare(title, n, X, y, n_folds, epochs, repeats, *, with_scikeras):
         "skreg, one by one": partial(ours, *work, 1),
         "scikit-learn, all cores": partial(scikit_learn, *work, -1),
         "scikit-learn, one by one": partial(scikit_learn, *work, 1),
+        "skreg, in processes": partial(ours, *work, -1, "loky"),
     }
+    if find_spec("distributed"):
+        runs["skreg, on Dask"] = partial(on_dask, *work)
     order = list(runs) * repeats
     if with_scikeras:
         order.append("scikeras, in a loop")
