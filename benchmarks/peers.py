@@ -4,10 +4,10 @@ scikit-learn's GridSearchCV searches over the strength of L2 on breast cancer an
 digits, in float32 and in float64: 4 strengths x 5 folds ("20 fits") and 12 x 5 ("60
 fits"), in a Pipeline after a StandardScaler, two hidden layers of 64 units, 50 epochs,
 batches of 32 rows. "All cores" is threads for skreg, and for scikit-learn's MLP
-processes, which start anew each time, as they do for skreg "in processes" and "on Dask"
-(if that is installed). scikeras' estimators can't be searched by scikit-learn 1.9 and
-compute in float32 only: their fits and predictions are run in a loop, for the 20 fits,
-once.
+processes, which start anew each time, as they do for skreg "in processes"; a Dask
+cluster, if that is installed, runs already. scikeras' estimators can't be searched by
+scikit-learn 1.9 and compute in float32 only: their fits and predictions are run in a
+loop, for the 20 fits, once.
 
 Prints medians in seconds, alternated, and multiples of skreg's on all cores. The first
 fit of each dtype, which compiles or loads compiled code, is printed apart. `--quick`
@@ -65,12 +65,12 @@ def ours(n, X, y, n_folds, epochs, n_jobs, backend="threading"):
         return grid_search(network, "l2", strengths(n), X, y, n_folds)
 
 
-def on_dask(*work):
+def dask_cluster():
+    """A cluster of processes on this machine."""
     from distributed import Client
 
     workers = {"n_workers": os.cpu_count(), "threads_per_worker": 1}
-    with Client(**workers, dashboard_address=":0"):
-        return ours(*work, -1, "dask")
+    return Client(**workers, dashboard_address=":0")
 
 
 def scikit_learn(n, X, y, n_folds, epochs, n_jobs):
@@ -132,18 +132,24 @@ def compare(title, n, X, y, n_folds, epochs, repeats, *, with_scikeras):
         "scikit-learn, one by one": partial(scikit_learn, *work, 1),
         "skreg, in processes": partial(ours, *work, -1, "loky"),
     }
-    if find_spec("distributed"):
-        runs["skreg, on Dask"] = partial(on_dask, *work)
     order = list(runs) * repeats
     if with_scikeras:
         order.append("scikeras, in a loop")
         runs[order[-1]] = partial(scikeras, *work)
-    times, scores = {name: [] for name in runs}, {}
+    times, scores = {}, {}
+
+    def measure(name, run):
+        start = time.perf_counter()
+        scores[name] = run()
+        times.setdefault(name, []).append(time.perf_counter() - start)
+
     for name in order:
         get_reusable_executor().shutdown()
-        start = time.perf_counter()
-        scores[name] = runs[name]()
-        times[name].append(time.perf_counter() - start)
+        measure(name, runs[name])
+    if find_spec("distributed"):
+        with dask_cluster():
+            for _ in range(repeats):
+                measure("skreg, on Dask", partial(ours, *work, -1, "dask"))
     for name, seconds in times.items():
         ratio = median(seconds) / median(times[OURS])
         print(
