@@ -253,7 +253,7 @@ def test_thinned_networks_average_to_the_whole_one(draw):
 def test_best_score_is_optimistic_where_nested_scores_are_not(draw):
     best, nested, truth = draw("plot_nested_cv.py")["scores"].mean(axis=0)
     assert best - truth > 0.04
-    assert abs(nested - truth) < 0.02
+    assert abs(nested - truth) < 0.03
 
 
 def test_text_needs_much_dropout_or_l2(draw):
@@ -306,6 +306,6 @@ def test_examples_of_the_gallery_are_short_and_have_a_title(path):
 def test_no_example_is_left_out():
     source = Path(__file__).read_text()
     names = {example.name for example in EXAMPLES.glob("*.py")}
-    for name in names - {"quiet_tensorflow.py"}:  # which the others import
+    for name in names:
         calls = f'run("{name}"', f'run_alone("{name}"', f'draw("{name}"'
         assert any(call in source for call in [*calls, f'        "{name}",\n'])
