@@ -52,8 +52,8 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         penalized. A sequence has one strength per hidden layer, and optionally one
         more for the output layer. Without hidden layers, a number holds for the
         output layer. Each step ends with the proximal operator of the penalty [2]_,
-        which makes weights exactly zero. An optimizer object for which the compiled
-        engine has no update rule follows the subgradient instead, which only makes
+        which makes weights exactly zero. Lion, and optimizers for which the compiled
+        engine has no update rule, follow the subgradient instead, which only makes
         weights small.
     l2 : float or sequence of float, default=1e-3
         Strength of the L2 penalty, ``l2 * sum(w**2)`` in the loss [3]_, as `l1`. It
@@ -64,8 +64,7 @@ class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
         Strength of the group lasso over the columns of `X` [5]_, ``group_l1 *
         sum_j(||w_j||)`` in the loss, where ``w_j`` are the weights of column j in the
         first kernel. Columns that do not help get weights that are all exactly zero;
-        see `used_features_`. As for `l1`, steps are proximal; an optimizer object
-        without an update rule follows a subgradient.
+        see `used_features_`. Steps are proximal, or follow a subgradient, as for `l1`.
     dropout : float or sequence of float, default=0.0
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
         training, those that are kept being scaled by ``1 / (1 - rate)`` [6]_. A
