@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._cv.choice import Chosen, choose, left_out
 from skreg._cv.final import FinalFit
 from skreg._cv.halving import Rung, cv_results, planned_work, rung_epochs, search
-from skreg._cv.parallel import count_workers
+from skreg._cv.parallel import Run, count_workers, workers
 from skreg._cv.progress import Progress, Step
 from skreg._cv.rungs import CrossValidation, Split
 from skreg._cv.scoring import accepts_sample_weight
@@ -160,17 +160,19 @@ class RegularizedMLPCV(
             )
         # Raises what would else fail every candidate.
         network._prepare_task(rows, targets, **weights)
-        cv = self._cross_validation(
-            _as_given(X, rows), _as_given(y, targets), weights, params
-        )
-        final = FinalFit(
-            network, rows, targets, weights, self.n_jobs, self.ensemble_size, stopwatch
-        )
-        with (
-            fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask,
-            Progress(self.verbose > 0, self._total_work(cv, settings), subtask) as bar,
-        ):
-            return self._search_and_fit(cv, settings, final, bar.step)
+        seen = _as_given(X, rows), _as_given(y, targets)
+        with workers(self.n_jobs) as run:
+            cv = self._cross_validation(*seen, weights, params, run)
+            final = FinalFit(
+                *(network, rows, targets, weights, run),
+                *(self.n_jobs, self.ensemble_size, stopwatch),
+            )
+            total = self._total_work(cv, settings)
+            with (
+                fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask,
+                Progress(self.verbose > 0, total, subtask) as bar,
+            ):
+                return self._search_and_fit(cv, settings, final, bar.step)
 
     def _search_and_fit(
         self,
@@ -228,7 +230,7 @@ class RegularizedMLPCV(
         self.best_params_: dict[str, Any] = {}
         if chosen is None:
             return
-        self.cv_results_ = cv_results(rungs)
+        self.cv_results_ = cv_results(rungs, cv.target_unit)
         self.best_index_ = chosen.best
         self.best_params_ = self.cv_results_["params"][chosen.best]
         self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
@@ -239,7 +241,8 @@ class RegularizedMLPCV(
             self.ensemble_params_ = [
                 chosen.params[chosen.rows.index(row)] for row in shares
             ]
-            self.ensemble_score_ = chosen.scores[n_networks - 1]
+            score = chosen.scores[n_networks - 1]
+            self.ensemble_score_ = score * cv.target_unit * cv.target_unit
 
     def _check_parameters(self) -> None:
         check_scalar(self.n_candidates, "n_candidates", Integral, min_val=1)
@@ -263,7 +266,12 @@ class RegularizedMLPCV(
             )
 
     def _cross_validation(
-        self, X: Any, y: Any, weights: dict[str, Any], params: dict[str, Any]
+        self,
+        X: Any,
+        y: Any,
+        weights: dict[str, Any],
+        params: dict[str, Any],
+        run: Run,
     ) -> CrossValidation:
         scorer = self._scorer()
         if get_config()["enable_metadata_routing"]:
@@ -283,7 +291,12 @@ class RegularizedMLPCV(
         ]
         if not splits:
             raise ValueError(f"cv must give one fold at least, got {self.cv!r}.")
-        return CrossValidation(X, y, splits, scorer, weights, score_params, self.n_jobs)
+        y, unit = self._in_own_unit(y)
+        return CrossValidation(X, y, splits, scorer, weights, score_params, run, unit)
+
+    def _in_own_unit(self, y: Any) -> tuple[Any, float]:
+        """Targets as candidates are fitted and scored on them, and their unit."""
+        return y, 1.0
 
     def _scorer(self) -> Callable[..., float]:
         scoring = self._default_scoring() if self.scoring is None else self.scoring

@@ -29,6 +29,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.members import final_network, fit_members, seeded_members
+from skreg._cv.parallel import workers
 from skreg._estimators.base import (
     DocLinkMixin,
     HiddenModelMixin,
@@ -99,8 +100,8 @@ class MLPEnsemble(
     def _fit(self, X: Any, y: Any, params: dict[str, Any]) -> Self:
         self._check_params()
         members = seeded_members(self.estimator, self.params)
-        with fit_context(self, X, y):
-            fitted = fit_members(members, X, y, params, self.n_jobs)
+        with workers(self.n_jobs) as run, fit_context(self, X, y):
+            fitted = fit_members(members, X, y, params, run)
             for outcome in fitted:
                 if isinstance(outcome, Exception):
                     raise outcome

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 
 from skreg._cv.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
 from skreg._cv.members import fit_members, seeded_members
+from skreg._cv.parallel import Run
 from skreg._cv.time_limit import Stopwatch
 from skreg._estimators.base import RegularizedMLP
 
@@ -31,8 +32,10 @@ class FinalFit:
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs), or CSR
     fit_params : dict
         For ``fit``.
+    run : callable
+        Runs jobs, see `skreg._cv.parallel.workers`.
     n_jobs : int or None
-        As in scikit-learn.
+        For the ensemble, should it be fitted again.
     ensemble_size : int or None
         Number of networks; None means one network instead of an ensemble.
     stopwatch : Stopwatch
@@ -43,6 +46,7 @@ class FinalFit:
     X: Any
     y: Any
     fit_params: dict[str, Any]
+    run: Run
     n_jobs: int | None
     ensemble_size: int | None
     stopwatch: Stopwatch
@@ -162,4 +166,4 @@ class FinalFit:
         return seeded_members(self.network, settings)
 
     def _fit_members(self, members: Sequence[Any]) -> list[Any]:
-        return fit_members(members, self.X, self.y, self.fit_params, self.n_jobs)
+        return fit_members(members, self.X, self.y, self.fit_params, self.run)

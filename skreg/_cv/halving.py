@@ -192,8 +192,11 @@ def _without_networks(rung: Rung) -> Rung:
     return replace(rung, candidates=candidates)
 
 
-def cv_results(rungs: Sequence[Rung]) -> dict[str, Any]:
-    """Scores as scikit-learn's halving searches give them, in ``cv_results_``."""
+def cv_results(rungs: Sequence[Rung], target_unit: float) -> dict[str, Any]:
+    """What scikit-learn's halving searches have in ``cv_results_``.
+
+    `target_unit`: the scores are in units of its square.
+    """
     rows = [(rung, candidate) for rung in rungs for candidate in rung.candidates]
     candidates = [candidate for _, candidate in rows]
     params: list[dict[str, Any]] = [
@@ -220,6 +223,10 @@ def cv_results(rungs: Sequence[Rung]) -> dict[str, Any]:
     known = np.ma.masked_array(scores, np.isnan(scores))
     deviations = known.std(axis=1).filled(np.nan)
     results["std_test_score"] = np.where(np.isnan(means), np.nan, deviations)
+    with np.errstate(over="ignore"):  # The squares need not fit into floats.
+        for name in results:
+            if name.endswith("_test_score"):
+                results[name] = results[name] * target_unit * target_unit
     ranked = np.nan_to_num(-means, nan=np.inf, posinf=np.inf, neginf=-np.inf)
     results["rank_test_score"] = rankdata(ranked, method="min").astype(np.int32)
     return results

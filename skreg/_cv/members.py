@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import delayed
 
-from skreg._cv.parallel import run_all
+from skreg._cv.parallel import Run
 from skreg._estimators.base import RegularizedMLP
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -38,11 +38,11 @@ def fit_members(
     X: Any,
     y: Any,
     fit_params: dict[str, Any],
-    n_jobs: int | None,
+    run: Run,
 ) -> list[BaseEstimator | Exception]:
     """Fit estimators on all rows; gives the error in the place of one that fails."""
     calls = (delayed(_fit_member)(member, X, y, fit_params) for member in members)
-    return run_all(n_jobs, calls)
+    return run(calls)
 
 
 def _fit_member(

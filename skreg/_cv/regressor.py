@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import RegressorMixin
 
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
@@ -216,6 +218,15 @@ default="squared_error"
             epochs=self.epochs,
             shuffle=self.shuffle,
         )
+
+    def _in_own_unit(self, y):
+        if self.scoring is not None:
+            return y, 1.0
+        y = np.asarray(y, np.float64)
+        # Squared errors are numbers then, whatever the unit of y. A power of two leaves
+        # all digits as they are.
+        unit = math.ldexp(1.0, int(np.frexp(np.abs(y).max())[1]) - 1)
+        return y / unit, unit
 
     def _default_scoring(self):
         return "neg_mean_squared_error"

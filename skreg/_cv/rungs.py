@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import _check_method_params
 
-from skreg._cv.parallel import run_all
+from skreg._cv.parallel import Run
 from skreg._estimators.base import RegularizedMLP
 
 Split = tuple[NDArray[np.integer], NDArray[np.integer]]
@@ -81,8 +81,10 @@ class CrossValidation:
         ``scorer(estimator, X, y, **params)``; higher is better.
     fit_params, score_params : dict
         For ``fit`` and for the scorer; arrays with one entry per row are cut.
-    n_jobs : int or None
-        As in scikit-learn.
+    run : callable
+        Runs jobs, see `skreg._cv.parallel.workers`.
+    target_unit : float
+        The unit of `y`; scores are in units of its square.
     """
 
     X: Any
@@ -91,7 +93,8 @@ class CrossValidation:
     scorer: Callable[..., float]
     fit_params: dict[str, Any]
     score_params: dict[str, Any]
-    n_jobs: int | None
+    run: Run
+    target_unit: float
 
     def start(self, network: RegularizedMLP, params: dict[str, Any]) -> Candidate:
         """A candidate that has not been trained yet."""
@@ -129,7 +132,7 @@ class CrossValidation:
             )
             for c, fold in jobs
         )
-        fits = run_all(self.n_jobs, calls)
+        fits = self.run(calls)
         trained = [
             replace(candidate, folds=list(candidate.folds), epochs=epochs)
             for candidate in candidates
@@ -172,14 +175,15 @@ def train_on_fold(
         network.set_params(epochs=epochs)
     except Exception as error:
         return FoldFit(None, error=repr(error), fit_time=perf_counter() - start)
+    del X_train, y_train  # The test rows are copied next.
     fitted = perf_counter()
     fit = FoldFit(network, fit_time=fitted - start)
     try:
         X_test, y_test = _safe_split(network, X, y, test, train)
         params = _check_method_params(X, score_params, test)
         score = float(scorer(network, X_test, y_test, **params))
-        if np.isnan(score):
-            fit = replace(fit, error="the score is NaN")
+        if not np.isfinite(score):
+            fit, score = replace(fit, error=f"the score is {score}"), np.nan
     except Exception as error:
         fit, score = replace(fit, error=repr(error)), np.nan
     return replace(fit, score=score, score_time=perf_counter() - fitted)

@@ -229,13 +229,13 @@ def random_bits(number: Any, key_1: Any, key_2: Any) -> Any:
 
 
 def hidden_layer_type(f: Any) -> Any:
-    """The signature of what `hidden_layer` returns, for the dtype f."""
+    """The signature of the function that `hidden_layer` compiles, for the dtype f."""
     return void(matrix(f), vector(f), matrix(f), float64, uint32, uint32)
 
 
 @once
 def hidden_layer(name: str, dtype: str) -> Pointer:
-    """Compile what follows the product of a hidden layer.
+    """Compile a hidden layer, from its product on.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ class Pointer(types.WrapperAddressProtocol):
 
 
 @typeof_impl.register(Pointer)
-def _type_of_pointer(value: Pointer, context: Any) -> Any:
+def _pointer_type(value: Pointer, context: Any) -> Any:
     return value.type
 
 

@@ -63,8 +63,7 @@ def _poisson(t: Any, z: Any, f: Any) -> Any:
     return constant - t * z + mean, mean - t
 
 
-# Of each loss, the function and whether a row has the mean over its outputs instead of
-# their sum.
+# The function of a loss, and whether a row has the mean over its outputs, not the sum.
 LOSSES = {
     "binary": (_binary_cross_entropy, False),
     "squared_error": (_squared_error, True),
@@ -75,13 +74,13 @@ LOSSES = {
 
 
 def loss_type(f: Any) -> Any:
-    """The signature of what `loss` returns, for the dtype f."""
+    """The signature of the function that `loss` compiles, for the dtype f."""
     return float64(matrix(f), vector(f), matrix(f), vector(f))
 
 
 @once
 def loss(name: str, dtype: str) -> Pointer:
-    """Compile what follows the product of the output layer.
+    """Compile a loss, from the product of the output layer on.
 
     Parameters
     ----------
@@ -142,8 +141,8 @@ def _categorical_cross_entropy(
             exponentials += row[j]
         factor = weight[i] / n_rows
         total += factor * (np.log(exponentials) + distance)
-        factor_of_class = z.dtype.type(factor / exponentials)
+        scale = z.dtype.type(factor / exponentials)
         for j in range(n_classes):
-            row[j] *= factor_of_class
+            row[j] *= scale
         row[label] -= z.dtype.type(factor)
     return total

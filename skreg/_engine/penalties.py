@@ -139,7 +139,7 @@ def _hold(
 
 
 def smooth_type(f: Any) -> Any:
-    """The signature of what `smooth_part` returns, for the dtype f."""
+    """The signature of the function that `smooth_part` compiles, for the dtype f."""
     return float64(
         vector(f),
         vector(f),
@@ -153,7 +153,7 @@ def smooth_type(f: Any) -> Any:
 
 @once
 def smooth_part(dtype: str) -> Pointer:
-    """Compile what the penalties do before the optimizer's step.
+    """Compile the penalties' part before the optimizer's step.
 
     Returns
     -------
@@ -193,7 +193,7 @@ def smooth_part(dtype: str) -> Pointer:
 
 
 def proximal_type(f: Any) -> Any:
-    """The signature of what `proximal_step` returns, for the dtype f."""
+    """The signature of the function that `proximal_step` compiles, for the dtype f."""
     return void(
         vector(f),
         vector(f),
@@ -210,7 +210,7 @@ def proximal_type(f: Any) -> Any:
 
 @once
 def proximal_step(dtype: str) -> Pointer:
-    """Compile what the penalties do after the optimizer's step.
+    """Compile the penalties' part after the optimizer's step.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The steps of a training, in machine code: what a network learns from its batches.
+"""The steps of a training, in machine code.
 
 The network is one vector of parameters, layer after layer, each layer's kernel (n_in,
 n_out) before its bias. Read `_steps` from top to bottom: a step gathers the rows of a
@@ -163,7 +163,7 @@ def _steps(
     y = np.empty((batch_size, targets[0].shape[1]), params.dtype)
     w = np.empty(batch_size, params.dtype)
     table_rows = np.empty(batch_size, np.int64)
-    # Of all layers, one after the other: outputs, their slopes, gradients in them.
+    # These hold all layers, one after the other: outputs, their slopes, gradients.
     outputs = np.empty(batch_size * n_units, params.dtype)
     slopes = np.empty(batch_size * n_units, params.dtype)
     deltas = np.empty(batch_size * n_units, params.dtype)

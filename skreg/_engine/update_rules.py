@@ -136,17 +136,17 @@ def _nadam_constants(hyper: Hyper, steps: Steps) -> tuple[Column, ...]:
     product = hyper["beta_1"] ** t * decays[np.minimum(t, len(decays)) - 1]
     momentum = beta_1 * (1 - 0.5 * decay**t)
     following = beta_1 * (1 - 0.5 * decay ** (t + 1))
-    share_of_mean = following / (1 - product * following)
-    share_of_last = (1 - momentum) / (1 - product)
-    gain = share_of_mean * (1 - beta_1**t) + share_of_last
+    mean_share = following / (1 - product * following)
+    last_share = (1 - momentum) / (1 - product)
+    gain = mean_share * (1 - beta_1**t) + last_share
     # The denominator is sqrt(v / (1 - beta_2**t)) + epsilon, here times that root.
     root = np.sqrt(1 - beta_2**t)
     return (
         gain * steps.rates * root,
         1 - beta_1,
         1 - beta_2,
-        share_of_mean * steps.rates * root,
-        share_of_last * steps.rates * root,
+        mean_share * steps.rates * root,
+        last_share * steps.rates * root,
         hyper["epsilon"] * root,
     )
 
@@ -312,7 +312,7 @@ def _clip(
 
 
 def update_type(f: Any) -> Any:
-    """The signature of what `update` returns, for the dtype f."""
+    """The signature of the function that `update` compiles, for the dtype f."""
     return void(
         vector(f),
         vector(f),

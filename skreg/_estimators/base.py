@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from skreg._training.losses import Loss
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
-# Of what is pickled; to be raised when an older skreg could not read it any more.
+# The format of pickles; it is raised when an older skreg could not read them any more.
 STATE_FORMAT = 5
 # Attributes that are pickled as dicts of plain types: a pickle names no private class,
 # so that files can move.

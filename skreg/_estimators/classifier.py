@@ -509,7 +509,7 @@ default=None
                     f"{name} must have a column for each of {len(self.classes_)} "
                     f"labels, got shape {y.shape}."
                 )
-            # Of y, `_learn_targets` knows it.
+            # `_learn_targets` has looked at y.
             if name != "y" and type_of_target(y) != "multilabel-indicator":
                 raise ValueError(
                     f"{name} must be an indicator matrix, as y is, got {y.dtype} "

@@ -36,13 +36,13 @@ def scores_by_parameters(search, x, hue, metric):
     # first of equal ones.
     rungs = results.get("iter", np.zeros(len(means)))
     from_worst = sorted(candidates, key=lambda i: (rungs[i], means[i], -i))
-    best_of_cell = {cells[i]: i for i in from_worst}
+    best_in_cell = {cells[i]: i for i in from_worst}
 
     def fold_scores(part):
         scores = np.full((len(hue_values), len(x_values), search.n_splits_), np.nan)
         for fold in range(search.n_splits_):
             column = results[f"split{fold}_{part}_{metric}"]
-            for cell, i in best_of_cell.items():
+            for cell, i in best_in_cell.items():
                 scores[(*cell, fold)] = column[i]
         return scores
 

@@ -45,8 +45,8 @@ def _mish(z):
 def _squareplus(z):
     # (z + root) / 2 with root = sqrt(z**2 + 4) cancels for z < 0; but its product with
     # the same of -z, (root - z) / 2, is 1.
-    of_abs = (np.abs(z) + np.hypot(z, 2)) / 2
-    return np.where(z > 0, of_abs, 1 / of_abs)
+    larger = (np.abs(z) + np.hypot(z, 2)) / 2
+    return np.where(z > 0, larger, 1 / larger)
 
 
 def _silu(z):

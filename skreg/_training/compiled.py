@@ -70,16 +70,15 @@ class _Run:
         wait = task.resume.wait if task.resume else 0
         self._stopper = EarlyStopper(task.plan.early_stopping, loss_to_beat(task), wait)
         self._stopped = False
-        # In the network, an interrupt may find half of a step. So what is to be left
-        # then is a copy, and belongs to a number of epochs: all that replaces it does
-        # so at once.
+        # An interrupt may find the network in the middle of a step. So the result is a
+        # copy that belongs to a number of epochs, and is replaced as a whole.
         self._copies = task.plan.early_stopping is not None or task.plan.resumable
-        self._left = _Left(0, state.copy() if self._copies else state, 0, wait)
+        self._result = _Result(0, state.copy() if self._copies else state, 0, wait)
 
     @property
     def n_epochs(self) -> int:
         """Epochs that have ended."""
-        return self._left.n_epochs
+        return self._result.n_epochs
 
     def train(self, report: Callable[[int, dict[str, float]], None]) -> None:
         """Train to the end; `report` shows an epoch that has ended."""
@@ -131,46 +130,47 @@ class _Run:
             )
             for name, figure in validation.items():
                 self._validation.setdefault(name, []).append(figure)
-        left = replace(self._left, n_epochs=n_epochs)
+        result = replace(self._result, n_epochs=n_epochs)
         if self._stopper.is_best(self._validation.get("val_loss", [math.nan])[-1]):
             kept = state.copy() if self._copies else state
-            left = _Left(n_epochs, kept, n_epochs, self._stopper.wait)
-        self._left = left
+            result = _Result(n_epochs, kept, n_epochs, self._stopper.wait)
+        self._result = result
         self._stopped = self._stopper.ends
         if task.watchers.hooks is not None:
             self._stopped |= bool(
                 task.watchers.hooks.end_epoch(n_epochs - 1, self.trained)
             )
-        return {name: figures[-1] for name, figures in self._history().items()}
+        return {name: last for name, (last,) in self._history(n_epochs - 1).items()}
 
-    def _history(self) -> dict[str, list[float]]:
-        n = self.n_epochs
-        n_rows, *sums = self._figures[:n].T
+    def _history(self, first: int = 0) -> dict[str, list[float]]:
+        """The figures of the epochs from that number on, counted from 0."""
+        epochs = slice(first, self.n_epochs)
+        n_rows, *sums = self._figures[epochs].T
         data_loss, penalty = (total / n_rows for total in sums)
         return {
             "loss": (data_loss + penalty).tolist(),
             "data_loss": data_loss.tolist(),
             "penalty": penalty.tolist(),
-            **{name: figures[:n] for name, figures in self._validation.items()},
+            **{name: figures[epochs] for name, figures in self._validation.items()},
         }
 
     def trained(self) -> TrainedNetwork:
-        """What the run would leave if it ended now."""
-        task, left = self._task, self._left
+        """The result, if the run ended now."""
+        task, result = self._task, self._result
         rule = task.optimizer.rule if task.plan.resumable else None
-        layers = left.state.copy().layers(task.architecture.kernel_shapes)
+        layers = result.state.copy().layers(task.architecture.kernel_shapes)
         return TrainedNetwork(
             *layers,
             self._history(),
-            left.best_epoch,
-            None if rule is None else left.state.optimizer_state(rule),
-            left.wait,
+            result.best_epoch,
+            None if rule is None else result.state.optimizer_state(rule),
+            result.wait,
         )
 
 
 @dataclass(frozen=True)
-class _Left:
-    """What a run leaves: epochs that have ended, and the state of the best of them."""
+class _Result:
+    """The number of epochs that have ended, and the state after the best of them."""
 
     n_epochs: int
     state: State

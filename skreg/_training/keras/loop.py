@@ -95,7 +95,7 @@ def _train(task: Task) -> TrainedNetwork:
 
 @interrupts_deferred()
 def _set_up(task: Task, n_steps: int) -> tuple[keras.Sequential, _Trainer, AfterStep]:
-    """The network to train, what trains it, and what follows each step."""
+    """The network to train, its trainer, and the part of a step after the optimizer."""
     network = build_network(task.architecture, task.regularization, task.seed)
     trainer = _Trainer(network, task)
     on_tensorflow = keras.backend.backend() == "tensorflow"
@@ -167,8 +167,8 @@ def _restore_state(
 ) -> None:
     """Restore what another run left, but for the learning rate.
 
-    Of an optimizer that is set in another way, and has other variables, nothing; nor of
-    dropout where there is another number of layers with it.
+    An optimizer that is set in another way, and so has other variables, starts anew, as
+    dropout does where another number of layers has it.
     """
     variables = [v for v in optimizer.variables if v.name != "learning_rate"]
     names = [_name(v) for v in variables]
@@ -178,9 +178,9 @@ def _restore_state(
     ):
         assign_values(variables, [arrays[name] for name in names])
     seeds = network.non_trainable_variables
-    of_seeds = [a for name, a in arrays.items() if name.startswith("dropout seed")]
-    if len(seeds) == len(of_seeds):
-        assign_values(seeds, of_seeds)
+    seed_arrays = [a for name, a in arrays.items() if name.startswith("dropout seed")]
+    if len(seeds) == len(seed_arrays):
+        assign_values(seeds, seed_arrays)
 
 
 def _train_epoch(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Of the average over steps that decides which columns leave the network.
+# The momentum of the average over steps that decides which columns leave the network.
 MEAN_MOMENTUM = 0.999
 
 
@@ -69,9 +69,9 @@ def _nadam_gain(config: dict[str, Any], beta_1: float, t: int) -> float:
     decay = float(np.float32(0.96))
     product = np.prod([config["beta_1"] * (1 - 0.5 * 0.96**i) for i in range(1, t + 1)])
     momentum, following = (beta_1 * (1 - 0.5 * decay**i) for i in (t, t + 1))
-    share_of_mean = following / (1 - product * following)
-    share_of_last = (1 - momentum) / (1 - product)
-    return float(share_of_mean * (1 - beta_1**t) + share_of_last)
+    mean_share = following / (1 - product * following)
+    last_share = (1 - momentum) / (1 - product)
+    return float(mean_share * (1 - beta_1**t) + last_share)
 
 
 def l1_prox(w: NDArray[Any], threshold: Any) -> NDArray[Any]:
