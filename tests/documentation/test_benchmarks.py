@@ -29,8 +29,8 @@ def printed_by_process(name, *options):
     return done.stdout
 
 
-# They start processes, which import the script. Only `nox -s benchmarks -- --quick` runs
-# scikeras, and start.py, which compiles all anew: each takes a minute.
+# They start processes, which import the script. scikeras, and start.py, which compiles
+# everything anew, take a minute each: only `nox -s benchmarks -- --quick` runs them.
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
