@@ -58,7 +58,7 @@ PARAMETERS = [
     ({"tol": -1.0}, "tol == -1.0, must be >= 0"),
     ({"tol": None}, "tol must be a number, got None"),
     ({"tol": np.inf}, "tol must be a finite number, got inf"),
-    ({"class_weight": "even"}, "class_weight must be None, 'balanced' or a dict"),
+    ({"class_weight": "even"}, "class_weight must be None, 'balanced' or a "),
     ({"class_weight": {0: -1}}, "class_weight must have finite factors of at least 0"),
     ({"class_weight": {0: "a"}}, "class_weight must have finite fact.* got {0: 'a'}"),
     ({"class_weight": {0: 0, 1: 0}}, "sample_weight times class_weight must not be"),
