@@ -29,8 +29,8 @@ def printed_by_process(name, *options):
     return done.stdout
 
 
-# They start processes, which import the script. scikeras, and start.py, which compiles
-# everything anew, take a minute each: only `nox -s benchmarks -- --quick` runs them.
+# They start processes, which import the script. peers.py and start.py start many and
+# take a minute each: only `nox -s benchmarks -- --quick` runs them.
 @pytest.mark.parametrize(
     ("name", "lines"),
     [
@@ -42,18 +42,10 @@ def printed_by_process(name, *options):
                 r"RegularizedMLPClassifierCV +\d+ MB +\d+\.\d+ times X",
             ],
         ),
-        (
-            "peers.py --no-scikeras",
-            [
-                r"first fit in float(32|64): \d+\.\d+ s",
-                r"skreg, (all cores|one by one) +\d+\.\d+ s .* best score 0\.\d+",
-                r"scikit-learn, one by one +\d+\.\d+ s .* best score 0\.\d+",
-            ],
-        ),
     ],
 )
 def test_processes_are_timed(name, lines):
-    output = printed_by_process(*name.split())
+    output = printed_by_process(name)
     for line in lines:
         assert re.search(rf"\n *{line}\n", f"\n{output}"), line
 

@@ -15,7 +15,7 @@ from skreg import (
 )
 
 # The defaults are checked below, with all of their 100 epochs. These learn as much in
-# too few steps for XLA, which would compile anew for the rows of every check.
+# fewer epochs.
 VARIANTS = [
     estimator.set_params(epochs=40, learning_rate=0.05)
     for estimator in [
