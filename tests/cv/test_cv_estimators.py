@@ -90,6 +90,35 @@ def test_the_regressor_is_scored_by_the_squared_error(fitted_regressor, diabetes
     np.testing.assert_allclose(fitted_regressor.predict(X), members.mean(axis=0))
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e154, 1e300])
+def test_the_choice_does_not_depend_on_the_unit_of_the_targets(
+    fitted_regressor, diabetes, unit
+):
+    X, y = diabetes
+    est = clone(fitted_regressor).fit(X, y * unit)
+    assert est.best_params_ == fitted_regressor.best_params_
+    np.testing.assert_array_equal(
+        est.ensemble_indices_, fitted_regressor.ensemble_indices_
+    )
+    np.testing.assert_array_equal(
+        est.cv_results_["rank_test_score"],
+        fitted_regressor.cv_results_["rank_test_score"],
+    )
+    np.testing.assert_allclose(est.predict(X) / unit, fitted_regressor.predict(X))
+
+
+def test_scores_are_in_units_of_the_squared_targets(fitted_regressor, diabetes):
+    X, y = diabetes
+    scored = clone(fitted_regressor).set_params(scoring="neg_mean_squared_error")
+    scored.fit(X, y)
+    for name in ("split0_test_score", "mean_test_score", "std_test_score"):
+        np.testing.assert_array_equal(
+            fitted_regressor.cv_results_[name], scored.cv_results_[name]
+        )
+    assert fitted_regressor.best_score_ == scored.best_score_
+    assert fitted_regressor.ensemble_score_ == scored.ensemble_score_
+
+
 def test_without_an_ensemble_the_best_network_predicts(diabetes, iris):
     X, y = iris
     options = {**SMALL, "ensemble_size": None}

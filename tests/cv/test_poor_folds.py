@@ -67,7 +67,7 @@ def test_a_scorer_that_gives_nan_on_a_fold(iris):
 
     rows = np.arange(90)
     cv = [(rows[10:], rows[:10]), (rows[:60], rows[60:]), (rows[:40], rows[40:])]
-    with pytest.warns(UserWarning, match=r"Folds \[0\] of 3 .* the score is NaN"):
+    with pytest.warns(UserWarning, match=r"Folds \[0\] of 3 .* the score is nan"):
         est = classifier(scoring=scorer, cv=cv).fit(*iris)
     assert_works(est, iris[0])
 
@@ -91,9 +91,22 @@ def test_a_scorer_that_gives_nan_for_some_candidates(iris):
 
 def test_a_scorer_that_gives_nan_for_all(iris, monkeypatch):
     est = classifier(scoring=lambda est, X, y: np.nan)
-    with pytest.raises(ValueError, match=r"No candidate could be .* the score is NaN"):
+    with pytest.raises(ValueError, match=r"No candidate could be .* the score is nan"):
         est.fit(*iris)
     assert not hasattr(est, "best_estimator_")
+
+
+def test_scores_that_are_infinite_are_not_compared(iris):
+    def scorer(est, X, y):
+        return -np.inf if est.l2 > 0.1 else est.score(X, y)
+
+    est = classifier(param_distributions={"l2": [1e-2, 1e-3, 0.2, 0.3]}, scoring=scorer)
+    with pytest.warns(UserWarning, match="2 of 4 candidates lack .*the score is -inf"):
+        est.fit(*iris)
+    assert est.l2_ < 0.1
+    est.set_params(scoring=lambda est, X, y: -np.inf)
+    with pytest.raises(ValueError, match=r"No candidate could be .*the score is -inf"):
+        est.fit(*iris)
 
 
 def test_a_scorer_that_raises_for_all(iris):
