@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -24,6 +23,7 @@ from skreg._estimators.types import (
     Optimizer,
     PerLayer,
     RandomState,
+    available_if,
 )
 from skreg._training.losses import BINARY, MULTICLASS
 

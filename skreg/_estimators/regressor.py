@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from skreg._estimators.base import RegularizedMLP
@@ -24,6 +23,7 @@ from skreg._estimators.types import (
     Optimizer,
     PerLayer,
     RandomState,
+    available_if,
 )
 from skreg._prediction.forward import check_finite
 from skreg._training.losses import REGRESSION

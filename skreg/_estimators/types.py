@@ -1,7 +1,7 @@
 """Types that several public signatures have in common."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,13 @@ from scipy.sparse import sparray, spmatrix
 
 if TYPE_CHECKING:
     import keras
+
+    Method = TypeVar("Method", bound=Callable[..., Any])
+
+    def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+        """scikit-learn's own has no types: a decorated method would have none."""
+else:
+    from sklearn.utils.metaestimators import available_if  # noqa: F401
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 PerLayer: TypeAlias = float | Sequence[float] | NDArray[np.floating]
