@@ -32,10 +32,13 @@ def workers(n_jobs: int | None) -> Iterator[Run]:
     with warnings.catch_warnings(), Parallel(n_jobs, prefer="threads") as parallel:
 
         def run(calls: Iterable[Any]) -> list[Any]:
+            nonlocal parallel
             calls = list(calls)
             try:
                 return parallel(calls)
             except CancelledError:  # A Dask worker has died, and data with it.
+                # joblib can't use the same object again after an error.
+                parallel = Parallel(n_jobs, prefer="threads")
                 return parallel(calls)
 
         yield run

@@ -100,7 +100,8 @@ def test_scores_that_are_infinite_are_not_compared(iris):
     def scorer(est, X, y):
         return -np.inf if est.l2 > 0.1 else est.score(X, y)
 
-    est = classifier(param_distributions={"l2": [1e-2, 1e-3, 0.2, 0.3]}, scoring=scorer)
+    space = {"l2": [1e-2, 1e-3, 0.2, 0.3]}
+    est = classifier(param_distributions=space, scoring=scorer, ensemble_size=None)
     with pytest.warns(UserWarning, match="2 of 4 candidates lack .*the score is -inf"):
         est.fit(*iris)
     assert est.l2_ < 0.1
