@@ -353,6 +353,8 @@ default=None
     def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict probabilities of the classes.
 
+        Raises the errors of `predict`.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -363,19 +365,13 @@ default=None
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`; where a row may have several labels, the
             probability of each of them.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
         """
         return self._values(self._outputs(X))
 
     def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
         """Predict logarithms of the probabilities, exact for very small ones too.
+
+        Raises the errors of `predict`.
 
         Parameters
         ----------
@@ -386,14 +382,6 @@ default=None
         -------
         ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
         """
         logits = self._outputs(X)
         if self._multilabel:
@@ -405,6 +393,8 @@ default=None
     def decision_function(self, X: MatrixLike) -> NDArray[np.floating]:
         """The network's output before the sigmoid or softmax.
 
+        Raises the errors of `predict`.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -415,14 +405,6 @@ default=None
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             One column per class; with two classes one number per row, positive where
             the second class is the more probable one.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
         """
         logits = self._outputs(X)
         one_figure = logits.shape[1] == 1 and not self._multilabel
