@@ -188,7 +188,8 @@ class CompiledNetwork:
         """
         task, state = self._task, self.state
         optimizer, dtype = task.optimizer, task.architecture.dtype
-        orders = np.stack([task.order(epoch + i) for i in range(len(figures))])
+        epochs = range(epoch, epoch + len(figures))
+        orders = np.stack([task.order(e) for e in epochs], dtype=np.int64)
         taken = self._next(n_steps)
         span = (
             first,
