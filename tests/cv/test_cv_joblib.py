@@ -44,7 +44,7 @@ def test_dask_gives_the_same_networks(alone, iris):
     distributed = pytest.importorskip("distributed")
     options = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
     with (
-        distributed.Client(dashboard_address=None, **options),
+        distributed.Client(dashboard_address=":0", **options),
         parallel_config("dask"),
     ):
         est = clone(CV).fit(*iris)
