@@ -29,7 +29,7 @@ class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
         What is tried: names of parameters of `RegularizedMLPRegressor`, with lists of
         values or distributions that have an ``rvs`` method, such as those of
         `scipy.stats`. Each candidate is drawn from one of the dicts, where there are
-        several. None means the built-in ones, see Notes.
+        several. None means the built-in ones of `RegularizedMLPClassifierCV`.
     n_candidates : int, default=27
         How many settings are tried.
     ensemble_size : int, default=8
@@ -128,29 +128,9 @@ default="squared_error"
 
     See Also
     --------
+    RegularizedMLPClassifierCV : For labels; its Notes say how both choose.
     RegularizedMLPRegressor : One network, with the regularization that you give.
     sklearn.model_selection.HalvingRandomSearchCV : Successive halving for Pipelines.
-
-    Notes
-    -----
-    Candidates are drawn at random and halved [1]_: all are trained for a ninth of the
-    epochs, the best third of them goes on to a third, and the best third of those to
-    all epochs. With fewer than 9 candidates there are fewer rungs. From those of the
-    last rung, `ensemble_size` choices are made greedily, with replacement: each time
-    that candidate is added which makes the mean of the out-of-fold predictions best
-    [2]_. Each choice becomes a network with a seed of its own, trained on all rows.
-
-    The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
-    1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
-    have ``l1`` from 1e-6 to 1e-3 beside them, and half have ``group_l1`` from 1e-4 to
-    0.03.
-
-    References
-    ----------
-    .. [1] K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
-       hyperparameter optimization", AISTATS 2016.
-    .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
-       from libraries of models", ICML 2004.
 
     Examples
     --------
