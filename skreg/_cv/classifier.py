@@ -209,6 +209,9 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         self.verbose = verbose
 
     def _network(self):
+        class_weight = self.class_weight
+        if isinstance(class_weight, Mapping):
+            class_weight = dict(class_weight)  # Candidates are clones: it is copied.
         return RegularizedMLPClassifier(
             hidden_layer_sizes=self.hidden_layer_sizes,
             activation=self.activation,
@@ -217,7 +220,7 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
             batch_size=self.batch_size,
             epochs=self.epochs,
             shuffle=self.shuffle,
-            class_weight=self.class_weight,
+            class_weight=class_weight,
         )
 
     def _default_scoring(self):

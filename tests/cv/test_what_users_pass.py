@@ -1,5 +1,7 @@
 """What a user passes arrives: folds, frames, weights, groups, sparse targets, lists."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,6 +126,12 @@ def test_dask_arrays_give_what_arrays_give(iris):
     X, y = iris
     ours = classifier().fit(dask_array.from_array(X.copy(), chunks=(30, 4)), y)
     assert_same_scores(ours, classifier().fit(X, y))
+
+
+def test_class_weights_are_any_mapping(iris):
+    weights = {0: 1.0, 1: 5.0, 2: 1.0}
+    ours = classifier(class_weight=MappingProxyType(weights)).fit(*iris)
+    assert_same_scores(ours, classifier(class_weight=weights).fit(*iris))
 
 
 # Weights and groups, with and without metadata routing.
