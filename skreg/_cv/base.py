@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.metrics import check_scoring
@@ -160,7 +161,8 @@ class RegularizedMLPCV(
             )
         # Raises what would else fail every candidate.
         network._prepare_task(rows, targets, **weights)
-        seen = _as_given(X, rows), _as_given(y, targets)
+        dense = targets.toarray() if issparse(targets) else targets  # for any scorer
+        seen = _as_given(X, rows), _as_given(y, dense)
         with workers(self.n_jobs) as run:
             cv = self._cross_validation(*seen, weights, params, run)
             final = FinalFit(

@@ -121,6 +121,13 @@ def test_sparse_targets_give_what_dense_ones_give(kind, array):
     assert sparse.issparse(ours.predict(X))
 
 
+def test_sparse_targets_are_scored_by_scorers_that_take_dense_ones():
+    X, Y = make_multilabel_classification(60, n_classes=3, random_state=0)
+    ours = classifier(scoring="roc_auc").fit(X, sparse.csr_array(Y))
+    assert_same_scores(ours, classifier(scoring="roc_auc").fit(X, Y))
+    assert sparse.issparse(ours.predict(X))
+
+
 def test_dask_arrays_give_what_arrays_give(iris):
     dask_array = pytest.importorskip("dask.array")
     X, y = iris
