@@ -1,4 +1,4 @@
-"""What the displays share: the axes they draw in, and the networks they show."""
+"""What the displays share: axes, colours, and the networks that they show."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._cv.base import RegularizedMLPCV
 from skreg._cv.ensemble import MLPEnsemble
 from skreg._estimators.base import RegularizedMLP
 
@@ -56,17 +54,8 @@ class NetworkDisplay(Display, ABC):
         -------
         display : object
             The display.
-
-        Raises
-        ------
-        TypeError
-            If `estimator` is none of these.
-        sklearn.exceptions.NotFittedError
-            If `estimator` is not fitted, or is a search without ``best_estimator_``.
-        ImportError
-            If matplotlib is not installed.
         """
-        return cls._from_networks(final_networks(estimator)).plot(ax)
+        return cls._from_networks(_final_networks(estimator)).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the display.
@@ -80,11 +69,6 @@ class NetworkDisplay(Display, ABC):
         -------
         self : object
             The display.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
         """
         self._set_axes(ax)
         self._draw()
@@ -100,27 +84,26 @@ class NetworkDisplay(Display, ABC):
         """Draw in `ax_`."""
 
 
-def final_networks(estimator: BaseEstimator) -> list[RegularizedMLP]:
+def _final_networks(estimator):
     """The fitted network in which an estimator ends, or those of an ensemble."""
-    part = estimator
-    while not isinstance(part, RegularizedMLP | RegularizedMLPCV | MLPEnsemble):
-        if isinstance(part, Pipeline):
-            part = part.steps[-1][1]
-        elif hasattr(part, "best_estimator_"):
-            part = part.best_estimator_
-        elif hasattr(part, "refit"):
-            raise NotFittedError(
-                "estimator must, if a search, be fitted with refit enabled, which sets "
-                f"best_estimator_, got {part!r}."
-            )
-        else:
-            raise TypeError(
-                "estimator must be a skreg estimator, or a Pipeline or a search that "
-                f"ends in one, got {estimator!r}."
-            )
-    check_is_fitted(part)
-    if isinstance(part, RegularizedMLPCV):
-        return final_networks(part.best_estimator_)
-    if isinstance(part, MLPEnsemble):
-        return [n for member in part.estimators_ for n in final_networks(member)]
-    return [part]
+    if isinstance(estimator, Pipeline):
+        return _final_networks(estimator.steps[-1][1])
+    if hasattr(estimator, "best_estimator_"):  # a search or a CV estimator
+        return _final_networks(estimator.best_estimator_)
+    check_is_fitted(estimator)
+    if isinstance(estimator, MLPEnsemble):
+        return [n for member in estimator.estimators_ for n in _final_networks(member)]
+    if not isinstance(estimator, RegularizedMLP):
+        raise TypeError(
+            "estimator must be a skreg estimator, or a Pipeline or a search with refit "
+            f"that ends in one, got {estimator!r}."
+        )
+    return [estimator]
+
+
+def sequential_colors(n):
+    """Colours for n items that have an order, from dark to light."""
+    import matplotlib as mpl
+
+    # The lightness of viridis rises evenly. Its lightest part is faint on white.
+    return [mpl.colormaps["viridis"](0.85 * i / max(1, n - 1)) for i in range(n)]

@@ -6,17 +6,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._plotting.base import NetworkDisplay
-from skreg._plotting.colors import BLUE, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 Losses: TypeAlias = ArrayLike | Sequence[ArrayLike]
 
+# Names, labels and styles of the lines. The colours are from the palette by Okabe and
+# Ito, which colour-blind readers can tell apart.
+LINES = [
+    ("loss", "training loss + penalty", "#0072B2", ":", "^"),
+    ("data_loss", "training loss", "#0072B2", "-", "o"),
+    ("val_loss", "validation loss", "#D55E00", "--", "s"),
+]
 # Names and units. The regressor's losses are those of the targets as the network is
 # given them: in standard deviations, or for "poisson" divided by their mean.
 LOSS_NAMES = {
@@ -74,14 +80,6 @@ class LossCurveDisplay(NetworkDisplay):
     includes it. The training loss may well be the larger one: it is computed with
     dropout, and as a mean over an epoch in which the weights still improve.
 
-    Blue and vermillion are from the palette by Okabe and Ito [1]_, which colour-blind
-    readers can tell apart; the lines also differ in their dashes.
-
-    References
-    ----------
-    .. [1] B. Wong, "Points of view: color blindness", Nature Methods 8, 2011,
-       :doi:`10.1038/nmeth.1618`.
-
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -115,7 +113,6 @@ class LossCurveDisplay(NetworkDisplay):
         # Only early stopping keeps an epoch before the last. The parameter
         # early_stopping is not asked: it may have been changed since the fit.
         kept_earlier = len(networks) == 1 and network.best_epoch_ < network.n_iter_
-        loss = getattr(network, "loss", "cross-entropy")  # the classifier has no choice
 
         def losses(name: str) -> Any:
             each = [network.history_.get(name) for network in networks]
@@ -128,66 +125,44 @@ class LossCurveDisplay(NetworkDisplay):
             data_loss=losses("data_loss"),
             val_loss=losses("val_loss"),
             best_epoch=network.best_epoch_ if kept_earlier else None,
-            loss_name=LOSS_NAMES[loss],
+            loss_name=LOSS_NAMES[getattr(network, "loss", "cross-entropy")],
         )
 
     def _draw(self) -> None:
         from matplotlib.ticker import MaxNLocator
 
         self.lines_: dict[str, Line2D | list[Line2D]] = {}
-        has_penalty = any(
-            not np.array_equal(loss, data_loss)
-            for loss, data_loss in zip(
-                _curves(self.loss), _curves(self.data_loss), strict=True
-            )
-        )
-        if has_penalty:
-            self._draw_line("loss", "training loss + penalty", BLUE, ":", "^")
-        self._draw_line("data_loss", "training loss", BLUE, "-", "o")
-        if self.val_loss is not None:
-            self._draw_line("val_loss", "validation loss", VERMILLION, "--", "s")
+        several = np.ndim(self.data_loss[0]) > 0  # type: ignore[index]
+        data: Any = self.data_loss if several else [self.data_loss]
+        for name, label, color, linestyle, marker in LINES:
+            losses = getattr(self, name)
+            curves = losses if several else [losses]
+            no_penalty = name == "loss" and all(map(np.array_equal, curves, data))
+            if losses is None or no_penalty:
+                continue
+            lines: list[Line2D] = []
+            for curve in curves:
+                # A value between two gaps belongs to no line segment: only a marker
+                # shows it.
+                finite = np.pad(np.isfinite(curve), 1)
+                isolated = finite[1:-1] & ~finite[:-2] & ~finite[2:]
+                lines += self.ax_.plot(
+                    np.arange(1, len(curve) + 1),
+                    curve,
+                    color=color,
+                    linestyle=linestyle,
+                    linewidth=0.8 if several else None,
+                    marker=marker if isolated.any() else None,
+                    markevery=isolated,
+                    label=None if lines else label,
+                )
+            self.lines_[name] = lines if several else lines[0]
         self.best_ = None
         if self.best_epoch is not None:
+            label = f"epoch kept ({self.best_epoch})"
             self.best_ = self.ax_.axvline(
-                self.best_epoch,
-                color="black",
-                linewidth=1,
-                linestyle="-.",
-                label=f"epoch kept ({self.best_epoch})",
+                self.best_epoch, color="black", lw=1, ls="-.", label=label
             )
-        self.ax_.xaxis.set_major_locator(
-            MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
-        )
+        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         self.ax_.set(xlabel="epoch", ylabel=self.loss_name)
         self.ax_.legend()
-
-    def _draw_line(self, name, label, color, linestyle, marker):
-        curves = _curves(getattr(self, name))
-        lines = []
-        for i, losses in enumerate(curves):
-            # A value between two gaps belongs to no line segment: only a marker shows
-            # it.
-            finite = np.pad(np.isfinite(losses), 1)
-            isolated = finite[1:-1] & ~finite[:-2] & ~finite[2:]
-            lines += self.ax_.plot(
-                np.arange(1, len(losses) + 1),
-                losses,
-                color=color,
-                linestyle=linestyle,
-                linewidth=None if len(curves) == 1 else 0.8,
-                marker=marker if isolated.any() else None,
-                markevery=isolated,
-                label=label if i == 0 else None,
-            )
-        self.lines_[name] = lines if _is_list(getattr(self, name)) else lines[0]
-
-
-def _is_list(losses: Losses) -> bool:
-    """Whether these are the losses of several networks."""
-    return np.ndim(losses[0]) > 0  # type: ignore[index]
-
-
-def _curves(losses: Losses) -> list[NDArray[np.float64]]:
-    """The losses of each network, of shape (n_epochs,)."""
-    each: Any = losses if _is_list(losses) else [losses]
-    return [np.asarray(one, dtype=float) for one in each]

@@ -7,26 +7,23 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 
 from skreg._estimators.base import RegularizedMLP
-from skreg._plotting.base import NetworkDisplay, final_networks
-from skreg._plotting.colors import sequential_colors
+from skreg._plotting.base import NetworkDisplay, sequential_colors
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
 DECADES = 6  # of magnitudes shown, up to the largest weight
-LINESTYLES = ["-", "--", "-.", ":"]
 
 
 class WeightDisplay(NetworkDisplay):
     """Distribution of the weights in each layer of a fitted network.
 
-    The cumulative distribution, per kernel, of the weights' magnitudes. It is
-    recommended to use `from_estimator` to create one. All parameters are stored as
-    attributes.
+    The cumulative distribution, per kernel, of the weights' magnitudes. Of an ensemble,
+    the first member is shown; for another, give one of its ``estimators_``. It is
+    recommended to use `from_estimator` to create a display. All parameters are stored
+    as attributes.
 
     Parameters
     ----------
@@ -54,17 +51,12 @@ class WeightDisplay(NetworkDisplay):
 
     Notes
     -----
-    The penalties differ in what they do to small weights. L1 pulls with the same force
-    at every magnitude, and splits a layer in two: weights that are exactly zero, at
-    whose share the line begins, and weights that reduce the data loss by more than
-    they cost, where it rises. The gradient of L2 is proportional to
-    the weight: the whole line moves to the left, and weights that matter to the penalty
-    alone decay towards zero. The x axis covers six decades up to the largest weight;
-    a line begins at the share of weights that are smaller.
-
-    A cumulative distribution needs no choice of bins. In a histogram of the weights,
-    both penalties look like a spike at zero; in one of the logarithms of their
-    magnitudes, the weights that decay take up most of the plot.
+    L1 splits a layer in two: weights that are exactly zero, at whose share the line
+    begins, and weights that reduce the data loss by more than they cost, where it
+    rises. The gradient of L2 is proportional to the weight: the whole line moves to the
+    left, and weights that matter to the penalty alone decay towards zero. The x axis
+    covers six decades up to the largest weight; a line begins at the share of weights
+    that are smaller. Unlike a histogram, a cumulative distribution needs no bins.
 
     Kernels are those in ``coefs_``: for the regressor, the output layer's is in units
     of `y`.
@@ -101,51 +93,8 @@ class WeightDisplay(NetworkDisplay):
         self.n_zeros = n_zeros
 
     @classmethod
-    def from_estimator(
-        cls, estimator: BaseEstimator, *, member: int = 0, ax: Axes | None = None
-    ) -> Self:
-        """Create the display of a fitted estimator and draw it.
-
-        Parameters
-        ----------
-        estimator : estimator
-            A fitted `RegularizedMLPClassifier` or `RegularizedMLPRegressor`, an
-            ensemble of them, an estimator that chooses its own regularization, a fitted
-            `sklearn.pipeline.Pipeline` that ends in one of these, or a fitted search,
-            whose ``best_estimator_`` is shown.
-        member : int, default=0
-            Which network to show if it is an ensemble.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to draw in; None makes a new figure.
-
-        Returns
-        -------
-        display : object
-            The display.
-
-        Raises
-        ------
-        TypeError
-            If `estimator` is none of these.
-        ValueError
-            If there is no such member.
-        sklearn.exceptions.NotFittedError
-            If `estimator` is not fitted, or is a search without ``best_estimator_``.
-        ImportError
-            If matplotlib is not installed.
-        """
-        networks = final_networks(estimator)
-        if not 0 <= member < len(networks):
-            raise ValueError(
-                f"member must be in [0, {len(networks) - 1}], as there are "
-                f"{len(networks)} networks, got {member!r}."
-            )
-        return cls._from_networks([networks[member]]).plot(ax)
-
-    @classmethod
     def _from_networks(cls, networks: list[RegularizedMLP]) -> Self:
-        (network,) = networks
-        kernels = [np.sort(abs(kernel), axis=None) for kernel in network.coefs_]
+        kernels = [np.sort(abs(kernel), axis=None) for kernel in networks[0].coefs_]
         largest = float(max(kernel[-1] for kernel in kernels)) or 1.0
         magnitudes = np.geomspace(10**-DECADES * largest, largest, 100 * DECADES + 1)
         counts = [np.searchsorted(w, magnitudes, side="right") for w in kernels]
@@ -158,21 +107,17 @@ class WeightDisplay(NetworkDisplay):
         )
 
     def _draw(self) -> None:
-        n_layers = len(self.n_weights)
-        names = [f"hidden layer {i}" for i in range(1, n_layers)] + ["output layer"]
-        shares, colors = np.asarray(self.shares), sequential_colors(n_layers)
+        n_layers, shares = len(self.n_weights), np.asarray(self.shares)
         self.lines_: list[Line2D] = []
-        labels = [
-            f"{name} ({n:,}, {zeros / n:.0%} zero)"
-            for name, n, zeros in zip(names, self.n_weights, self.n_zeros, strict=True)
-        ]
-        for i, label in enumerate(labels):
+        for i, color in enumerate(sequential_colors(n_layers)):
+            name = f"hidden layer {i + 1}" if i < n_layers - 1 else "output layer"
+            n, zeros = self.n_weights[i], self.n_zeros[i]
             self.lines_ += self.ax_.plot(
                 self.magnitudes,
                 shares[i],
-                color=colors[i],
-                linestyle=LINESTYLES[i % len(LINESTYLES)],
-                label=label,
+                color=color,
+                linestyle=["-", "--", "-.", ":"][i % 4],
+                label=f"{name} ({n:,}, {zeros / n:.0%} zero)",
             )
         self.ax_.set_xscale("log")
         self.ax_.set(

@@ -1,7 +1,6 @@
 """An estimator that makes a search quick, and checks of what is drawn of one."""
 
 import numpy as np
-from drawn import bars
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 STRENGTHS = [0.0, 1e-3, 1e-2]
@@ -52,7 +51,6 @@ def assert_lines_show(display, search, hue, values, metric="score"):
         line = display.lines_[i]
         np.testing.assert_array_equal(line.get_xdata(), STRENGTHS)
         np.testing.assert_allclose(line.get_ydata(), mean, rtol=1e-12)
-        x, low, high = bars(display.errorbar_[i])
-        np.testing.assert_array_equal(x, STRENGTHS)
-        np.testing.assert_allclose((low + high) / 2, mean)
-        np.testing.assert_allclose((high - low) / 2, std)
+        bars = np.array(display.ax_.containers[i].lines[2][0].get_segments())
+        np.testing.assert_array_equal(bars[:, 0, 0], STRENGTHS)
+        np.testing.assert_allclose(bars[..., 1], np.c_[mean - std, mean + std])
