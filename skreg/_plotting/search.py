@@ -235,7 +235,11 @@ class SearchDisplay(Display):
                 artists += self.ax_.plot(positions[tried], train_means, "--", c=color)
                 self.train_lines_.append(artists[-1])
             if self.best is not None and self.best[0] == i:
-                self._mark_best(positions)
+                _, column, score = self.best
+                label = f"chosen candidate\n({score:.4g})"
+                (self.best_,) = self.ax_.plot(
+                    positions[column], score, "ok", ms=14, mfc="none", label=label
+                )
                 artists.append(self.best_)
             # The lines move on the page alone: the axes' limits are those of the data.
             offset = spacing * (i - (n_hues - 1) / 2) / 72
@@ -253,19 +257,6 @@ class SearchDisplay(Display):
         outside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
         place = outside if self.figure_.get_layout_engine() else {}
         self.ax_.legend(handles=handles, title=title, **place)
-
-    def _mark_best(self, positions):
-        _, column, score = self.best
-        (self.best_,) = self.ax_.plot(
-            positions[column],
-            score,
-            marker="o",
-            markersize=14,
-            markerfacecolor="none",
-            markeredgecolor="black",
-            linestyle="none",
-            label=f"chosen candidate\n({score:.4g})",
-        )
 
     def _draw_heatmap(self, label):
         from matplotlib.patches import Rectangle
@@ -290,14 +281,8 @@ class SearchDisplay(Display):
         size = self.ax_.get_window_extent().size * 72 / self.figure_.dpi
         if (size / means.shape[::-1] >= MIN_CELL_SIZE).all():
             for row, column in np.argwhere(np.isfinite(means)):
-                self.ax_.text(
-                    column,
-                    row,
-                    f"{means[row, column]:.3g}",
-                    color=colors[row, column],
-                    ha="center",
-                    va="center",
-                )
+                text, color = f"{means[row, column]:.3g}", colors[row, column]
+                self.ax_.text(column, row, text, color=color, ha="center", va="center")
 
     def _short_name(self, name):
         """The last part of a full name, unless x and hue have the same one."""

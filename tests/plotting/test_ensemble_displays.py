@@ -5,7 +5,6 @@ import pytest
 from drawn import legend_texts
 from matplotlib.figure import Figure
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -78,9 +77,7 @@ def test_a_search_display_shows_the_rungs_of_a_cv_estimator(chosen, ax, in_pipel
     assert [len(line.get_xdata()) for line in display.lines_] == [9, 3, 1]
 
 
-def test_a_search_display_needs_a_fitted_cv_estimator(iris):
-    with pytest.raises(NotFittedError, match="not fitted yet"):
-        SearchDisplay.from_search(clone(CV))
+def test_a_search_display_needs_candidates(iris):
     est = clone(CV).set_params(time_limit=1e-9)
     with pytest.warns(UserWarning, match="too few"):
         est.fit(*iris)

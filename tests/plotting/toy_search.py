@@ -10,11 +10,12 @@ RATES = [0.0, 0.5]
 class Toy(ClassifierMixin, BaseEstimator):
     """Its score depends on parameters and rows alone: quick, and no two are equal."""
 
-    def __init__(self, l1=0.0, l2=0.0, dropout=0.0, sizes=(8,)):
+    def __init__(self, l1=0.0, l2=0.0, dropout=0.0, sizes=(8,), epochs=0):
         self.l1 = l1
         self.l2 = l2
         self.dropout = dropout
         self.sizes = sizes
+        self.epochs = epochs
 
     def fit(self, X, y):
         if self.dropout == 1:
@@ -24,6 +25,7 @@ class Toy(ClassifierMixin, BaseEstimator):
 
     def score(self, X, y):
         bent = -((np.log10(self.l2 + 1e-4) + 2.5) ** 2) - (self.dropout - 0.2) ** 2
+        bent -= 100 * self.epochs  # The first rung has the best scores.
         return bent / 10 - 100 * self.l1 + X.mean() / 20 + np.size(self.sizes)
 
 
