@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 from numba import types
-from numba.extending import register_jitable, typeof_impl
+from numba.extending import typeof_impl
 
 Built = TypeVar("Built")
 
@@ -89,14 +89,3 @@ def matrix(dtype: Any, *, readonly: bool = False) -> Any:
 def vector(dtype: Any, *, readonly: bool = False) -> Any:
     """The type of a contiguous vector."""
     return types.Array(dtype, 1, "C", readonly=readonly)
-
-
-__all__ = [
-    "FLOATS",
-    "Pointer",
-    "compile_loop",
-    "matrix",
-    "once",
-    "register_jitable",
-    "vector",
-]

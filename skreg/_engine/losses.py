@@ -13,16 +13,10 @@ from typing import Any
 
 import numpy as np
 from numba import float64
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from skreg._engine.compiling import (
-    FLOATS,
-    Pointer,
-    matrix,
-    once,
-    register_jitable,
-    vector,
-)
+from skreg._engine.compiling import FLOATS, Pointer, matrix, once, vector
 
 
 @register_jitable

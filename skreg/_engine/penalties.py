@@ -29,16 +29,10 @@ from typing import Any
 
 import numpy as np
 from numba import float64, int64, void
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from skreg._engine.compiling import (
-    FLOATS,
-    Pointer,
-    matrix,
-    once,
-    register_jitable,
-    vector,
-)
+from skreg._engine.compiling import FLOATS, Pointer, matrix, once, vector
 
 # The momentum of the average over steps that decides which columns leave the network.
 MEAN_MOMENTUM = 0.999

@@ -13,17 +13,11 @@ from typing import Any
 
 import numpy as np
 from numba import float64, int32, int64, types, uint32
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from skreg._engine.activations import hidden_layer_type
-from skreg._engine.compiling import (
-    FLOATS,
-    compile_loop,
-    matrix,
-    once,
-    register_jitable,
-    vector,
-)
+from skreg._engine.compiling import FLOATS, compile_loop, matrix, once, vector
 from skreg._engine.losses import loss_type
 from skreg._engine.penalties import proximal_type, smooth_type
 from skreg._engine.update_rules import update_type

@@ -21,16 +21,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numba import float64, int64, void
+from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from skreg._engine.compiling import (
-    FLOATS,
-    Pointer,
-    matrix,
-    once,
-    register_jitable,
-    vector,
-)
+from skreg._engine.compiling import FLOATS, Pointer, matrix, once, vector
 
 Hyper: TypeAlias = dict[str, float]
 Column: TypeAlias = NDArray[np.float64] | float
