@@ -57,11 +57,11 @@ default="squared_error"
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
     time_limit : float, default=None
-        Seconds after which `fit` is to be done; None means no limit. With a limit, it
-        begins with a few candidates and adds more, up to `n_candidates`, as long as
-        there is time for them and for the final networks. Where there is no time to
-        compare any, networks with default regularization are trained as far as time
-        allows, but for one epoch at least, and a warning says so.
+        Seconds after which `fit` is to be done; None means no limit. Where there is no
+        time for all candidates, it begins with a few and adds more, as long as there is
+        time for them and for the final networks. Where there is no time to compare any,
+        networks with default regularization are trained as far as time allows, but for
+        one epoch at least, and a warning says so.
     n_jobs : int, default=-1
         Number of networks that are trained at the same time, on threads unless a
         `joblib.parallel_config` says otherwise. -1 means as many as there are cores,
