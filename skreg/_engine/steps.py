@@ -16,8 +16,8 @@ from numba import float64, int32, int64, types, uint32
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from skreg._engine.activations import hidden_layer_type
 from skreg._engine.compiling import FLOATS, compile_loop, matrix, once, vector
+from skreg._engine.hidden_layers import hidden_layer_type
 from skreg._engine.losses import loss_type
 from skreg._engine.penalties import proximal_type, smooth_type
 from skreg._engine.update_rules import update_type

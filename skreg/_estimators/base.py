@@ -31,7 +31,7 @@ from skreg._estimators.validation import (
     mean_one,
 )
 from skreg._prediction.forward import check_finite, forward, forward_in_chunks
-from skreg._training.activations import activation_function
+from skreg._training.activation_functions import activation_function
 from skreg._training.task import (
     SPLIT,
     Architecture,
@@ -50,7 +50,7 @@ from skreg._training.task import (
 if TYPE_CHECKING:
     import keras
 
-    from skreg._training.losses import Loss
+    from skreg._training.objectives import Loss
 
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 # The format of pickles; it is raised when an older skreg could not read them any more.

@@ -25,7 +25,7 @@ from skreg._estimators.types import (
     RandomState,
     available_if,
 )
-from skreg._training.losses import BINARY, MULTICLASS
+from skreg._training.objectives import BINARY, MULTICLASS
 
 # A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
 # one always is.

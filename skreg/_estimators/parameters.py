@@ -12,7 +12,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skreg._training.activations import activation_function
+from skreg._training.activation_functions import activation_function
 from skreg._training.task import EarlyStopping, OptimizerSpec, Regularization
 
 ENGINES = ("auto", "compiled", "keras")

@@ -26,7 +26,7 @@ from skreg._estimators.types import (
     available_if,
 )
 from skreg._prediction.forward import check_finite
-from skreg._training.losses import REGRESSION
+from skreg._training.objectives import REGRESSION
 
 
 class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skreg._engine.activations import ACTIVATIONS
 from skreg._engine.blas_threads import limited
+from skreg._engine.hidden_layers import ACTIVATIONS
 from skreg._prediction.forward import forward
-from skreg._training.activations import activation_function
+from skreg._training.activation_functions import activation_function
 from skreg._training.compiled_network import CompiledNetwork, State
-from skreg._training.progress import epoch_report
+from skreg._training.epoch_report import epoch_report
 from skreg._training.task import Task, TrainedNetwork, non_finite_error
 from skreg._training.validating import (
     EarlyStopper,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from skreg._engine.activations import hidden_layer
+from skreg._engine.hidden_layers import hidden_layer
 from skreg._engine.losses import loss
 from skreg._engine.penalties import proximal_step, smooth_part
 from skreg._engine.steps import steps

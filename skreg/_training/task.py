@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
 
     from skreg._engine.update_rules import UpdateRule
-    from skreg._training.losses import Loss
+    from skreg._training.objectives import Loss
 
 # The purposes for which a run draws random numbers. Each has its own stream,
 # derived from the run's one seed, so that none shifts when another is not used.

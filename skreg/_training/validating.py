@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg._prediction.forward import forward
-from skreg._training.activations import activation_function
+from skreg._training.activation_functions import activation_function
 from skreg._training.task import EarlyStopping, Task
 
 # Rows that are validated at once: bounds the memory.

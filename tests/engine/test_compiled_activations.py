@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from skreg._engine.activations import ACTIVATIONS, hidden_layer
+from skreg._engine.hidden_layers import ACTIVATIONS, hidden_layer
 from skreg._prediction.activations import NUMPY_ACTIVATIONS
 
 # On either side of all kinks, which lie at multiples of a half, and far out.

@@ -24,8 +24,8 @@ from skreg import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
 )
-from skreg._training.activations import activation_function
-from skreg._training.losses import REGRESSION
+from skreg._training.activation_functions import activation_function
+from skreg._training.objectives import REGRESSION
 
 BACKEND = keras.backend.backend()
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from skreg._prediction.activations import NUMPY_ACTIVATIONS
-from skreg._training.activations import activation_function
-from skreg._training.keras.activations import keras_activation
+from skreg._training.activation_functions import activation_function, keras_activation
 
 # All that a network can have: "glu" halves the width, "threshold" needs arguments.
 NAMES = sorted(

@@ -32,7 +32,7 @@ from skreg._training.keras.network import (
     values_of,
 )
 from skreg._training.keras.precision import precision
-from skreg._training.losses import MULTICLASS
+from skreg._training.objectives import MULTICLASS
 from skreg._training.task import (
     OptimizerState,
     Task,
@@ -285,7 +285,7 @@ class _Trainer(keras.Model):
 
 def _linear(layer: keras.layers.Dense, inputs: Any) -> Any:
     """The layer before its activation."""
-    # Not by `ops.matmul`: see the note on float64 in `skreg._training.losses`.
+    # Not by `ops.matmul`: see the note on float64 in `skreg._training.objectives`.
     return inputs @ ops.convert_to_tensor(layer.kernel) + layer.bias
 
 

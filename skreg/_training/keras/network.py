@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scikeras.wrappers import KerasRegressor
 
-from skreg._training.keras.activations import keras_activation
+from skreg._training.activation_functions import keras_activation
 from skreg._training.keras.interrupts import interrupts_deferred
 from skreg._training.keras.precision import available_dtype
 from skreg._training.task import (

@@ -1,4 +1,4 @@
-"""Activations by Keras: those that NumPy's table lacks, or that users register."""
+"""Activations by name: NumPy's, or Keras' where NumPy has none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skreg._prediction.activations import NUMPY_ACTIVATIONS
 from skreg._training.keras.interrupts import import_keras
 from skreg._training.keras.precision import precision
+
+
+def activation_function(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """A function of an array of shape (n_rows, n_units), which it may overwrite.
+
+    Keras is imported only for a name that `NUMPY_ACTIVATIONS` does not have.
+
+    Raises
+    ------
+    ValueError
+        If neither knows the name.
+    """
+    if name in NUMPY_ACTIVATIONS:
+        return NUMPY_ACTIVATIONS[name]
+    return _numpy_activation(name)
 
 
 def keras_activation(name: str) -> Callable[[Any], Any]:
@@ -36,8 +52,8 @@ def keras_activation(name: str) -> Callable[[Any], Any]:
     return keras.activations.get(keras.saving.get_registered_object(name) or name)
 
 
-def numpy_activation(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """The same as a function of an array, in its dtype."""
+def _numpy_activation(name: str) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Keras' activation as a function of an array, in its dtype."""
     activation, keras = keras_activation(name), import_keras()
 
     def activate(z: NDArray[Any]) -> NDArray[Any]:
