@@ -163,13 +163,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only test that it runs")
     parser.add_argument("--no-scikeras", action="store_true", help="leave it out")
+    parser.add_argument("--repeats", type=int, default=3, help="of each search")
     options = parser.parse_args()
     quick = options.quick
     warnings.simplefilter("ignore")  # ConvergenceWarning of MLPClassifier
     print(machine("numba", "numpy", "scikit-learn", "scikeras", "keras", "tensorflow"))
     data_sets = {"breast cancer": load_breast_cancer, "digits": load_digits}
     counts, n_folds = ((1,), 2) if quick else ((4, 12), 5)
-    epochs, repeats = (2, 1) if quick else (50, 3)
+    epochs, repeats = (2, 1) if quick else (50, options.repeats)
     for dtype in (np.float32, np.float64):
         for title, load in data_sets.items():
             X, y = load(return_X_y=True)
