@@ -65,6 +65,9 @@ class LosesWorkers(ThreadingBackend):
     def submit(self, func, callback=None):
         return super().submit(cancelled if self.n_calls == 1 else func, callback)
 
+    def apply_async(self, func, callback=None):  # the name in older versions of joblib
+        return super().apply_async(cancelled if self.n_calls == 1 else func, callback)
+
 
 def cancelled():
     raise CancelledError

@@ -97,7 +97,7 @@ def test_machine_code_is_kept_elsewhere(variable, tmp_path):
     counts = []
     for _ in range(2):
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", FIT],
+            [sys.executable, "-c", FIT],
             env=env,
             cwd=tmp_path,
             capture_output=True,
