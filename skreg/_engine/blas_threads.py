@@ -37,7 +37,7 @@ def limited(n_rows: int, kernel_shapes: list[tuple[int, int]]) -> Iterator[None]
     Parameters
     ----------
     n_rows : int
-        Of a batch.
+        The number of rows in a batch.
     kernel_shapes : list of (int, int)
 
     Notes

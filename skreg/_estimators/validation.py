@@ -85,7 +85,7 @@ def drop_zero_weight_rows(
         ``class_factors(targets)`` gives, for each row, what its class multiplies the
         weight of its loss by.
     name : str
-        Of the argument that `sample_weight` is, for errors.
+        The name of the argument that `sample_weight` is, for errors.
 
     Raises
     ------

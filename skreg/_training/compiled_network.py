@@ -39,7 +39,7 @@ class State:
     slots : ndarray of shape (n_slots, n_params)
         As the update rule has them.
     mean_gradient : ndarray of the shape of the first kernel, or empty
-        Of the penalty on its rows.
+        The average gradient that the penalty on the rows of the kernel carries.
     n_steps : int
         How many steps the optimizer has taken.
     rate_sum : float
@@ -172,7 +172,7 @@ class CompiledNetwork:
         Parameters
         ----------
         epoch : int
-            Of this run, counted from 0.
+            The number of the epoch in this run, counted from 0.
         first : int
             The number of the first step in that epoch, counted from 0.
         n_steps : int

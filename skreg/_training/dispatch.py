@@ -6,8 +6,15 @@ from skreg._training import compiled
 from skreg._training.task import Task, TrainedNetwork
 
 
-def check_engine(task: Task) -> None:
-    """Raise a ValueError if no engine can train the task, or not the one it names."""
+def train(task: Task) -> TrainedNetwork:
+    """Train one network.
+
+    Raises
+    ------
+    ValueError
+        If the network's weights become non-finite, or if no engine can train the task,
+        or not the one that it names.
+    """
     # It computes in single precision, whatever the weights are in.
     if task.optimizer.name == "Muon" and task.architecture.dtype == "float64":
         raise ValueError(
@@ -20,19 +27,7 @@ def check_engine(task: Task) -> None:
             f"engine='compiled' cannot train with {reason}; "
             "engine='auto' or 'keras' can."
         )
-
-
-def train(task: Task) -> TrainedNetwork:
-    """Train one network.
-
-    Raises
-    ------
-    ValueError
-        If the network's weights become non-finite, or if the task asks for an engine
-        that can't express it.
-    """
-    check_engine(task)
-    if task.engine == "keras" or compiled.why_not_compiled(task) is not None:
+    if task.engine == "keras" or reason is not None:
         # Imports Keras, and with it TensorFlow.
         from skreg._training.keras import loop
 

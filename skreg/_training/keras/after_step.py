@@ -48,8 +48,9 @@ class AfterStep:
     @contextmanager
     def step(self) -> Iterator[None]:
         """Within the block the optimizer takes a step."""
-        before = values_of(self._weights)
-        rate = float(np.asarray(self._optimizer.learning_rate))
+        if self._proximal:
+            before = values_of(self._weights)
+            rate = float(np.asarray(self._optimizer.learning_rate))
         yield
         # The training ends with an error where weights are not finite.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -127,6 +128,8 @@ class AfterStep:
         # Without momentum, Keras has no variables for it.
         named = {name: self._variables(name) for name in optimizer.rule.slots}
         for k, strength in enumerate(r.l1):
+            if not strength and not (r.group_l1 and k == 0):
+                continue
             w = after[2 * k]
             slots = {name: v[2 * k].numpy() for name, v in named.items() if v}
             size, d = step_size(
