@@ -1,6 +1,7 @@
 """Data and estimators that several files share."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -146,6 +147,14 @@ def in_new_process():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def default_handler():
+    """SIGINT raises KeyboardInterrupt, even in a background job of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
 @pytest.fixture(params=["compiled", "keras"])

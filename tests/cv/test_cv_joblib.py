@@ -3,6 +3,7 @@
 import warnings
 from concurrent.futures import CancelledError
 
+import distributed
 import numpy as np
 import pytest
 from joblib import parallel_config
@@ -41,7 +42,6 @@ def test_any_backend_gives_the_same_networks(alone, iris, backend):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_dask_gives_the_same_networks(alone, iris):
-    distributed = pytest.importorskip("distributed")
     options = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
     with (
         distributed.Client(dashboard_address=":0", **options),

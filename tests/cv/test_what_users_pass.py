@@ -2,6 +2,8 @@
 
 from types import MappingProxyType
 
+import dask.array
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,9 +133,8 @@ def test_sparse_targets_are_scored_by_scorers_that_take_dense_ones():
 
 
 def test_dask_arrays_give_what_arrays_give(iris):
-    dask_array = pytest.importorskip("dask.array")
     X, y = iris
-    ours = classifier().fit(dask_array.from_array(X.copy(), chunks=(30, 4)), y)
+    ours = classifier().fit(dask.array.from_array(X.copy(), chunks=(30, 4)), y)
     assert_same_scores(ours, classifier().fit(X, y))
 
 
@@ -222,7 +223,6 @@ def test_other_metadata_is_an_error(iris, routing):
 
 
 def test_an_optimizer_object_needs_distributions_without_a_learning_rate(iris):
-    keras = pytest.importorskip("keras")
     est = classifier(optimizer=keras.optimizers.SGD(0.1))
     with pytest.raises(ValueError, match="optimizer must be a str where param_distr"):
         est.fit(*iris)

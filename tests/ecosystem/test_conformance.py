@@ -1,6 +1,7 @@
 """scikit-learn's own checks, over the ways in which the estimator can be set."""
 
 import pytest
+from problems import DROPOUT_FAILURES
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
@@ -59,15 +60,10 @@ def expected_failures(estimator):
     if getattr(estimator, "loss", None) == "poisson":
         # It does not look at the tag that says that targets must be positive.
         return {"check_regressor_multioutput": "its targets are negative"}
-    # The checks compare rows repeated or removed with rows weighted 2 or 0.
-    if not estimator.dropout:
-        return {}
-    reason = "dropout noise is drawn by the position of a row in its batch"
-    check = "check_sample_weight_equivalence_on_{}_data"
-    return {check.format(kind): reason for kind in ("dense", "sparse")}
+    return DROPOUT_FAILURES if estimator.dropout else {}
 
 
-# The reason for each expected failure is in `expected_failures`, right above.
+# The reason for each expected failure is above, or in `problems.DROPOUT_FAILURES`.
 @parametrize_with_checks(ALL, expected_failed_checks=expected_failures)
 def test_variant_conforms(estimator, check):
     check(estimator)

@@ -225,14 +225,6 @@ def test_early_stopping_keeps_the_best_of_the_epochs_run(
 
 
 @pytest.fixture
-def default_handler():
-    """Not so where a shell has started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
-
-
-@pytest.fixture
 def signalled(default_handler):
     """Call something while Ctrl-C comes soon."""
 

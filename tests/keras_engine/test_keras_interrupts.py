@@ -10,14 +10,6 @@ from skreg._training.keras import loop as keras_loop
 
 
 @pytest.fixture
-def default_handler():
-    """Not so where a shell has started the tests in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
-
-
-@pytest.fixture
 def steps_taken(monkeypatch):
     """The steps of Keras' that have ended; Ctrl-C comes while each is taken."""
     train_on_batch = keras_loop._Trainer.train_on_batch
