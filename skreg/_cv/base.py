@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
 from numbers import Integral
@@ -34,18 +34,14 @@ from skreg._cv.rungs import CrossValidation, Split
 from skreg._cv.scoring import accepts_sample_weight
 from skreg._cv.space import default_distributions, draw_candidates
 from skreg._cv.time_limit import Stopwatch, check_time_limit
-from skreg._estimators.base import (
+from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.callback_support import fit_context, with_callbacks
+from skreg._estimators.common import (
     FLOATS,
-    DocLinkMixin,
-    HiddenModelMixin,
-    RegularizedMLP,
+    Estimator,
+    MembersMixin,
     all_or_nothing,
     draw_seed,
-)
-from skreg._estimators.callback_support import (
-    CallbackSupportMixin,
-    fit_context,
-    with_callbacks,
 )
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
@@ -68,13 +64,7 @@ RESULTS = (
 )
 
 
-class RegularizedMLPCV(
-    DocLinkMixin,
-    CallbackSupportMixin,
-    BaseEstimator,
-    HiddenModelMixin,
-    metaclass=ABCMeta,
-):
+class RegularizedMLPCV(MembersMixin, Estimator):
     """Base class; the classes below differ in the network, the score, predictions."""
 
     @abstractmethod
@@ -341,38 +331,41 @@ class RegularizedMLPCV(
 
     @property
     def l1_(self) -> Any:
-        """Strength of the L1 penalty of the best candidate."""
+        """Strength of the L1 penalty of the best candidate, float or sequence."""
         return self._best_value("l1")
 
     @property
     def l2_(self) -> Any:
-        """Strength of the L2 penalty of the best candidate."""
+        """Strength of the L2 penalty of the best candidate, float or sequence."""
         return self._best_value("l2")
 
     @property
     def group_l1_(self) -> float:
-        """Strength of the group lasso of the best candidate."""
+        """Strength of the group lasso of the best candidate, float."""
         return self._best_value("group_l1")
 
     @property
     def dropout_(self) -> Any:
-        """Dropout rate of the best candidate."""
+        """Dropout rate of the best candidate, float or sequence."""
         return self._best_value("dropout")
 
     @property
     def learning_rate_(self) -> float | None:
-        """Learning rate of the best candidate."""
+        """Learning rate of the best candidate, float; None means Keras' default."""
         return self._best_value("learning_rate")
 
     @property
     def used_features_(self) -> NDArray[np.bool_]:
-        """Which columns any network uses, of shape (`n_features_in_`,)."""
+        """Whether any network uses a column, of shape (n_features_in_,), bool."""
         check_is_fitted(self)
         return self.best_estimator_.used_features_
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
-        """Mean importance of each column, of sum 1, of shape (`n_features_in_`,)."""
+        """Importance of each column, of shape (n_features_in_,) and sum 1.
+
+        The mean over the networks; see `RegularizedMLPClassifier`.
+        """
         check_is_fitted(self)
         return self.best_estimator_.feature_importances_
 
@@ -382,37 +375,11 @@ class RegularizedMLPCV(
         check_is_fitted(self)
         return self.best_estimator_.model_
 
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            As `y` was in `fit`.
-        """
+    def _predict(self, X):
         X = self._validated_rows(X)
         return self.best_estimator_.predict(X)
 
-    def predict_members(self, X: MatrixLike) -> NDArray[np.floating]:
-        """What each member of the ensemble predicts, for a measure of uncertainty.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_samples, n_classes) for a classifier, else \
-(n_members, n_samples) or (n_members, n_samples, n_outputs)
-            Probabilities, or numbers in the units of `y`. Their standard deviation
-            along the first axis is the spread of the members.
-        """
+    def _predict_members(self, X):
         X = self._validated_rows(X)
         if isinstance(self.best_estimator_, RegularizedMLP):
             return self.best_estimator_._values(self.best_estimator_._outputs(X))[None]

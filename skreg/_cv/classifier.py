@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
 from skreg._cv.scoring import neg_log_loss
 from skreg._estimators.classifier import RegularizedMLPClassifier
-from skreg._estimators.types import MatrixLike, Optimizer, RandomState
+from skreg._estimators.common import MLPClassifierMixin
+from skreg._estimators.types import Optimizer, RandomState
 
 
-class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
+class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     """Classification by networks that choose their own regularization.
 
     Tries many settings of ``l1``, ``l2``, ``group_l1``, ``dropout`` and
@@ -75,8 +74,7 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        Labels.
+    classes_
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -111,23 +109,14 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
         NaN if the scorer can't judge a mean.
     best_estimator_ : MLPEnsembleClassifier or RegularizedMLPClassifier
         What predicts; the latter with ``ensemble_size=None``.
-    used_features_ : ndarray of shape (`n_features_in_`,), bool
-        Which columns any network uses.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
-        the networks.
-    l1_ : float
-        Strength of the L1 penalty of the best candidate.
-    l2_ : float
-        Its strength of the L2 penalty.
-    dropout_ : float
-        Its dropout rate.
-    group_l1_ : float
-        Its strength of the group lasso.
-    learning_rate_ : float or None
-        Its learning rate.
-    model_ : keras.Model
-        What predicts, in plain Keras.
+    l1_
+    l2_
+    group_l1_
+    dropout_
+    learning_rate_
+    used_features_
+    feature_importances_
+    model_
 
     See Also
     --------
@@ -228,39 +217,14 @@ class RegularizedMLPClassifierCV(ClassifierMixin, RegularizedMLPCV):
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """Labels."""
+        """Labels, of shape (n_classes,)."""
         check_is_fitted(self)
         return self.best_estimator_.classes_
 
-    def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`; where a row may have several labels, the
-            probability of each of them.
-        """
+    def _predict_proba(self, X):
         X = self._validated_rows(X)
         return self.best_estimator_.predict_proba(X)
 
-    def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict logarithms of the probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
+    def _predict_log_proba(self, X):
         X = self._validated_rows(X)
         return self.best_estimator_.predict_log_proba(X)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -13,9 +13,7 @@ from scipy.sparse import csr_matrix
 from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
-    ClassifierMixin,
     MetaEstimatorMixin,
-    RegressorMixin,
     is_classifier,
     is_regressor,
 )
@@ -30,16 +28,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.members import final_network, fit_members, seeded_members
 from skreg._cv.parallel import workers
-from skreg._estimators.base import (
-    DocLinkMixin,
-    HiddenModelMixin,
-    RegularizedMLP,
+from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.callback_support import fit_context, with_callbacks
+from skreg._estimators.common import (
+    Estimator,
+    MembersMixin,
+    MLPClassifierMixin,
+    MLPRegressorMixin,
     all_or_nothing,
-)
-from skreg._estimators.callback_support import (
-    CallbackSupportMixin,
-    fit_context,
-    with_callbacks,
 )
 from skreg._estimators.types import MatrixLike
 
@@ -47,14 +43,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class MLPEnsemble(
-    DocLinkMixin,
-    CallbackSupportMixin,
-    MetaEstimatorMixin,
-    BaseEstimator,
-    HiddenModelMixin,
-    metaclass=ABCMeta,
-):
+class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
     """Base class; the classes below differ in what is averaged."""
 
     def __init__(
@@ -123,28 +112,7 @@ class MLPEnsemble(
                 f"got {self.params!r}."
             )
 
-    def predict_members(self, X: MatrixLike) -> NDArray[np.floating]:
-        """What each member predicts: how far they differ shows how certain they are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_members, n_samples, n_classes) for a classifier, else \
-(n_members, n_samples) or (n_members, n_samples, n_outputs)
-            Probabilities, or numbers in the units of `y`. Their standard deviation
-            along the first axis is the spread of the members.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite.
-        """
+    def _predict_members(self, X):
         check_is_fitted(self)
         return np.stack([self._values(member, X) for member in self.estimators_])
 
@@ -162,10 +130,10 @@ class MLPEnsemble(
 
     @cached_property
     def model_(self) -> keras.Model:
-        """The mean of the members' networks, a plain `keras.Model`.
+        """The mean of what the members' networks predict, in plain Keras.
 
-        Takes rows as the networks do: after the steps before them, which must be the
-        same for all members.
+        It takes rows as the networks do: after the steps before them, which must be the
+        same for all members. A regressor's gives numbers in the units of `y`.
         """
         check_is_fitted(self)
         networks = [final_network(member) for member in self.estimators_]
@@ -195,12 +163,18 @@ class MLPEnsemble(
 
     @property
     def used_features_(self) -> NDArray[np.bool_]:
-        """Which columns any member uses, of shape (`n_features_in_`,)."""
+        """Whether any member uses a column, of shape (n_features_in_,), bool.
+
+        Only where members are networks.
+        """
         return np.any([one.used_features_ for one in self._networks()], axis=0)
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
-        """Mean importance of each column, of sum 1, of shape (`n_features_in_`,)."""
+        """Importance of each column, of shape (n_features_in_,) and sum 1.
+
+        The mean over the members, where they are networks.
+        """
         return np.mean([one.feature_importances_ for one in self._networks()], axis=0)
 
     def _networks(self) -> list[RegularizedMLP]:
@@ -222,7 +196,7 @@ class MLPEnsemble(
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns, where `X` has them."""
+        """Names of the columns, of shape (n_features_in_,), where `X` has names."""
         check_is_fitted(self)
         return self.estimators_[0].feature_names_in_
 
@@ -257,7 +231,7 @@ class MLPEnsemble(
         return tags
 
 
-class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
+class MLPEnsembleClassifier(MLPClassifierMixin, MLPEnsemble):
     """Classifier that averages the probabilities of several networks.
 
     The members differ in parameters and seeds: each draws starting weights, the order
@@ -282,20 +256,12 @@ class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
     ----------
     estimators_ : list of estimator
         The fitted members.
-    classes_ : ndarray of shape (n_classes,)
-        Labels.
-    n_features_in_ : int
-        Number of columns.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` has them.
-    used_features_ : ndarray of shape (`n_features_in_`,), bool
-        Which columns any member uses, where members are networks.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
-        the members.
-    model_ : keras.Model
-        Gives the mean of the probabilities, in plain Keras: for members that agree in
-        the steps before the network.
+    classes_
+    n_features_in_
+    feature_names_in_
+    used_features_
+    feature_importances_
+    model_
 
     See Also
     --------
@@ -322,61 +288,24 @@ class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
 
     __module__ = "skreg"
 
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or ndarray or csr_matrix (n_samples, n_labels)
-            The label of the highest mean probability, in the dtype of `classes_`; where
-            a row may have several, 1 for those of a mean probability above a half.
-        """
+    def _predict(self, X):
         proba = self._mean(X)
         network = final_network(self.estimators_[0])
-        if network is None or not network._multilabel:
+        if network is None or not network._labels.multilabel:
             return self.classes_[proba.argmax(axis=1)]
         labels = (proba > 0.5).astype(int)
-        return csr_matrix(labels) if network._sparse_labels else labels
+        return csr_matrix(labels) if network._labels.sparse else labels
 
-    def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict probabilities: the mean of those of the members.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
+    def _predict_proba(self, X):
         return self._mean(X)
 
-    def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict logarithms of the probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
+    def _predict_log_proba(self, X):
         with np.errstate(divide="ignore"):
             return np.log(self._mean(X))
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """Labels."""
+        """Labels, of shape (n_classes,)."""
         check_is_fitted(self)
         return self.estimators_[0].classes_
 
@@ -385,14 +314,16 @@ class MLPEnsembleClassifier(ClassifierMixin, MLPEnsemble):
 
     def _check_params(self):
         super()._check_params()
-        if not (is_classifier(self.estimator) and _has(self, "predict_proba")):
+        if not (
+            is_classifier(self.estimator) and hasattr(self.estimator, "predict_proba")
+        ):
             raise TypeError(
                 "estimator must be a classifier with predict_proba, "
                 f"got {self.estimator!r}."
             )
 
 
-class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
+class MLPEnsembleRegressor(MLPRegressorMixin, MLPEnsemble):
     """Regressor that averages the predictions of several networks.
 
     See `MLPEnsembleClassifier`.
@@ -414,18 +345,11 @@ class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
     ----------
     estimators_ : list of estimator
         The fitted members.
-    n_features_in_ : int
-        Number of columns.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where `X` has them.
-    used_features_ : ndarray of shape (`n_features_in_`,), bool
-        Which columns any member uses, where members are networks.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
-        the members.
-    model_ : keras.Model
-        Gives the mean in the units of `y`, in plain Keras: for members that agree in
-        the steps before the network.
+    n_features_in_
+    feature_names_in_
+    used_features_
+    feature_importances_
+    model_
 
     See Also
     --------
@@ -445,19 +369,7 @@ class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
 
     __module__ = "skreg"
 
-    def predict(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict targets: the mean of the members' predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of `y`.
-        """
+    def _predict(self, X):
         return self._mean(X)
 
     def _values(self, member, X):
@@ -467,7 +379,3 @@ class MLPEnsembleRegressor(RegressorMixin, MLPEnsemble):
         super()._check_params()
         if not is_regressor(self.estimator):
             raise TypeError(f"estimator must be a regressor, got {self.estimator!r}.")
-
-
-def _has(ensemble, method):
-    return hasattr(ensemble.estimator, method)

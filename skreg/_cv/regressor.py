@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.base import RegressorMixin
 
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
+from skreg._estimators.common import MLPRegressorMixin
 from skreg._estimators.regressor import RegularizedMLPRegressor
 from skreg._estimators.types import Optimizer, RandomState
 
 
-class RegularizedMLPRegressorCV(RegressorMixin, RegularizedMLPCV):
+class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
     """Regression by networks that choose their own regularization.
 
     Tries many settings of ``l1``, ``l2``, ``group_l1``, ``dropout`` and
@@ -108,23 +108,14 @@ default="squared_error"
         NaN if the scorer can't judge a mean.
     best_estimator_ : MLPEnsembleRegressor or RegularizedMLPRegressor
         What predicts; the latter with ``ensemble_size=None``.
-    used_features_ : ndarray of shape (`n_features_in_`,), bool
-        Which columns any network uses.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norms of the columns' weights in the first layer, scaled to sum 1; the mean over
-        the networks.
-    l1_ : float
-        Strength of the L1 penalty of the best candidate.
-    l2_ : float
-        Its strength of the L2 penalty.
-    dropout_ : float
-        Its dropout rate.
-    group_l1_ : float
-        Its strength of the group lasso.
-    learning_rate_ : float or None
-        Its learning rate.
-    model_ : keras.Model
-        What predicts, in plain Keras.
+    l1_
+    l2_
+    group_l1_
+    dropout_
+    learning_rate_
+    used_features_
+    feature_importances_
+    model_
 
     See Also
     --------

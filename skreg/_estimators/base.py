@@ -1,44 +1,34 @@
-"""What the classifier and the regressor share: fit, fitted attributes, pickles."""
+"""How the classifier and the regressor are fitted."""
 
 from __future__ import annotations
 
-from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import validate_data
 
-from skreg._estimators.callback_support import (
-    CallbackSupportMixin,
-    FitTasks,
-    with_callbacks,
-)
+from skreg._estimators.callback_support import FitTasks, with_callbacks
+from skreg._estimators.common import FLOATS, all_or_nothing, draw_seed
+from skreg._estimators.fitted_network import FittedNetwork
 from skreg._estimators.parameters import Settings, resolve
-from skreg._estimators.target_units import TargetUnits
-from skreg._estimators.types import MatrixLike, RandomState
+from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import (
     check_weights,
     drop_zero_weight_rows,
     held_out_split,
     mean_one,
 )
-from skreg._prediction.forward import check_finite, forward, forward_in_chunks
-from skreg._training.activation_functions import activation_function
 from skreg._training.task import (
     SPLIT,
     Architecture,
-    OptimizerState,
     OutputScale,
     Plan,
-    Regularization,
     ResumePoint,
     Rows,
     Task,
@@ -48,68 +38,10 @@ from skreg._training.task import (
 )
 
 if TYPE_CHECKING:
-    import keras
-
     from skreg._training.objectives import Loss
 
-FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
-# The format of pickles; it is raised when an older skreg could not read them any more.
-STATE_FORMAT = 5
-# Attributes that are pickled as dicts of plain types: a pickle names no private class,
-# so that files can move.
-_PICKLED_AS_DICT = {
-    "_architecture": Architecture,
-    "_regularization": Regularization,
-    "_optimizer_state": OptimizerState,
-    "_units": TargetUnits,
-}
 
-
-@contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Undo every change to the estimator's attributes if the block fails."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        # In one step, which an interrupt can't divide.
-        estimator.__dict__ = before
-        raise
-
-
-def draw_seed(random_state: RandomState) -> int:
-    """The one seed of a fit, from which all its random numbers derive."""
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-class DocLinkMixin:
-    """Where HTML diagrams link to; goes before scikit-learn's base classes."""
-
-    _doc_link_module = "skreg"
-    _doc_link_template = (
-        "https://skreg.readthedocs.io/en/latest/generated/"
-        "{estimator_module}.{estimator_name}.html"
-    )
-
-
-class HiddenModelMixin:
-    """Keeps `model_` out of `dir`; goes after scikit-learn's base classes.
-
-    Whoever looks at all attributes, as diagrams of fitted estimators do, and the
-    ``__dir__`` of scikit-learn, would else import Keras and build the network.
-    """
-
-    def __dir__(self):
-        return [name for name in super().__dir__() if name != "model_"]
-
-
-class RegularizedMLP(
-    DocLinkMixin,
-    CallbackSupportMixin,
-    BaseEstimator,
-    HiddenModelMixin,
-    metaclass=ABCMeta,
-):
+class RegularizedMLP(FittedNetwork):
     """Base class; the classes below differ in targets, loss and prediction only."""
 
     def fit(
@@ -236,10 +168,6 @@ class RegularizedMLP(
     def _output_scale(self) -> OutputScale | None:
         """The user's units of the targets, where they are not the network's."""
         return None
-
-    def _output_layer(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Kernel and bias of the output layer, in the user's units."""
-        return self._kernels[-1], self._biases[-1]
 
     def _prepare_task(
         self,
@@ -442,99 +370,3 @@ class RegularizedMLP(
             self._optimizer_state = trained.optimizer_state
             self._wait = trained.wait
         self.__dict__.pop("model_", None)  # of an earlier fit
-
-    @property
-    def coefs_(self) -> list[NDArray[np.floating]]:
-        """The kernels, first layer to output."""
-        check_is_fitted(self)
-        return [*self._kernels[:-1], self._output_layer()[0]]
-
-    @property
-    def intercepts_(self) -> list[NDArray[np.floating]]:
-        """The biases, first layer to output."""
-        check_is_fitted(self)
-        return [*self._biases[:-1], self._output_layer()[1]]
-
-    @property
-    def used_features_(self) -> NDArray[np.bool_]:
-        """Which columns the network uses, of shape (`n_features_in_`,)."""
-        check_is_fitted(self)
-        return (self._kernels[0] != 0).any(axis=1)
-
-    @property
-    def feature_importances_(self) -> NDArray[np.floating]:
-        """Norm of each column's weights, of sum 1, of shape (`n_features_in_`,)."""
-        check_is_fitted(self)
-        norms = np.linalg.norm(self._kernels[0], axis=1)
-        return norms / (norms.sum() or 1)
-
-    @cached_property
-    def model_(self) -> keras.Sequential:
-        """The fitted network, a plain `keras.Sequential` with the fitted weights.
-
-        Built when it is first asked for: a live network costs more than the fit of
-        a small one, and a search discards nearly all of them.
-        """
-        from skreg._training.keras.interrupts import import_keras
-
-        import_keras()
-        from skreg._training.keras.network import build_network, set_weights
-
-        check_is_fitted(self)
-        network = build_network(self._architecture, self._regularization, seed=0)
-        set_weights(network, self.coefs_, self.intercepts_)
-        return network
-
-    def __getstate__(self):
-        state = super().__getstate__().copy()
-        state.pop("model_", None)  # rebuilt from the weights when asked for
-        for name in _PICKLED_AS_DICT.keys() & state.keys():
-            state[name] = dict(vars(state[name]))
-        return {**state, "_state_format": STATE_FORMAT}
-
-    def __setstate__(self, state):
-        state = dict(state)
-        state_format = state.pop("_state_format", None)
-        if state_format != STATE_FORMAT:
-            raise ValueError(
-                f"{type(self).__name__} was saved by another version of skreg, whose "
-                f"format is {state_format!r}; this one reads format {STATE_FORMAT}. "
-                "Load it with that version, and save its model_ or fit it anew."
-            )
-        for name in _PICKLED_AS_DICT.keys() & state.keys():
-            state[name] = _PICKLED_AS_DICT[name](**state[name])
-        super().__setstate__(state)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_kernels")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _outputs(self, X: MatrixLike) -> NDArray[np.floating]:
-        """The output layer before its activation, of shape (n_samples, n_outputs)."""
-        return self._forward(self._validated_rows(X))
-
-    def _output_chunks(self, X: MatrixLike) -> Iterator[NDArray[np.floating]]:
-        """The same, of a chunk of the rows after the other."""
-        X = self._validated_rows(X)
-        activation = activation_function(self._architecture.activation)
-        for logits in forward_in_chunks(self._kernels, self._biases, activation, X):
-            yield check_finite(logits)
-
-    def _forward(self, X: Any) -> NDArray[np.floating]:
-        """`_outputs` for rows that have been validated."""
-        activation = activation_function(self._architecture.activation)
-        return check_finite(forward(self._kernels, self._biases, activation, X))
-
-    @abstractmethod
-    def _values(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Probabilities, or numbers in the units of `y`, from `_outputs`."""
-
-    def _validated_rows(self, X: MatrixLike) -> Any:
-        check_is_fitted(self)
-        return validate_data(
-            self, X, reset=False, dtype=self._kernels[0].dtype, accept_sparse="csr"
-        )

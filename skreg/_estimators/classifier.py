@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, csr_matrix, issparse, vstack
-from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from scipy.sparse import issparse, vstack
+from sklearn.utils.validation import check_is_fitted
 
 from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.common import MLPClassifierMixin
+from skreg._estimators.labels import Labels
 from skreg._estimators.types import (
     Callbacks,
     Engine,
@@ -25,15 +23,9 @@ from skreg._estimators.types import (
     RandomState,
     available_if,
 )
-from skreg._training.objectives import BINARY, MULTICLASS
-
-# A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
-# one always is.
-MAX_DENSE_LABELS = 1 << 24
-MAX_LABEL_DENSITY = 1 / 16
 
 
-class RegularizedMLPClassifier(ClassifierMixin, RegularizedMLP):
+class RegularizedMLPClassifier(MLPClassifierMixin, RegularizedMLP):
     """Multi-layer perceptron with L1, L2 and dropout as hyperparameters.
 
     A Keras network, built through scikeras, that minimises the mean cross-entropy
@@ -131,8 +123,7 @@ default=None
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; where a row may have several, the numbers of their columns.
+    classes_
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -142,20 +133,11 @@ default=None
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept: with early stopping the
         one of the lowest validation loss, else the last.
-    model_ : keras.Sequential
-        The fitted network: ``Dense`` and ``Dropout`` layers, of plain Keras, that
-        can be saved, inspected and served without skreg. Predictions use `coefs_`
-        and `intercepts_`, of which it has a copy.
-    coefs_ : list of ndarray of shape (n_in, n_out)
-        The kernels, first layer to output.
-    intercepts_ : list of ndarray of shape (n_out,)
-        The biases.
-    used_features_ : ndarray of shape (`n_features_in_`,), bool
-        Whether the network uses a column: whether any of its weights in the first
-        kernel is not zero. With `group_l1` or `l1` some may be unused.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norm of each column's weights in the first kernel, divided by the sum of all.
-        The columns of `X` should have equal scales.
+    model_
+    coefs_
+    intercepts_
+    used_features_
+    feature_importances_
     history_ : dict of str to list of float
         One entry per epoch: ``loss``, what is minimised; its parts ``data_loss``, the
         mean cross-entropy, and ``penalty``; with validation rows also ``val_loss``,
@@ -264,6 +246,15 @@ default=None
         self.random_state = random_state
         self.verbose = verbose
 
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels, sorted, of shape (n_classes,).
+
+        Where a row may have several labels, they are the numbers of their columns.
+        """
+        check_is_fitted(self)
+        return self._labels.classes
+
     @available_if(lambda self: self._can_partial_fit())
     def partial_fit(
         self,
@@ -322,74 +313,6 @@ default=None
             X, y, sample_weight, resume=resume, partial=True, classes=classes
         )
 
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or ndarray or csr_matrix (n_samples, n_labels)
-            The most probable label of each row, in the dtype of `classes_`; 0 or 1 for
-            every label, where a row may have several, and sparse if `y` was in `fit`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
-        """
-        # Not all logits at once: there may be thousands of classes.
-        parts = [self._decode(logits) for logits in self._output_chunks(X)]
-        return (
-            vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
-        )
-
-    def predict_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict probabilities of the classes.
-
-        Raises the errors of `predict`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`; where a row may have several labels, the
-            probability of each of them.
-        """
-        return self._values(self._outputs(X))
-
-    def predict_log_proba(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict logarithms of the probabilities, exact for very small ones too.
-
-        Raises the errors of `predict`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        logits = self._outputs(X)
-        if self._multilabel:
-            return log_expit(logits)
-        if logits.shape[1] > 1:
-            return log_softmax(logits, axis=1)
-        return log_expit(np.hstack([-logits, logits]))
-
     def decision_function(self, X: MatrixLike) -> NDArray[np.floating]:
         """The network's output before the sigmoid or softmax.
 
@@ -407,7 +330,7 @@ default=None
             the second class is the more probable one.
         """
         logits = self._outputs(X)
-        one_figure = logits.shape[1] == 1 and not self._multilabel
+        one_figure = logits.shape[1] == 1 and not self._labels.multilabel
         return logits[:, 0] if one_figure else logits
 
     def __sklearn_tags__(self):
@@ -424,152 +347,55 @@ default=None
             )
         return super()._can_partial_fit()
 
+    def _predict(self, X):
+        # Not all logits at once: there may be thousands of classes.
+        parts = [self._labels.decode(logits) for logits in self._output_chunks(X)]
+        return (
+            vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
+        )
+
+    def _predict_proba(self, X):
+        return self._values(self._outputs(X))
+
+    def _predict_log_proba(self, X):
+        logits = self._outputs(X)
+        return self._labels.log_probabilities(logits)
+
     def _values(self, outputs):
-        if self._multilabel:
-            return expit(outputs)
-        if outputs.shape[1] > 1:
-            return softmax(outputs, axis=1)
-        positive = expit(outputs)
-        return np.hstack([1 - positive, positive])
+        return self._labels.probabilities(outputs)
 
     def _learn_targets(self, y, *, resume, partial, classes):
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            raise ValueError(
-                "y must have one column of classes, or be an indicator matrix of "
-                f"labels, got {y.shape[1]} columns of classes; a "
-                "sklearn.multioutput.MultiOutputClassifier has a network for each."
-            )
-        multilabel = kind == "multilabel-indicator"
-        if multilabel:
-            seen = np.arange(y.shape[1])
-        else:
-            seen = np.unique(column_or_1d(y, warn=True))
-        if not resume:
-            self._multilabel = multilabel
-            self._sparse_labels = multilabel and issparse(y)
-            self._csr_targets = self._sparse_labels or (
-                multilabel
-                and y.size > MAX_DENSE_LABELS
-                and np.count_nonzero(y) < MAX_LABEL_DENSITY * y.size
-            )
-            self.classes_ = seen if classes is None else np.unique(classes)
-            if multilabel and not np.array_equal(self.classes_, seen):
+        labels = Labels.learn(y, classes)
+        if resume:
+            labels.check_as_before(self._labels)
+            if not partial and not np.array_equal(labels.classes, self.classes_):
                 raise ValueError(
-                    f"classes must be the numbers of the labels, {seen!r}, where a row "
-                    f"may have several, got {classes!r}."
+                    "warm_start can only be used where y has the same classes as in "
+                    f"the previous call to fit, {self.classes_!r}, got "
+                    f"{labels.classes!r}."
                 )
-            if len(self.classes_) < 2 and not multilabel:
-                name = "y" if classes is None else "classes"
-                raise ValueError(
-                    f"{name} must have at least two classes, got one class: "
-                    f"{self.classes_!r}."
-                )
-        if multilabel != self._multilabel:
-            kinds = {True: "several labels per row", False: "one class per row"}
+            return
+        if len(labels.classes) < 2 and not labels.multilabel:
+            name = "y" if classes is None else "classes"
             raise ValueError(
-                f"y must have {kinds[self._multilabel]}, as before, "
-                f"got {kinds[multilabel]}."
+                f"{name} must have at least two classes, got one class: "
+                f"{labels.classes!r}."
             )
-        if resume and not partial and not np.array_equal(seen, self.classes_):
-            raise ValueError(
-                "warm_start can only be used where y has the same classes as in the "
-                f"previous call to fit, {self.classes_!r}, got {seen!r}."
-            )
+        self._labels = labels
 
     def _loss_and_outputs(self):
-        n_classes = len(self.classes_)
-        if self._multilabel:
-            return BINARY, n_classes
-        return (BINARY, 1) if n_classes == 2 else (MULTICLASS, n_classes)
+        return self._labels.loss_and_outputs
 
     def _encode(self, y, name, dtype):
-        if self._multilabel:
-            if y.ndim != 2 or y.shape[1] != len(self.classes_):
-                raise ValueError(
-                    f"{name} must have a column for each of {len(self.classes_)} "
-                    f"labels, got shape {y.shape}."
-                )
-            # `_learn_targets` has looked at y.
-            if name != "y" and type_of_target(y) != "multilabel-indicator":
-                raise ValueError(
-                    f"{name} must be an indicator matrix, as y is, got {y.dtype} "
-                    "entries other than 0 and 1."
-                )
-            labels = y > 0
-            if self._csr_targets:
-                return csr_array(labels, dtype=np.int8)
-            return (labels.toarray() if issparse(labels) else labels).view(np.int8)
-        if issparse(y) or (y.ndim > 1 and y.shape[1:] != (1,)):
-            raise ValueError(
-                f"{name} must have one class per row, as y has, "
-                f"got a {type(y).__name__} of shape {y.shape}."
-            )
-        y = y.ravel()
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
-            raise ValueError(
-                f"{name} must hold classes of y only, {self.classes_!r}, "
-                f"got also {unknown!r}."
-            )
-        codes = np.searchsorted(self.classes_, y)
-        two = len(self.classes_) == 2
-        return codes.astype(np.int8 if two else np.int32)[:, np.newaxis]
-
-    def _decode(self, logits):
-        """What is predicted for rows, from their logits."""
-        if self._multilabel:
-            labels = (logits > 0).astype(int)
-            return csr_matrix(labels) if self._sparse_labels else labels
-        if logits.shape[1] > 1:
-            return self.classes_[logits.argmax(axis=1)]
-        return self.classes_[(logits[:, 0] > 0).astype(int)]
+        return self._labels.encode(y, name)
 
     def _strata(self, targets):
-        if self._multilabel:
+        if self._labels.multilabel:
             return np.zeros(targets.shape[0])
         return targets[:, 0]
 
     def _class_factors(self, targets, sample_weight):
-        if self._multilabel:
-            if self.class_weight is not None:
-                raise ValueError(
-                    "class_weight must be None where a row may have several labels, "
-                    f"got {self.class_weight!r}."
-                )
+        factors = self._labels.factors(self.class_weight, targets, sample_weight)
+        if factors is None:
             return lambda targets: np.ones(targets.shape[0])
-        totals = np.bincount(targets[:, 0], sample_weight, minlength=len(self.classes_))
-        factors = self._factor_per_class(totals)
         return lambda targets: factors[targets[:, 0]]
-
-    def _factor_per_class(self, totals):
-        """The factor of each class, from the total sample weight of each."""
-        if self.class_weight is None:
-            return np.ones(len(totals))
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            # scikit-learn's n_samples / (n_classes * count), with weights for counts,
-            # so that a weight of 2 is the same as a row given twice.
-            present = totals > 0
-            mean_total = totals.sum() / np.count_nonzero(present)
-            return np.where(present, mean_total / np.where(present, totals, 1), 0)
-        if not isinstance(self.class_weight, Mapping):
-            raise ValueError(
-                "class_weight must be None, 'balanced' or a mapping of labels to "
-                f"factors, got {self.class_weight!r}."
-            )
-        classes = self.classes_.tolist()
-        unweighted = [c for c in classes if c not in self.class_weight]
-        # scikit-learn's rule, which finds mistyped labels and lets a fold lack a class.
-        if unweighted and len(classes) - len(unweighted) != len(self.class_weight):
-            raise ValueError(
-                f"The classes, {unweighted}, are not in class_weight, got factors of "
-                f"{list(self.class_weight)}."
-            )
-        factors = [self.class_weight.get(c, 1.0) for c in classes]
-        if not all(isinstance(f, Real) and 0 <= f < np.inf for f in factors):
-            raise ValueError(
-                "class_weight must have finite factors of at least 0, "
-                f"got {self.class_weight!r}."
-            )
-        return np.array(factors, dtype=np.float64)

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
 from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.common import MLPRegressorMixin
 from skreg._estimators.parameters import one_of
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
@@ -29,7 +29,7 @@ from skreg._prediction.forward import check_finite
 from skreg._training.objectives import REGRESSION
 
 
-class RegularizedMLPRegressor(RegressorMixin, RegularizedMLP):
+class RegularizedMLPRegressor(MLPRegressorMixin, RegularizedMLP):
     """Multi-layer perceptron regression with L1, L2 and dropout as hyperparameters.
 
     A Keras network, built through scikeras, that minimises the mean of a loss plus the
@@ -131,20 +131,11 @@ default=None
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept: with early stopping the
         one of the lowest validation loss, else the last.
-    model_ : keras.Sequential
-        The fitted network: ``Dense`` and ``Dropout`` layers, of plain Keras, that
-        can be saved, inspected and served without skreg. It gives predictions in the
-        units of `y`.
-    coefs_ : list of ndarray of shape (n_in, n_out)
-        The kernels, first layer to output.
-    intercepts_ : list of ndarray of shape (n_out,)
-        The biases.
-    used_features_ : ndarray of shape (`n_features_in_`,), bool
-        Whether the network uses a column: whether any of its weights in the first
-        kernel is not zero. With `group_l1` or `l1` some may be unused.
-    feature_importances_ : ndarray of shape (`n_features_in_`,)
-        Norm of each column's weights in the first kernel, divided by the sum of all.
-        The columns of `X` should have equal scales.
+    model_
+    coefs_
+    intercepts_
+    used_features_
+    feature_importances_
     history_ : dict of str to list of float
         One entry per epoch: ``loss``, what is minimised; its parts ``data_loss``, the
         mean loss, and ``penalty``; with validation rows also ``val_loss``, without the
@@ -286,27 +277,7 @@ default=None
         resume = self.__sklearn_is_fitted__()
         return self._fit(X, y, sample_weight, resume=resume, partial=True)
 
-    def predict(self, X: MatrixLike) -> NDArray[np.floating]:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
-            In the units of `y`; one column per output, where there are several.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
-        """
+    def _predict(self, X):
         return self._values(self._outputs(X))
 
     def __sklearn_tags__(self):

@@ -8,7 +8,7 @@ import pytest
 from problems import ignores_copy_warning
 from skops import io as skops
 
-from skreg._estimators import base
+from skreg._estimators import fitted_network
 
 
 def n_bytes(est):
@@ -33,15 +33,15 @@ def test_a_pickle_holds_the_optimizer_where_the_training_may_go_on(mlp, cancer, 
     assert 3 * n_bytes(est) < len(pickle.dumps(est)) < 3.3 * n_bytes(est) + 16_000
 
 
-@pytest.mark.parametrize("state_format", [base.STATE_FORMAT + 1, None])
+@pytest.mark.parametrize("state_format", [fitted_network.STATE_FORMAT + 1, None])
 def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch, state_format):
     est = mlp().fit(*cancer)
-    monkeypatch.setattr(base, "STATE_FORMAT", state_format)
+    monkeypatch.setattr(fitted_network, "STATE_FORMAT", state_format)
     later = pickle.dumps(est)
     monkeypatch.undo()
     message = (
         "RegularizedMLPClassifier was saved by another version of skreg, whose format "
-        f"is {state_format}; this one reads format {base.STATE_FORMAT}"
+        f"is {state_format}; this one reads format {fitted_network.STATE_FORMAT}"
     )
     with pytest.raises(ValueError, match=message):
         pickle.loads(later)

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import scale
 
-from skreg._estimators import classifier
+from skreg._estimators import labels
 from skreg._training import validating
 
 
@@ -67,7 +67,7 @@ def test_a_dense_matrix_of_few_ones_is_held_as_a_sparse_one(mlp, tagged, monkeyp
     X, Y = tagged
     Y = Y * (np.random.default_rng(0).random(Y.shape) < 0.1)
     dense = mlp(**VALIDATION).fit(X, Y)
-    monkeypatch.setattr(classifier, "MAX_DENSE_LABELS", 100)
+    monkeypatch.setattr(labels, "MAX_DENSE_LABELS", 100)
     held_sparse = mlp(**VALIDATION).fit(X, Y)
     assert sparse.issparse(held_sparse._encode(Y, "y", X.dtype))
     assert_same(held_sparse, dense)
