@@ -49,3 +49,12 @@ def test_a_layer_adds_the_bias_and_gives_value_and_derivative(name, dtype):
     slopes = np.empty_like(z)
     call(hidden_layer(name, dtype), z, bias, slopes)
     np.testing.assert_allclose(np.stack([z, slopes], axis=2), rows, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_machine_code_computes_in_the_dtype_of_z(name):
+    # NumPy keeps float32 beside a number of Python; Numba makes float64 of it.
+    activation, f = ACTIVATIONS[name], numba.float32
+    compiled = numba.njit((f,))(lambda z: activation(z, f))
+    (signature,) = compiled.nopython_signatures
+    assert signature.return_type == numba.types.UniTuple(f, 2)
