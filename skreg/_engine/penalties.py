@@ -101,7 +101,7 @@ def _group_prox(w: NDArray[Any], d: NDArray[Any], norm: Any, threshold: Any) -> 
 
 
 @register_jitable
-def _hold(
+def _zero_unless_pulled(
     w: NDArray[Any],
     change: NDArray[Any],
     d: NDArray[Any],
@@ -110,14 +110,13 @@ def _hold(
     rate: Any,
     momentum: Any,
 ) -> None:
-    """Take the row's gradient into its mean; make w zero where the penalty holds it.
+    """Take the row's gradient into its mean; make w zero unless the data pull at it.
 
-    A row u of the minimum is zero if, and only if, the data pull it with less than the
-    penalty: ``||gradient|| <= strength``. The gradient of a batch is noisy. By single
-    steps along it columns of no use come and go, even if the mean over all rows of X is
-    weaker than the penalty. So what counts is a step along the mean gradient, of the
-    length of as many steps as that is the mean of: the proximal operator makes w zero
-    if ``||w / length - gradient|| <= strength``.
+    A row u of the minimum is zero if, and only if, the data pull at it with less than
+    the penalty: ``||gradient|| <= strength``. The gradient of one batch is noisy:
+    judged by it, useless columns would leave the network and return. So the test takes
+    one step along the mean gradient that is as long as all the steps it averages: the
+    proximal operator makes w zero if ``||w / length - gradient|| <= strength``.
     """
     zero = w.dtype.type(0)
     inverse_rate = w.dtype.type(1) / rate if rate > zero else zero
@@ -245,6 +244,7 @@ def proximal_step(dtype: str) -> Pointer:
                 row = slice(j * sizes[1], (j + 1) * sizes[1])
                 w, d = params[row], denominators[row]
                 _group_prox(w, d, norms[j], strength * rate)
-                _hold(w, changes[row], d, mean_gradient[j], strength, rate, momentum)
+                mean = mean_gradient[j]
+                _zero_unless_pulled(w, changes[row], d, mean, strength, rate, momentum)
 
     return Pointer(proximal_type(f), prox)

@@ -245,7 +245,7 @@ def _steps(
                 mean_gradient,
             )
         if ema_momentum > 0:
-            # At first of few steps, so that short trainings do not lag behind.
+            # At first the average covers few steps, so that it does not lag behind.
             momentum = params.dtype.type(min(ema_momentum, (1 + step) / (10 + step)))
             _update_average(average, params, momentum, is_proximal)
 

@@ -1,10 +1,12 @@
 """Update rules: how gradients move the weights, each as a Keras optimizer does it.
 
-A rule has two parts. ``constants(hyper, steps, rates)`` computes what is the same for
-all weights, for many steps at once, by NumPy. ``move(g, slots, k, f)`` is compiled: for
-the gradient g of a weight, its slots and the step's constants k, it returns the change
-to subtract from the weight, its new slots, and the denominator of its step size. To add
-a rule, write both parts and enter it in `RULES`.
+A rule has two parts. ``constants(hyper, steps)`` computes what is the same for all
+weights, for many steps at once, by NumPy: first the rate of the step sizes, then at
+most five constants k. ``move(g, slots, k, f) -> change, slots, denominator`` is
+compiled: for the gradient g of a weight and its slots, always three, it returns the
+change to subtract from the weight, its new slots, and the denominator of its step size;
+``f`` is the dtype. To add a rule, write both parts and enter it in `RULES`, and give
+its step size to the Keras engine, in `skreg._training.keras.proximal`.
 
 The *step size* of a weight is what a constant gradient is multiplied by in a step,
 momentum included; `skreg._engine.penalties` needs it. It is a rate, the same for all
@@ -62,13 +64,12 @@ class UpdateRule:
         Names of the numbers that a weight carries from step to step, three at most; as
         Keras names them. They start at zero, or at the hyperparameter ``initial_NAME``.
     constants : callable
-        ``constants(hyper, steps)`` returns the rate of the step sizes, and then at most
-        five constants for `move`; each is a number or an array of shape (n_steps,).
+        See above; each constant is a number or an array of shape (n_steps,).
     move : callable
         See above.
     has_step_size : bool
-        Whether steps are proportional to gradients. Where they are not, there is no
-        proximal operator.
+        Whether a step is a gradient, or an average of gradients, times a step size that
+        is known after the step. Where it is not, there is no proximal operator.
     """
 
     name: str

@@ -58,7 +58,7 @@ def train(task: Task) -> TrainedNetwork:
 
 
 class _Run:
-    """One training run, which ends early where somebody says so."""
+    """One training run, which early stopping or a hook may end early."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -102,11 +102,13 @@ class _Run:
     def _call_size(self, n: int, epoch: int, first: int) -> int:
         """The number of steps of a call: whole epochs, or a part of one.
 
-        Time allows `n` steps. Where somebody looks on, a call is one epoch at most.
+        Time allows `n` steps. A call is one epoch at most where epochs are validated,
+        shown or told to hooks.
         """
         task, n_steps = self._task, self._steps_per_epoch
-        looks_on = task.validation is not None or task.watchers.hooks is not None
-        if first > 0 or n < 2 * n_steps or looks_on or task.watchers.verbose:
+        hooks, verbose = task.watchers.hooks, task.watchers.verbose
+        is_watched = task.validation is not None or hooks is not None or verbose
+        if first > 0 or n < 2 * n_steps or is_watched:
             return min(n, n_steps - first)
         return n_steps * min(n // n_steps, task.plan.epochs - epoch)
 

@@ -42,9 +42,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "centered": False,
     },
 }
-# The class of a name, which Keras takes in any case.
+# Class names by their lower-case form: Keras ignores the case of these.
 _CLASS_NAMES = {name.lower(): name for name in DEFAULTS}
-# By which the learning rate of a linear model is larger. Its loss is convex, and at
+# Factor on the default learning rate of a linear model. Its loss is convex, and at
 # Keras' own rates 100 epochs are far too few.
 LINEAR_FACTOR = 10
 # Settings that every Keras optimizer has, and that the compiled engine does not know.
@@ -69,7 +69,8 @@ def _rmsprop(config: dict[str, Any]) -> str:
     return "centered rmsprop" if config["centered"] else "rmsprop"
 
 
-# Where an optimizer has several update rules, the choice by its configuration.
+# The update rule by the configuration, for optimizers that have several rules. The
+# rule of any other has the optimizer's name, in lower case.
 _RULE_NAMES: dict[str, Callable[[dict[str, Any]], str]] = {
     "Adam": _adam,
     "AdamW": _adam,

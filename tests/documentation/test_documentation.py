@@ -8,6 +8,7 @@ import re
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from skreg import (
     SearchDisplay,
     WeightDisplay,
 )
+from skreg._plotting.loss_curve import LOSS_NAMES
+from skreg._training.objectives import REGRESSION
 
 pytestmark = pytest.mark.slow
 
@@ -213,6 +216,25 @@ def test_all_that_is_public_is_named():
     assert dir(skreg) == skreg.__all__
     assert all(inspect.isclass(getattr(skreg, name)) for name in skreg.__all__)
     assert re.fullmatch(r"\d+\.\d+\.\d+", skreg.__version__)
+
+
+def test_the_reference_has_all_that_is_public():
+    reference = (DOCS / "api.rst").read_text()
+    assert sorted(re.findall(r"^   (\w+)$", reference, re.MULTILINE)) == skreg.__all__
+    assert {type(display).__name__ for display in DISPLAYS} == {
+        name for name in skreg.__all__ if name.endswith("Display")
+    }
+
+
+@pytest.mark.parametrize(
+    "cls", [RegularizedMLPRegressor, skreg.RegularizedMLPRegressorCV]
+)
+def test_signatures_docstrings_and_displays_have_every_loss(cls):
+    annotation = inspect.get_annotations(cls.__init__, eval_str=True)["loss"]
+    documented = {p.name: p.type for p in get_doc_object(cls)["Parameters"]}["loss"]
+    assert set(get_args(annotation)) == set(REGRESSION)
+    assert set(re.findall(r'"(\w+)"', documented.partition("}")[0])) == set(REGRESSION)
+    assert LOSS_NAMES.keys() == {"cross-entropy", *REGRESSION}
 
 
 def test_pre_commit_has_the_ruff_of_the_package():

@@ -200,7 +200,7 @@ def source_start(mlp, binary_words):
     return mlp((16, 16), **STANDING_STILL).fit(*binary_words).model_.get_weights()
 
 
-# tests/test_optimizers.py has the other optimizers.
+# tests/engine/test_optimizers.py has the other optimizers.
 @pytest.mark.parametrize(
     ("mlp", "l1", "l2", "optimizer"),
     [

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skreg._training.keras.network import assign_values, values_of
-from skreg._training.keras.proximal import group_prox, hold, l1_prox, step_size
+from skreg._training.keras.proximal import (
+    group_prox,
+    l1_prox,
+    step_size,
+    zero_unless_pulled,
+)
 from skreg._training.task import Task
 
 
@@ -141,7 +146,7 @@ class AfterStep:
             if r.group_l1 and k == 0:
                 w = group_prox(w, before[0], d, r.group_l1 * size)
                 inverse = d / size if size else 0.0
-                w, self._mean_gradient = hold(
+                w, self._mean_gradient = zero_unless_pulled(
                     w, change * inverse, self._mean_gradient, inverse, r.group_l1, t
                 )
             after[2 * k] = w.astype(self._task.architecture.dtype)

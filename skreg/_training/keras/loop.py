@@ -41,8 +41,8 @@ from skreg._training.task import (
 )
 from skreg._training.validating import EarlyStopper, validation_figures
 
-# To trace the step takes TensorFlow as long as to run it about that often without. It
-# also warns where most calls of a function trace it, as those of many short fits would.
+# Tracing the step takes TensorFlow about as long as running that many steps untraced.
+# It also warns where most calls of a function trace it, as in many short fits.
 EAGER_STEPS = 20
 
 
@@ -268,19 +268,16 @@ class _Trainer(keras.Model):
     def _penalty_value(self) -> Any:
         """The penalty; where steps are proximal, L2 alone has a gradient."""
         r = self._regularization
-        layers = [x for x in self._stack if isinstance(x, keras.layers.Dense)]
-        rest = 0.0
+        kernels = [x.kernel for x in self._stack if isinstance(x, keras.layers.Dense)]
+        l2, rest = 0.0, 0.0
+        for k, kernel in enumerate(kernels):
+            l2 += r.l2[k] * ops.sum(ops.square(kernel))
+            rest += r.l1[k] * ops.sum(ops.abs(kernel))
         if r.group_l1:
-            squares = ops.sum(ops.square(layers[0].kernel), axis=1)
+            squares = ops.sum(ops.square(kernels[0]), axis=1)
             # A root has no derivative at 0.
-            rest = r.group_l1 * ops.sum(ops.sqrt(ops.maximum(squares, 1e-30)))
-        if not self._proximal:
-            return sum(self.losses) + rest
-        smooth = 0.0
-        for layer, l1, l2 in zip(layers, r.l1, r.l2, strict=True):
-            smooth += l2 * ops.sum(ops.square(layer.kernel))
-            rest += l1 * ops.sum(ops.abs(layer.kernel))
-        return smooth + ops.stop_gradient(rest)
+            rest += r.group_l1 * ops.sum(ops.sqrt(ops.maximum(squares, 1e-30)))
+        return l2 + (ops.stop_gradient(rest) if self._proximal else rest)
 
 
 def _linear(layer: keras.layers.Dense, inputs: Any) -> Any:

@@ -60,8 +60,9 @@ def step_size(
         case "centered rmsprop":
             variance = slots["velocity"] - slots["average_gradient"] ** 2
             return rate, np.sqrt(variance + epsilon)
-        case _:
+        case "sgd" | "momentum" | "nesterov":
             return rate, 1.0
+    raise NotImplementedError(f"the step size of {rule!r}")
 
 
 def _nadam_gain(config: dict[str, Any], beta_1: float, t: int) -> float:
@@ -98,7 +99,7 @@ def group_prox(
     return w * r * d / (r * d + threshold)
 
 
-def hold(
+def zero_unless_pulled(
     w: NDArray[Any],
     gradient: NDArray[Any],
     mean: NDArray[Any],
