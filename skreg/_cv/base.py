@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, check_cv
 from sklearn.utils import check_random_state, check_scalar, get_tags
@@ -27,13 +27,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.choice import Chosen, choose, left_out
 from skreg._cv.final import FinalFit
-from skreg._cv.halving import Rung, cv_results, planned_work, rung_epochs, search
+from skreg._cv.halving import Search, cv_results, planned_epochs, search
 from skreg._cv.parallel import Run, count_workers, workers
-from skreg._cv.progress import Progress, Step
-from skreg._cv.rungs import CrossValidation, Split
+from skreg._cv.rungs import CrossValidation, Split, auto_batch_size
 from skreg._cv.scoring import accepts_sample_weight
 from skreg._cv.space import default_distributions, draw_candidates
-from skreg._cv.time_limit import Stopwatch, check_time_limit
+from skreg._cv.time_limit import Step, Stopwatch, check_time_limit, timed_steps
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.callback_support import fit_context, with_callbacks
 from skreg._estimators.common import (
@@ -43,6 +42,7 @@ from skreg._estimators.common import (
     all_or_nothing,
     draw_seed,
 )
+from skreg._estimators.parameters import check_activation
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 
@@ -131,19 +131,17 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         self._check_parameters()
         rng = check_random_state(self.random_state)
         network = self._network().set_params(random_state=draw_seed(rng))
-        distributions = self.param_distributions or default_distributions()
+        distributions = self.param_distributions
+        if distributions is None:
+            distributions = default_distributions(self._activations())
         settings = draw_candidates(
             network, distributions, self.n_candidates, draw_seed(rng)
         )
         rows, targets = validate_data(
             self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
         )
-        stopwatch = Stopwatch(
-            self.time_limit,
-            count_workers(self.n_jobs),
-            self.ensemble_size or 1,
-            rows.shape[0] * self.epochs,
-        )
+        n_workers, n_final = count_workers(self.n_jobs), self.ensemble_size or 1
+        stopwatch = Stopwatch(self.time_limit, n_workers, n_final, rows.shape[0])
         weights = {}
         if sample_weight is not None:
             weights["sample_weight"] = check_weights(
@@ -154,17 +152,16 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         dense = targets.toarray() if issparse(targets) else targets  # for any scorer
         seen = _as_given(X, rows), _as_given(y, dense)
         with workers(self.n_jobs) as run:
-            cv = self._cross_validation(*seen, weights, params, run)
+            cv = self._cross_validation(network, *seen, weights, params, run)
+            if network.batch_size == "auto":
+                network.set_params(batch_size=auto_batch_size(rows.shape[0]))
             final = FinalFit(
                 *(network, rows, targets, weights, run),
                 *(self.n_jobs, self.ensemble_size, stopwatch),
             )
-            total = self._total_work(cv, settings)
-            with (
-                fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask,
-                Progress(self.verbose > 0, total, subtask) as bar,
-            ):
-                return self._search_and_fit(cv, settings, final, bar.step)
+            with fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask:
+                step = timed_steps(subtask, verbose=self.verbose > 0)
+                return self._search_and_fit(cv, settings, final, step)
 
     def _search_and_fit(
         self,
@@ -175,22 +172,19 @@ class RegularizedMLPCV(MembersMixin, Estimator):
     ) -> list[str]:
         """The search and the fit on all rows; returns warnings."""
         default: list[RegularizedMLP] = []
-        chosen: Chosen | None = None
         if self.time_limit is not None:
-            with step("measuring the pace", 0.0):
-                default = final.measure(self.epochs)
-        rungs = search(cv, final.network, settings, self.epochs, final.stopwatch, step)
-        messages = left_out(rungs)
-        if rungs:
-            chosen = choose(rungs, cv, self.ensemble_size, self.epochs, final.stopwatch)
-            messages += chosen.warnings
-        n_final = self.ensemble_size or 1
-        work = float(n_final * final.X.shape[0] * self.epochs)
-        with step(f"{n_final} final networks", work):
-            if chosen is not None:
+            with step("measuring the pace"):
+                default = final.measure()
+        found = search(cv, settings, self.epochs, final.stopwatch, step)
+        messages = left_out(found)
+        chosen: Chosen | None = None
+        with step(f"{self.ensemble_size or 1} final networks"):
+            if found.rungs:
+                chosen = choose(found, cv, self.ensemble_size)
+                messages += chosen.warnings
                 networks, params = final.fit(chosen.params), chosen.params
             else:
-                networks = final.finish(default, self.epochs)
+                networks = final.finish(default, planned_epochs(self.epochs))
                 params = [{} for _ in networks]
                 messages.append(
                     f"time_limit={self.time_limit:g} seconds are too few to compare "
@@ -198,12 +192,12 @@ class RegularizedMLPCV(MembersMixin, Estimator):
                     f"{len(networks)} networks after {networks[0].n_iter_} epochs."
                 )
         best, left_out_networks = final.predictor(params, networks)
-        self._set_results(rungs, cv, best, chosen, len(networks))
+        self._set_results(found, cv, best, chosen, len(networks))
         return messages + left_out_networks
 
     def _set_results(
         self,
-        rungs: list[Rung],
+        found: Search,
         cv: CrossValidation,
         best: BaseEstimator,
         chosen: Chosen | None,
@@ -214,15 +208,15 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         self.n_splits_ = len(cv.splits)
         self.scorer_ = cv.scorer
         self.n_candidates_, self.n_resources_ = [], []
-        for number in sorted({rung.number for rung in rungs}):
-            same = [rung for rung in rungs if rung.number == number]
+        for number in sorted({rung.number for rung in found.rungs}):
+            same = [rung for rung in found.rungs if rung.number == number]
             self.n_candidates_.append(sum(len(rung.candidates) for rung in same))
             self.n_resources_.append(same[0].epochs)
         self.best_estimator_ = best
         self.best_params_: dict[str, Any] = {}
         if chosen is None:
             return
-        self.cv_results_ = cv_results(rungs, cv.target_unit)
+        self.cv_results_ = cv_results(found.rungs, cv.target_unit)
         self.best_index_ = chosen.best
         self.best_params_ = self.cv_results_["params"][chosen.best]
         self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
@@ -237,6 +231,8 @@ class RegularizedMLPCV(MembersMixin, Estimator):
             self.ensemble_score_ = score * cv.target_unit * cv.target_unit
 
     def _check_parameters(self) -> None:
+        for name in self._activations():
+            check_activation(name)
         check_scalar(self.n_candidates, "n_candidates", Integral, min_val=1)
         check_scalar(self.epochs, "epochs", Integral, min_val=1)
         if self.ensemble_size is not None:
@@ -259,6 +255,7 @@ class RegularizedMLPCV(MembersMixin, Estimator):
 
     def _cross_validation(
         self,
+        network: RegularizedMLP,
         X: Any,
         y: Any,
         weights: dict[str, Any],
@@ -284,7 +281,19 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         if not splits:
             raise ValueError(f"cv must give one fold at least, got {self.cv!r}.")
         y, unit = self._in_own_unit(y)
-        return CrossValidation(X, y, splits, scorer, weights, score_params, run, unit)
+        template = clone(network)  # without the batch size of all rows
+        return CrossValidation(
+            template, X, y, splits, scorer, weights, score_params, run, unit
+        )
+
+    def _activations(self) -> list[str]:
+        """The activations that candidates may have."""
+        if isinstance(self.activation, str) or not np.iterable(self.activation):
+            return [self.activation]
+        names = list(self.activation)
+        if not names:
+            raise ValueError("activation must be a name, or several, got none.")
+        return names
 
     def _in_own_unit(self, y: Any) -> tuple[Any, float]:
         """Targets as candidates are fitted and scored on them, and their unit."""
@@ -293,16 +302,6 @@ class RegularizedMLPCV(MembersMixin, Estimator):
     def _scorer(self) -> Callable[..., float]:
         scoring = self._default_scoring() if self.scoring is None else self.scoring
         return check_scoring(self._network(), scoring)
-
-    def _total_work(self, cv: CrossValidation, settings: list[Any]) -> float | None:
-        """Rows times epochs of all networks; None if time decides about that."""
-        if self.time_limit is not None:
-            return None
-        planned = planned_work(
-            cv, len(settings), rung_epochs(len(settings), self.epochs)
-        )
-        final = (self.ensemble_size or 1) * cv.X.shape[0] * self.epochs
-        return sum(work for _, work in planned) + final
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Get metadata routing of this object.
@@ -328,6 +327,11 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         """A parameter of the best candidate."""
         check_is_fitted(self)
         return self.best_params_.get(name, getattr(self._network(), name))
+
+    @property
+    def epochs_(self) -> int:
+        """Number of epochs that the best candidate had."""
+        return self._best_value("epochs")
 
     @property
     def l1_(self) -> Any:

@@ -19,8 +19,8 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     """Classification by networks that choose their own regularization.
 
     Tries many settings of ``l1``, ``l2``, ``group_l1``, ``dropout`` and
-    ``learning_rate`` by cross-validation, and predicts with the mean of several
-    networks of the best.
+    ``learning_rate`` by cross-validation, chooses how long to train as well, and
+    predicts with the mean of several networks of the best.
 
     Parameters
     ----------
@@ -40,18 +40,21 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     scoring : str or callable, default=None
         How candidates are scored, and the mean of several; None means the
         log-loss.
-    activation : str, default="relu"
+    activation : str or sequence of str, default=("relu", "hard_silu")
         Activation of the hidden layers, any name that `keras.activations.get` knows.
+        Of several, each candidate has one; or the first, beside `param_distributions`.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         As of `RegularizedMLPClassifier`; an object only beside `param_distributions`
         without a ``learning_rate``.
     ema_momentum : float, default=0.99
         Momentum of the running average of the weights that is scored, kept and used
         for predictions; None means no averaging.
-    batch_size : int or "auto", default=128
-        Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
-    epochs : int, default=54
-        Passes over the training rows of those candidates that get to the last rung.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch, at most all of them; "auto" means a 32nd of the rows, between
+        32 and 256: an epoch then has about as many steps whatever the number of rows.
+    epochs : int, default=486
+        Passes over the training rows at most. The search ends earlier where longer
+        training no longer pays, see Notes.
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
     class_weight : dict or "balanced", default=None
@@ -69,8 +72,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     random_state : int, RandomState instance or None, default=None
         Determines the candidates, starting weights, the order of the rows and dropout.
     verbose : int, default=0
-        1 or more shows a progress bar over the rungs and the final networks, on a
-        terminal or in a notebook.
+        1 or more prints a line for each rung and for the final networks.
 
     Attributes
     ----------
@@ -84,8 +86,8 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         of `sklearn.model_selection.HalvingRandomSearchCV`. This and the following
         attributes on scores are absent where `time_limit` left no time to compare.
     best_params_ : dict
-        Parameters of the best candidate, the one of the highest score in the last
-        rung, ``epochs`` among them; empty where none were compared.
+        Parameters of the best candidate, the one of the highest score in any rung,
+        ``epochs`` among them; empty where none were compared.
     best_score_ : float
         Its mean score on the test rows of the folds.
     best_index_ : int
@@ -99,7 +101,8 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     scorer_ : callable
         The scorer.
     ensemble_params_ : list of dict
-        The candidates in the ensemble; with `ensemble_size` only, as the following.
+        The parameters of the candidates in the ensemble, ``epochs`` among them; with
+        `ensemble_size` only, as the following.
     ensemble_indices_ : ndarray of shape (n_chosen,), int
         Their positions in ``cv_results_``.
     ensemble_weights_ : ndarray of shape (n_chosen,), float
@@ -109,6 +112,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         NaN if the scorer can't judge a mean.
     best_estimator_ : MLPEnsembleClassifier or RegularizedMLPClassifier
         What predicts; the latter with ``ensemble_size=None``.
+    epochs_
     l1_
     l2_
     group_l1_
@@ -125,12 +129,17 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
 
     Notes
     -----
-    Candidates are drawn at random and halved [1]_: all are trained for a ninth of the
-    epochs, the best third of them goes on to a third, and the best third of those to
-    all epochs. With fewer than 9 candidates there are fewer rungs. From those of the
-    last rung, `ensemble_size` choices are made greedily, with replacement: each time
-    that candidate is added which makes the mean of the out-of-fold predictions best
-    [2]_. Each choice becomes a network with a seed of its own, trained on all rows.
+    Candidates are drawn at random and trained on the folds in rungs [1]_: with the
+    default `epochs`, all of them for 6 epochs, the best third for 18, the best third of
+    those for 54, then for 162 and 486. At the end of each rung they are scored out of
+    fold. A longer rung follows as long as it pays: as long as the best score is higher
+    than the best one of the rungs before by more than the standard error, over the
+    folds, of the difference.
+
+    A choice is a candidate and a number of epochs. From the best 30 of all rungs,
+    `ensemble_size` choices are made greedily, with replacement: each time the one that
+    makes the mean of the out-of-fold predictions best [2]_. Each becomes a network with
+    a seed of its own, trained on all rows for that number of epochs.
 
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
     1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
@@ -167,11 +176,11 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         ensemble_size: int | None = 8,
         cv: Splits = 3,
         scoring: Scorer = None,
-        activation: str = "relu",
+        activation: str | Sequence[str] = ("relu", "hard_silu"),
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
-        batch_size: int | Literal["auto"] = 128,
-        epochs: int = 54,
+        batch_size: int | Literal["auto"] = "auto",
+        epochs: int = 486,
         shuffle: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         time_limit: float | None = None,
@@ -203,7 +212,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
             class_weight = dict(class_weight)  # Candidates are clones: it is copied.
         return RegularizedMLPClassifier(
             hidden_layer_sizes=self.hidden_layer_sizes,
-            activation=self.activation,
+            activation=self._activations()[0],
             optimizer=self.optimizer,
             ema_momentum=self.ema_momentum,
             batch_size=self.batch_size,

@@ -16,8 +16,9 @@ from skreg._cv.parallel import Run
 from skreg._cv.time_limit import Stopwatch
 from skreg._estimators.base import RegularizedMLP
 
-# Measuring the pace takes so much of a time limit.
+# Measuring the pace takes so much of a time limit at most, and so many epochs.
 MEASURING_SHARE = 0.1
+MEASURING_EPOCHS = 10
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,23 @@ class FinalFit:
     def fit(self, settings: list[dict[str, Any]]) -> list[Any]:
         """Fit one network after the other while there is time, or all at once.
 
+        Where there is not even time for the first one, all have fewer epochs.
+
         Returns
         -------
         list of RegularizedMLP or Exception
             The networks, or the errors of their fits; fewer than there are settings if
             there is no time for more.
         """
-        return self._fit_in_time([], self._members(settings))
+        members = self._members(settings)
+        needed = self.stopwatch.final_seconds(members[0].epochs)
+        share = max(0.0, self.stopwatch.left) / needed if needed else 1.0
+        if share < 1:
+            for member in members:
+                member.set_params(epochs=max(1, int(share * member.epochs)))
+        return self._fit_in_time([], members)
 
-    def measure(self, epochs: int) -> list[RegularizedMLP]:
+    def measure(self) -> list[RegularizedMLP]:
         """Train networks of default regularization to see how long an epoch takes.
 
         Returns
@@ -72,18 +81,25 @@ class FinalFit:
         """
         n_networks = min(self.ensemble_size or 1, self.stopwatch.n_workers)
         members = self._members([{} for _ in range(n_networks)])
-        for member in members:
-            member.set_params(warm_start=True)
-        return self._train_for(MEASURING_SHARE * self.stopwatch.limit, members, epochs)
+        members = self._go_on(members, 1)
+        # The first epoch takes longer than others: modules are imported, and code is
+        # compiled.
+        more = MEASURING_SHARE * self.stopwatch.limit / self.stopwatch.final_seconds(1)
+        if self.stopwatch.left > 0:
+            members = self._go_on(members, max(1, min(int(more), MEASURING_EPOCHS)))
+        return members
 
     def finish(self, members: list[RegularizedMLP], epochs: int) -> list[Any]:
         """Go on with the networks of `measure`, and add more, while there is time."""
-        members = self._train_for(self.stopwatch.left, members, epochs)
+        pace = self.stopwatch.final_seconds(1, len(members))
+        more = min(int(self.stopwatch.left / pace), epochs - members[0].n_iter_)
+        if more > 0:
+            members = self._go_on(members, more)
         for member in members:
             member.set_params(epochs=member.n_iter_, warm_start=False)
         if members[0].n_iter_ < epochs:
             return members
-        every = self._members([{} for _ in range(self.ensemble_size or 1)])
+        every = self._members([{"epochs": epochs}] * (self.ensemble_size or 1))
         return self._fit_in_time(members, every[len(members) :])
 
     def predictor(
@@ -120,44 +136,24 @@ class FinalFit:
         n_at_once = max(1, len(members)) if unlimited else self.stopwatch.n_workers
         for first in range(0, len(members), n_at_once):
             turn = members[first : first + n_at_once]
-            work = float(sum(member.epochs * self.X.shape[0] for member in turn))
-            needed = self.stopwatch.seconds(len(turn), work)
+            epochs = max(member.epochs for member in turn)
+            needed = self.stopwatch.final_seconds(epochs, len(turn))
             if fitted and needed > self.stopwatch.left:
                 break
-            start = perf_counter()
             fitted = fitted + self._fit_members(turn)
-            self.stopwatch.measure(perf_counter() - start, len(turn), work)
         return fitted
 
-    def _train_for(self, seconds: float, members: list[Any], epochs: int) -> list[Any]:
-        """Train networks with warm_start, twice as long each time, and measure that.
-
-        They have two epochs at least if there is time after the first one, which takes
-        longer than others: modules are imported and code is compiled.
-        """
-        stopwatch = self.stopwatch
-        end = stopwatch.left - seconds
-        done = getattr(members[0], "n_iter_", 0)
-        one_epoch = len(members) * self.X.shape[0]
-        while done < epochs:
-            more = min(max(done, 1), epochs - done)
-            if done and stopwatch.left <= 0:
-                break
-            if done > 1:
-                pace = stopwatch.seconds(len(members), one_epoch)
-                more = min(more, int((stopwatch.left - end) / pace))
-            if more < 1:
-                break
-            for member in members:
-                member.set_params(epochs=more)
-            start = perf_counter()
-            members = self._fit_members(members)
-            for outcome in members:
-                if isinstance(outcome, Exception):
-                    raise outcome
-            took = perf_counter() - start
-            stopwatch.measure(took, len(members), more * one_epoch)
-            done += more
+    def _go_on(self, members: list[Any], epochs: int) -> list[Any]:
+        """Train networks for so many more epochs, and measure that."""
+        for member in members:
+            member.set_params(epochs=epochs, warm_start=True)
+        start = perf_counter()
+        members = self._fit_members(members)
+        for outcome in members:
+            if isinstance(outcome, Exception):
+                raise outcome
+        work = float(len(members) * self.X.shape[0] * epochs)
+        self.stopwatch.measure(perf_counter() - start, len(members), work)
         return members
 
     def _members(self, settings: list[dict[str, Any]]) -> list[Any]:

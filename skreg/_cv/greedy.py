@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_method_params
 
-from skreg._cv.rungs import Candidate, CrossValidation
-
-# Candidates are chosen among so many, the best by their own score: more of them gain
-# hardly anything, and this bounds the memory for what they predict.
-MAX_POOL = 30
+from skreg._cv.halving import Search
+from skreg._cv.rungs import CrossValidation
 
 
 def choose_greedily(
@@ -57,19 +54,14 @@ def choose_greedily(
 
 
 def choose_ensemble(
-    candidates: Sequence[Candidate],
-    scores: NDArray[np.floating],
-    cv: CrossValidation,
-    size: int,
+    found: Search, cv: CrossValidation, size: int
 ) -> tuple[list[int], list[float]]:
     """Choose candidates by the score of the mean of their out-of-fold predictions.
 
     Parameters
     ----------
-    candidates : sequence of Candidate
-        Candidates that are trained equally long.
-    scores : ndarray of shape (n_candidates,), dtype float64
-        The candidates' own scores; one of NaN can't be chosen.
+    found : Search
+        Has the predictions of those that can be chosen.
     cv : CrossValidation
         The folds and the scorer.
     size : int
@@ -77,65 +69,58 @@ def choose_ensemble(
 
     Returns
     -------
-    numbers, scores
-        As `choose_greedily` returns them.
+    rows : list of int
+        The chosen rows of ``cv_results_``, in the order of the choices.
+    scores : list of float
+        The score of the mean after each choice.
 
     Raises
     ------
     ValueError
         If the scorer can't judge a mean.
     """
-    order = np.argsort(-scores, kind="stable")  # NaN comes last
-    pool = [int(c) for c in order[: np.count_nonzero(~np.isnan(scores))][:MAX_POOL]]
-    members = [candidates[c] for c in pool]
+    pool, rows = list(found.predictions), found.rows
     # A fold on which nobody has a score is left out.
     folds = [
-        _predictions(members, fold, cv)
+        _fold_scorer([found.predictions[row][fold] for row in pool], fold, cv)
         for fold in range(len(cv.splits))
-        if not any(np.isnan(member.scores[fold]) for member in members)
+        if not any(np.isnan(rows[row].scores[fold]) for row in pool)
     ]
-
-    def score(numbers: list[int]) -> float:
-        scores = [
-            cv.scorer(mean(numbers), *test, **params) for mean, test, params in folds
-        ]
-        return float(np.mean(scores))
-
     if not folds:
         raise ValueError("there is no fold on which all candidates have a score")
-    numbers, best = choose_greedily(len(pool), score, size)
-    if np.isnan(best).any():
+    numbers, scores = choose_greedily(
+        len(pool), lambda numbers: float(np.mean([f(numbers) for f in folds])), size
+    )
+    if np.isnan(scores).any():
         raise ValueError("the score of a mean is NaN")
-    return [pool[c] for c in numbers], best
+    return [pool[c] for c in numbers], scores
 
 
-def _predictions(members: list[Candidate], fold: int, cv: CrossValidation) -> tuple:
-    """What is needed to score means on a fold.
-
-    Returns
-    -------
-    mean : callable
-        ``mean(numbers)`` is an estimator that predicts the mean of these members.
-    test : tuple of array-like
-        X and y of the test rows.
-    params : dict
-        For the scorer.
-    """
+def _fold_scorer(
+    predictions: list[Any], fold: int, cv: CrossValidation
+) -> Callable[[list[int]], float]:
+    """A function that scores the mean of predictions for a fold's test rows."""
     train, test = cv.splits[fold]
-    networks: list[Any] = [member.folds[fold].network for member in members]
-    X, y = _safe_split(networks[0], cv.X, cv.y, test, train)
-    classifier = is_classifier(networks[0])
+    X, y = _safe_split(cv.network, cv.X, cv.y, test, train)
+    params = _check_method_params(cv.X, cv.score_params, test)
+    values = np.stack(predictions)
     multilabel = type_of_target(cv.y) == "multilabel-indicator"
-    method = "predict_proba" if classifier else "predict"
-    values = np.stack([getattr(network, method)(X) for network in networks])
+    classes = (
+        np.arange(values.shape[-1])
+        if multilabel
+        else np.unique(_safe_indexing(cv.y, train))
+    )
 
-    def mean(numbers: list[int]) -> BaseEstimator:
+    def score(numbers: list[int]) -> float:
         average = values[numbers].mean(axis=0)
-        if not classifier:
-            return _MeanRegressor(average)
-        return _MeanClassifier(average, networks[0].classes_, multilabel)
+        mean = (
+            _MeanClassifier(average, classes, multilabel)
+            if is_classifier(cv.network)
+            else _MeanRegressor(average)
+        )
+        return cv.scorer(mean, X, y, **params)
 
-    return mean, (X, y), _check_method_params(cv.X, cv.score_params, test)
+    return score
 
 
 class _MeanClassifier(ClassifierMixin, BaseEstimator):

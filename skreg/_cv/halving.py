@@ -1,9 +1,9 @@
-"""Successive halving: candidates are trained in rungs, and the best third goes on."""
+"""The search: candidates are trained in rungs, the best third of each goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from time import perf_counter
 from typing import Any
@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.model_selection._search import _yield_masked_array_for_each_param
 
-from skreg._cv.progress import Step
-from skreg._cv.rungs import Candidate, CrossValidation
-from skreg._cv.time_limit import Stopwatch
-from skreg._estimators.base import RegularizedMLP
+from skreg._cv.rungs import Candidate, CrossValidation, Prediction
+from skreg._cv.time_limit import Step, Stopwatch
 
 FACTOR = 3
-# The first rung has a ninth of the epochs at least: overfitting, and with it what
-# regularization is good for, shows late.
-MAX_RUNGS = 3
+# A first rung that is shorter favours weak regularization: overfitting shows late.
+FIRST_EPOCHS = 6
+# A round is begun if there is time for so many rungs.
+PLANNED_RUNGS = 3
+# The ensemble is chosen among so many, the best by their own score: more of them gain
+# hardly anything, and this bounds the memory for what they predict.
+POOL_SIZE = 30
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Rung:
     epochs : int
         Number of epochs so far.
     candidates : list of Candidate
-        With their scores. They have their networks if no rung follows this one.
+        With their scores, and without their networks.
     """
 
     number: int
@@ -43,24 +45,66 @@ class Rung:
     candidates: list[Candidate]
 
 
-def rung_epochs(n_candidates: int, epochs: int) -> list[int]:
+@dataclass(frozen=True)
+class Search:
+    """A search as far as it has come.
+
+    Attributes
+    ----------
+    rungs : list of Rung
+        In the order of training.
+    predictions : dict of int to list of ndarray or None
+        What the best candidates predict out of fold, by their rows of ``cv_results_``;
+        an array per fold.
+    """
+
+    rungs: list[Rung] = field(default_factory=list)
+    predictions: dict[int, list[Prediction]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Candidate]:
+        """The rows of ``cv_results_``: a candidate has one for each of its rungs."""
+        return [candidate for rung in self.rungs for candidate in rung.candidates]
+
+    def add(self, rung: Rung, cv: CrossValidation) -> None:
+        """Add a rung whose candidates have their networks."""
+        first = len(self.rows)
+        without = [
+            replace(c, folds=[replace(fold, network=None) for fold in c.folds])
+            for c in rung.candidates
+        ]
+        self.rungs.append(replace(rung, candidates=without))
+        means = mean_scores(score_table(self.rows))
+        order = np.argsort(-means, kind="stable")  # NaN comes last
+        pool = order[: np.count_nonzero(~np.isnan(means))][:POOL_SIZE].tolist()
+        new = [row for row in pool if row >= first]
+        predicted = cv.predict([rung.candidates[row - first] for row in new])
+        known = self.predictions | dict(zip(new, predicted, strict=True))
+        self.predictions.clear()
+        self.predictions.update({row: known[row] for row in pool})
+
+
+def rung_epochs(epochs: int) -> list[int]:
     """Number of epochs after each rung; the last rung has all of them."""
-    n_rungs = 1
-    while n_rungs < MAX_RUNGS and FACTOR**n_rungs <= n_candidates:
-        n_rungs += 1
-    each = [max(1, epochs // FACTOR**i) for i in reversed(range(n_rungs))]
-    return sorted(set(each))
+    goals = [epochs]
+    while goals[0] // FACTOR >= FIRST_EPOCHS:
+        goals.insert(0, goals[0] // FACTOR)
+    return goals
+
+
+def planned_epochs(epochs: int) -> int:
+    """Number of epochs that a search plans for, before it knows what pays."""
+    return rung_epochs(epochs)[:PLANNED_RUNGS][-1]
 
 
 def search(
     cv: CrossValidation,
-    network: RegularizedMLP,
     settings: Sequence[dict[str, Any]],
     epochs: int,
     stopwatch: Stopwatch,
     step: Step,
-) -> list[Rung]:
-    """Train candidates in rungs while there is time.
+) -> Search:
+    """Train candidates in rungs while it pays, and while there is time.
 
     There is one round, of all candidates, if there is time for it. Else rounds begin
     with a few candidates, and grow as long as there is time for another round.
@@ -69,8 +113,6 @@ def search(
     ----------
     cv : CrossValidation
         The folds and the scorer.
-    network : RegularizedMLPClassifier or RegularizedMLPRegressor
-        The network whose parameters the candidates set.
     settings : list of dict
         The parameters of each candidate.
     epochs : int
@@ -78,45 +120,65 @@ def search(
     stopwatch : Stopwatch
         Says what there is time for.
     step : callable
-        ``step(title, work)`` is a context manager around each rung.
+        ``step(title)`` is a context manager around each rung.
 
     Returns
     -------
-    list of Rung
+    Search
         All rungs of all rounds; none if there was no time for one.
-
-    Raises
-    ------
-    ValueError
-        If the first rung gives no score at all.
     """
-    goals = rung_epochs(len(settings), epochs)
-    rungs: list[Rung] = []
+    goals = rung_epochs(epochs)
+    found = Search()
     for first, last in _rounds(cv, len(settings), goals, stopwatch):
-        candidates = [cv.start(network, params) for params in settings[first:last]]
+        candidates = [cv.start(params) for params in settings[first:last]]
+        earlier: list[Candidate] = []
         for number, goal in enumerate(goals):
             training = cv.work(candidates, goal)
-            if not stopwatch.allows([training]):
-                return rungs
-            title = f"{len(candidates)} candidates x {len(cv.splits)} folds"
-            with step(title, training[1]):
+            if not stopwatch.allows([training], goal):
+                break
+            title = (
+                f"{len(candidates)} candidates x {len(cv.splits)} folds, {goal} epochs"
+            )
+            with step(title):
                 start = perf_counter()
                 candidates = cv.train(candidates, goal)
                 stopwatch.measure(perf_counter() - start, *training)
-            if number > 0:
-                rungs[-1] = _without_networks(rungs[-1])
-            rungs.append(Rung(number, goal, candidates))
+                found.add(Rung(number, goal, candidates), cv)
+            if number > 0 and not pays(earlier, candidates):
+                break
+            earlier += candidates
             candidates = survivors(candidates)
             if not candidates:
                 break
-    return rungs
+    return found
+
+
+def pays(earlier: Sequence[Candidate], candidates: Sequence[Candidate]) -> bool:
+    """Whether the last rung was worth its while, so that a longer one may be.
+
+    It was if its best score is higher than the best one before by more than the
+    standard error, over the folds, of their difference.
+    """
+    scores = score_table([*earlier, *candidates])
+    means = mean_scores(scores)
+    before, now = np.split(np.nan_to_num(means, nan=-np.inf), [len(earlier)])
+    gains = scores[len(earlier) + now.argmax()] - scores[before.argmax()]
+    gains = gains[~np.isnan(gains)]
+    if len(gains) < 2:
+        return bool(gains.sum() > 0)
+    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _rounds(
     cv: CrossValidation, n_candidates: int, goals: list[int], stopwatch: Stopwatch
 ) -> Iterator[tuple[int, int]]:
     """The first candidate of each round, and the first one that is not in it."""
-    if stopwatch.allows(planned_work(cv, n_candidates, goals)):
+    goals = goals[:PLANNED_RUNGS]
+
+    def allows(n: int) -> bool:
+        return stopwatch.allows(_planned_work(cv, n, goals), goals[-1])
+
+    if allows(n_candidates):
         yield 0, n_candidates
         return
     done, n = 0, min(FACTOR, n_candidates)
@@ -125,11 +187,11 @@ def _rounds(
         done += n
         # Twice as many as all so far at most, so that what they take is known well.
         n = min(2 * done, n_candidates - done)
-        while n and not stopwatch.allows(planned_work(cv, n, goals)):
+        while n and not allows(n):
             n -= 1
 
 
-def planned_work(
+def _planned_work(
     cv: CrossValidation, n_candidates: int, goals: list[int]
 ) -> list[tuple[int, float]]:
     """Number of networks and work of each rung of a round."""
@@ -181,15 +243,6 @@ def survivors(candidates: Sequence[Candidate]) -> list[Candidate]:
 def score_table(candidates: Sequence[Candidate]) -> NDArray[np.floating]:
     """Scores of shape (n_candidates, n_folds)."""
     return np.array([candidate.scores for candidate in candidates], dtype=np.float64)
-
-
-def _without_networks(rung: Rung) -> Rung:
-    """The same scores; the networks have gone on, or are given up."""
-    candidates = [
-        replace(c, folds=[replace(fold, network=None) for fold in c.folds])
-        for c in rung.candidates
-    ]
-    return replace(rung, candidates=candidates)
 
 
 def cv_results(rungs: Sequence[Rung], target_unit: float) -> dict[str, Any]:

@@ -18,8 +18,8 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
     """Regression by networks that choose their own regularization.
 
     Tries many settings of ``l1``, ``l2``, ``group_l1``, ``dropout`` and
-    ``learning_rate`` by cross-validation, and predicts with the mean of several
-    networks of the best.
+    ``learning_rate`` by cross-validation, chooses how long to train as well, and
+    predicts with the mean of several networks of the best.
 
     Parameters
     ----------
@@ -42,18 +42,21 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
     loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
 default="squared_error"
         What is minimised, as of `RegularizedMLPRegressor`.
-    activation : str, default="relu"
+    activation : str or sequence of str, default=("relu", "hard_silu")
         Activation of the hidden layers, any name that `keras.activations.get` knows.
+        Of several, each candidate has one; or the first, beside `param_distributions`.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         As of `RegularizedMLPRegressor`; an object only beside `param_distributions`
         without a ``learning_rate``.
     ema_momentum : float, default=0.99
         Momentum of the running average of the weights that is scored, kept and used
         for predictions; None means no averaging.
-    batch_size : int or "auto", default=128
-        Rows in a batch, at most all of them; "auto" means ``min(32, n_samples)``.
-    epochs : int, default=54
-        Passes over the training rows of those candidates that get to the last rung.
+    batch_size : int or "auto", default="auto"
+        Rows in a batch, at most all of them; "auto" means a 32nd of the rows, between
+        32 and 256: an epoch then has about as many steps whatever the number of rows.
+    epochs : int, default=486
+        Passes over the training rows at most. The search ends earlier where longer
+        training no longer pays, see Notes.
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
     time_limit : float, default=None
@@ -69,8 +72,7 @@ default="squared_error"
     random_state : int, RandomState instance or None, default=None
         Determines the candidates, starting weights, the order of the rows and dropout.
     verbose : int, default=0
-        1 or more shows a progress bar over the rungs and the final networks, on a
-        terminal or in a notebook.
+        1 or more prints a line for each rung and for the final networks.
 
     Attributes
     ----------
@@ -83,8 +85,8 @@ default="squared_error"
         of `sklearn.model_selection.HalvingRandomSearchCV`. This and the following
         attributes on scores are absent where `time_limit` left no time to compare.
     best_params_ : dict
-        Parameters of the best candidate, the one of the highest score in the last
-        rung, ``epochs`` among them; empty where none were compared.
+        Parameters of the best candidate, the one of the highest score in any rung,
+        ``epochs`` among them; empty where none were compared.
     best_score_ : float
         Its mean score on the test rows of the folds.
     best_index_ : int
@@ -98,7 +100,8 @@ default="squared_error"
     scorer_ : callable
         The scorer.
     ensemble_params_ : list of dict
-        The candidates in the ensemble; with `ensemble_size` only, as the following.
+        The parameters of the candidates in the ensemble, ``epochs`` among them; with
+        `ensemble_size` only, as the following.
     ensemble_indices_ : ndarray of shape (n_chosen,), int
         Their positions in ``cv_results_``.
     ensemble_weights_ : ndarray of shape (n_chosen,), float
@@ -108,6 +111,7 @@ default="squared_error"
         NaN if the scorer can't judge a mean.
     best_estimator_ : MLPEnsembleRegressor or RegularizedMLPRegressor
         What predicts; the latter with ``ensemble_size=None``.
+    epochs_
     l1_
     l2_
     group_l1_
@@ -149,11 +153,11 @@ default="squared_error"
         loss: Literal[
             "squared_error", "absolute_error", "huber", "poisson"
         ] = "squared_error",
-        activation: str = "relu",
+        activation: str | Sequence[str] = ("relu", "hard_silu"),
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
-        batch_size: int | Literal["auto"] = 128,
-        epochs: int = 54,
+        batch_size: int | Literal["auto"] = "auto",
+        epochs: int = 486,
         shuffle: bool = True,
         time_limit: float | None = None,
         n_jobs: int | None = -1,
@@ -182,7 +186,7 @@ default="squared_error"
         return RegularizedMLPRegressor(
             hidden_layer_sizes=self.hidden_layer_sizes,
             loss=self.loss,
-            activation=self.activation,
+            activation=self._activations()[0],
             optimizer=self.optimizer,
             ema_momentum=self.ema_momentum,
             batch_size=self.batch_size,

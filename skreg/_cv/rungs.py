@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import _check_method_params
@@ -17,7 +17,14 @@ from sklearn.utils.validation import _check_method_params
 from skreg._cv.parallel import Run
 from skreg._estimators.base import RegularizedMLP
 
-Split = tuple[NDArray[np.integer], NDArray[np.integer]]
+Split: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+# None where there is no network.
+Prediction: TypeAlias = NDArray[np.floating] | None
+
+
+def auto_batch_size(n_rows: int) -> int:
+    """Rows in a batch where the user does not say: an epoch has 32 batches or so."""
+    return int(np.clip(n_rows // 32, 32, 256))
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class CrossValidation:
 
     Attributes
     ----------
+    network : RegularizedMLPClassifier or RegularizedMLPRegressor
+        The network whose parameters the candidates set.
     X, y : array-like
         All rows, as the scorer is to see them.
     splits : list of (train, test)
@@ -87,6 +96,7 @@ class CrossValidation:
         The unit of `y`; scores are in units of its square.
     """
 
+    network: RegularizedMLP
     X: Any
     y: Any
     splits: list[Split]
@@ -96,13 +106,15 @@ class CrossValidation:
     run: Run
     target_unit: float
 
-    def start(self, network: RegularizedMLP, params: dict[str, Any]) -> Candidate:
+    def start(self, params: dict[str, Any]) -> Candidate:
         """A candidate that has not been trained yet."""
-        networks = [
-            clone(network).set_params(**clone(params, safe=False), warm_start=True)
-            for _ in self.splits
-        ]
-        return Candidate(params, [FoldFit(network) for network in networks])
+        folds = []
+        for train, _ in self.splits:
+            fresh = clone(self.network).set_params(warm_start=True)
+            if fresh.batch_size == "auto":
+                fresh.set_params(batch_size=auto_batch_size(len(train)))
+            folds.append(FoldFit(fresh.set_params(**clone(params, safe=False))))
+        return Candidate(params, folds)
 
     def work(self, candidates: Sequence[Candidate], epochs: int) -> tuple[int, float]:
         """Number of networks that `train` would train, and their rows times epochs."""
@@ -140,6 +152,20 @@ class CrossValidation:
         for (c, fold), fit in zip(jobs, fits, strict=True):
             trained[c].folds[fold] = fit
         return trained
+
+    def predict(self, candidates: Sequence[Candidate]) -> list[list[Prediction]]:
+        """What each candidate predicts for the test rows of each fold."""
+        jobs = self._jobs(candidates)
+        predicted = self.run(
+            delayed(predict_on_fold)(
+                candidates[c].folds[fold].network, self.X, self.y, self.splits[fold]
+            )
+            for c, fold in jobs
+        )
+        result: list[list[Prediction]] = [[None] * len(self.splits) for _ in candidates]
+        for (c, fold), values in zip(jobs, predicted, strict=True):
+            result[c][fold] = values
+        return result
 
     def _jobs(self, candidates: Sequence[Candidate]) -> list[tuple[int, int]]:
         """Numbers of the candidate and the fold of each network that is trained."""
@@ -187,3 +213,13 @@ def train_on_fold(
     except Exception as error:
         fit, score = replace(fit, error=repr(error)), np.nan
     return replace(fit, score=score, score_time=perf_counter() - fitted)
+
+
+def predict_on_fold(
+    network: RegularizedMLP, X: Any, y: Any, split: Split
+) -> NDArray[np.floating]:
+    """Probabilities, or numbers, that a network predicts for a fold's test rows."""
+    train, test = split
+    X_test, _ = _safe_split(network, X, y, test, train)
+    method = "predict_proba" if is_classifier(network) else "predict"
+    return getattr(network, method)(X_test)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from math import ceil, inf, isnan
 from numbers import Real
 from time import perf_counter
+from typing import TypeAlias
+
+Step: TypeAlias = Callable[[str], AbstractContextManager[None]]
 
 # The final networks are left so much of the limit, if they need it.
 FINAL_SHARE = 0.5
@@ -23,24 +28,19 @@ class Stopwatch:
     n_workers : int
         Number of networks that are trained at the same time.
     n_final : int
-        Number of networks that are to be trained in the end.
-    final_work : float
-        Work of each of them.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the limit is no positive number.
+        Number of networks that are to be trained on all rows in the end.
+    n_rows : int
+        Number of these rows.
     """
 
     def __init__(
-        self, limit: float | None, n_workers: int, n_final: int, final_work: float
+        self, limit: float | None, n_workers: int, n_final: int, n_rows: int
     ) -> None:
         self.limit = inf if limit is None else limit
         self.n_workers = n_workers
         self._end = perf_counter() + self.limit
         self._n_final = n_final
-        self._final_work = final_work
+        self._n_rows = n_rows
         self._rate = 0.0
 
     @property
@@ -61,23 +61,24 @@ class Stopwatch:
         """Work of the worker that is done last, with networks of equal work."""
         return ceil(n_networks / self.n_workers) * work / max(1, n_networks)
 
-    def allows(self, trainings: list[tuple[int, float]]) -> bool:
+    def allows(self, trainings: list[tuple[int, float]], final_epochs: int) -> bool:
         """Whether there is time for these trainings and the final networks after them.
 
         Parameters
         ----------
         trainings : list of (int, float)
             The number of networks and their work in all, one after the other.
+        final_epochs : int
+            Number of epochs of the final networks.
         """
         needed = sum(self.seconds(*training) for training in trainings)
-        one = self.seconds(1, self._final_work)
-        every = self.seconds(self._n_final, self._n_final * self._final_work)
+        one = self.final_seconds(final_epochs)
+        every = self.final_seconds(final_epochs, self._n_final)
         return needed + max(one, min(every, FINAL_SHARE * self.limit)) <= self.left
 
-    def share_of_final_work(self) -> float:
-        """The share of a final network's work that there is time for, 1 at most."""
-        one = self.seconds(1, self._final_work)
-        return min(1.0, max(0.0, self.left) / one) if one else 1.0
+    def final_seconds(self, epochs: int, n_networks: int = 1) -> float:
+        """What so many final networks would take."""
+        return self.seconds(n_networks, float(n_networks * self._n_rows * epochs))
 
 
 def check_time_limit(limit: float | None) -> None:
@@ -88,3 +89,20 @@ def check_time_limit(limit: float | None) -> None:
         raise TypeError(f"time_limit must be a number or None, got {limit!r}.")
     if isnan(limit) or limit <= 0:
         raise ValueError(f"time_limit must be positive or None, got {limit!r}.")
+
+
+def timed_steps(subtask: Step, verbose: bool) -> Step:
+    """``step(title)``: a context manager for a part of a fit.
+
+    Tells scikit-learn's callbacks by `subtask`; prints the title, and the seconds.
+    """
+
+    @contextmanager
+    def step(title: str) -> Iterator[None]:
+        start = perf_counter()
+        with subtask(title):
+            yield
+        if verbose:
+            print(f"{title}: {perf_counter() - start:.1f} s")
+
+    return step

@@ -119,7 +119,8 @@ default=None
         Determines the initial weights, the batches, the dropout noise and the split
         of early stopping. An integer gives the same fit every time.
     verbose : int, default=0
-        1 shows a progress bar, 2 a line per epoch, 0 nothing.
+        1 or more prints a line per epoch. scikit-learn's ``ProgressBar`` is a callback
+        for ``set_callbacks``.
 
     Attributes
     ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from skreg._engine.hidden_layers import ACTIVATIONS
 from skreg._prediction.forward import forward
 from skreg._training.activation_functions import activation_function
 from skreg._training.compiled_network import CompiledNetwork, State
-from skreg._training.epoch_report import epoch_report
 from skreg._training.task import Task, TrainedNetwork, non_finite_error
 from skreg._training.validating import (
     EarlyStopper,
@@ -43,13 +41,10 @@ def why_not_compiled(task: Task) -> str | None:
 
 def train(task: Task) -> TrainedNetwork:
     """Train one network; see `skreg._training.task` for what goes in and comes out."""
-    with (
-        limited(task.plan.batch_size, task.architecture.kernel_shapes),
-        epoch_report(task.watchers.verbose, task.plan.epochs) as report,
-    ):
+    with limited(task.plan.batch_size, task.architecture.kernel_shapes):
         run = _Run(task)
         try:
-            run.train(report)
+            run.train()
         except KeyboardInterrupt:
             if not (task.plan.resumable and run.n_epochs):
                 raise
@@ -80,8 +75,8 @@ class _Run:
         """Epochs that have ended."""
         return self._result.n_epochs
 
-    def train(self, report: Callable[[int, dict[str, float]], None]) -> None:
-        """Train to the end; `report` shows an epoch that has ended."""
+    def train(self) -> None:
+        """Train to the end."""
         n_allowed, n_steps = 1, self._steps_per_epoch
         hooks, done = self._task.watchers.hooks, 0
         while self.n_epochs < self._task.plan.epochs and not self._stopped:
@@ -96,8 +91,9 @@ class _Run:
             done += n
             if done % n_steps == 0:
                 figures = self._end_epoch(done // n_steps)
-                # Last, as an interrupt may well come while this prints.
-                report(self.n_epochs, figures)
+                if self._task.watchers.verbose:
+                    # Last, as an interrupt may well come while this prints.
+                    print(_line(self.n_epochs, self._task.plan.epochs, figures))
 
     def _call_size(self, n: int, epoch: int, first: int) -> int:
         """The number of steps of a call: whole epochs, or a part of one.
@@ -168,6 +164,11 @@ class _Run:
             None if rule is None else result.state.optimizer_state(rule),
             result.wait,
         )
+
+
+def _line(n_epochs: int, n_in_all: int, figures: dict[str, float]) -> str:
+    texts = [f"{name}: {value:.4f}" for name, value in figures.items()]
+    return " - ".join([f"Epoch {n_epochs}/{n_in_all}", *texts])
 
 
 @dataclass(frozen=True)

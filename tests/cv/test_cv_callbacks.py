@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
 
 CV = RegularizedMLPClassifierCV(
-    (6,), n_candidates=3, epochs=3, cv=2, ensemble_size=2, random_state=0
+    (6,), n_candidates=3, epochs=18, cv=2, ensemble_size=2, random_state=0
 )
 
 
@@ -30,7 +30,11 @@ def test_a_fit_has_a_task_per_rung_and_one_for_the_final_networks(iris):
     (est.predict(iris[0]) == end.given["fitted"].predict(iris[0])).all()
 
 
-RUNGS = ["3 candidates x 2 folds", "1 candidates x 2 folds", "2 final networks"]
+RUNGS = [
+    "3 candidates x 2 folds, 6 epochs",
+    "1 candidates x 2 folds, 18 epochs",
+    "2 final networks",
+]
 
 
 @pytest.mark.filterwarnings("ignore:time_limit")

@@ -197,12 +197,12 @@ def test_folds_of_unequal_size(iris):
 
 def test_a_last_rung_without_a_score(iris):
     def scorer(est, X, y):
-        return np.nan if est.n_iter_ == 3 else est.predict_proba(X).max()
+        return np.nan if est.n_iter_ == 18 else est.predict_proba(X).max()
 
     with pytest.warns(UserWarning, match="lack a score on some fold|could not be com"):
-        est = classifier(scoring=scorer).fit(*iris)
+        est = classifier(scoring=scorer, epochs=18).fit(*iris)
     assert_works(est, iris[0])
     assert est.n_candidates_ == [4, 2]
-    assert est.best_params_["epochs"] == 1
+    assert est.best_params_["epochs"] == 6
     assert est.ensemble_params_ == [est.best_params_]
-    assert {member.n_iter_ for member in est.best_estimator_.estimators_} == {1}
+    assert {member.n_iter_ for member in est.best_estimator_.estimators_} == {6}

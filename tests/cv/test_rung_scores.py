@@ -7,8 +7,8 @@ from sklearn.model_selection import cross_validate
 from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 OPTIONS = {
-    "n_candidates": 9,
-    "epochs": 9,
+    "n_candidates": 4,
+    "epochs": 18,
     "cv": 2,
     "batch_size": 16,
     "random_state": 0,
@@ -33,7 +33,7 @@ def test_scores_of_a_regressor(diabetes, loss):
 def assert_scores_are_those_of_cross_validation(est, X, y):
     results = est.cv_results_
     seed = est.best_estimator_.random_state
-    assert est.n_resources_ == [1, 3, 9]
+    assert est.n_resources_ == [6, 18]
     for i, params in enumerate(results["params"]):
         network = est._network().set_params(random_state=seed, **params)
         expected = cross_validate(network, X, y, cv=2, scoring=est.scorer_)

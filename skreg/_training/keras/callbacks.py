@@ -37,7 +37,7 @@ class UserCallbacks:
             add_history=True,
             add_progbar=task.watchers.verbose != 0,
             model=network,
-            verbose=task.watchers.verbose,
+            verbose=2 if task.watchers.verbose else 0,  # lines, not a bar
             epochs=task.plan.epochs,
             steps=n_steps,
         )
