@@ -184,8 +184,8 @@ class RegularizedMLP(FittedNetwork):
     ) -> Task:
         """Validate everything, and say what is to be trained, as a `Task`.
 
-        `resume`: from the weights that there are; `partial`: for one epoch, and then
-        `classes` are those of all rows to come.
+        With `resume` training goes on from the present weights. With `partial` it takes
+        one epoch, and `classes` are those of all rows to come.
         """
         settings = resolve(self)
         X, y = validate_data(

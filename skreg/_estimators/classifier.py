@@ -103,10 +103,10 @@ default=None
         "balanced" gives every class the same total weight. Rows of factor 0 weigh
         nothing in the loss, and count in ``val_score``.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights that there are, with the optimizer's
-        state and the random streams where they were: fits of 5 and 5 epochs make one
-        of 10. With early stopping, from the epoch that was kept, and what is kept is
-        the best of all fits.
+        Whether `fit` goes on from the present weights, with the optimizer's state and
+        the random streams where they were: fits of 5 and 5 epochs make one of 10. With
+        early stopping it goes on from the epoch that was kept, and keeps the best epoch
+        of all fits.
     engine : {"auto", "compiled", "keras"}, default="auto"
         What trains the network: "keras" is Keras' own training, "compiled" takes the
         same steps in machine code, and "auto" takes the second where it can. It can't

@@ -75,7 +75,7 @@ def resolve(estimator):
         validation_fraction=fraction,
         early_stopping=stopping if early_stopping else None,
         warm_start=_boolean(e.warm_start, "warm_start"),
-        engine=one_of(e.engine, "engine", ENGINES),
+        engine=check_choice(e.engine, "engine", ENGINES),
         callbacks=_callbacks(e.callbacks),
         verbose=_integer(e.verbose, "verbose", 0),
     )
@@ -117,7 +117,7 @@ def _boolean(value, name):
     return bool(value)
 
 
-def one_of(value, name, choices):
+def check_choice(value, name, choices):
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {choices}, got {value!r}.")
     return value
@@ -179,7 +179,7 @@ def _rates(value, n_hidden):
 
 def _batch_size(value):
     if isinstance(value, str):
-        return one_of(value, "batch_size", ("auto",))
+        return check_choice(value, "batch_size", ("auto",))
     return _integer(value, "batch_size", 1)
 
 

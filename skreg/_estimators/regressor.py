@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.common import MLPRegressorMixin
-from skreg._estimators.parameters import one_of
+from skreg._estimators.parameters import check_choice
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
     Callbacks,
@@ -102,10 +102,10 @@ default=None
     tol : float, default=1e-4
         See `n_iter_no_change`. A smaller improvement is kept all the same.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights that there are, with the optimizer's
-        state and the random streams where they were: fits of 5 and 5 epochs make one
-        of 10. With early stopping, from the epoch that was kept, and what is kept is
-        the best of all fits.
+        Whether `fit` goes on from the present weights, with the optimizer's state and
+        the random streams where they were: fits of 5 and 5 epochs make one of 10. With
+        early stopping it goes on from the epoch that was kept, and keeps the best epoch
+        of all fits.
     engine : {"auto", "compiled", "keras"}, default="auto"
         What trains the network: "keras" is Keras' own training, "compiled" takes the
         same steps in machine code, and "auto" takes the second where it can. It can't
@@ -128,7 +128,7 @@ default=None
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has names that are all strings.
     n_iter_ : int
-        Number of epochs run, those that were gone on from included.
+        Number of epochs run, with those of earlier fits that were resumed.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept: with early stopping the
         one of the lowest validation loss, else the last.
@@ -310,7 +310,9 @@ default=None
             )
 
     def _loss_and_outputs(self):
-        return REGRESSION[one_of(self.loss, "loss", tuple(REGRESSION))], self._n_outputs
+        return REGRESSION[
+            check_choice(self.loss, "loss", tuple(REGRESSION))
+        ], self._n_outputs
 
     def _encode(self, y, name, dtype):
         if issparse(y):

@@ -92,7 +92,7 @@ class TargetUnits:
         )
 
     def replaced_by(self, other: TargetUnits) -> TargetUnits:
-        """Other units for the outputs that vary there, for the rest those that are."""
+        """The other units for outputs that vary there, the present ones for others."""
         varies = other.deviation > 0
         return TargetUnits(
             np.where(varies, other.mean, self.mean),

@@ -20,8 +20,8 @@ DECADES = 6  # of magnitudes shown, up to the largest weight
 class WeightDisplay(NetworkDisplay):
     """Distribution of the weights in each layer of a fitted network.
 
-    The cumulative distribution, per kernel, of the weights' magnitudes. Of an ensemble,
-    the first member is shown; for another, give one of its ``estimators_``. It is
+    The cumulative distribution, per kernel, of the weights' magnitudes. An ensemble is
+    shown by its first member; for another, give one of its ``estimators_``. It is
     recommended to use `from_estimator` to create a display. All parameters are stored
     as attributes.
 

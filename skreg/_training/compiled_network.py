@@ -78,7 +78,7 @@ class State:
 
     def _restore(self, resume: ResumePoint, rule: UpdateRule) -> None:
         """Take what another run has accumulated, unless it is another rule's."""
-        arrays = resume.arrays_of(rule.name)
+        arrays = resume.arrays_for(rule.name)
         if arrays is None or (
             self.mean_gradient.size and "mean_gradient" not in arrays
         ):

@@ -209,7 +209,7 @@ class ResumePoint:
     epochs: int
     wait: int = 0
 
-    def arrays_of(self, owner: str) -> dict[str, NDArray[Any]] | None:
+    def arrays_for(self, owner: str) -> dict[str, NDArray[Any]] | None:
         """The optimizer's arrays if they are that owner's, else None."""
         state = self.optimizer_state
         return None if state is None or state.owner != owner else state.arrays

@@ -52,9 +52,9 @@ def validation_figures(task: Task, predict: Callable[[Any], Any]) -> dict[str, f
 def loss_to_beat(task: Task) -> float:
     """The validation loss of the weights that early stopping has kept so far.
 
-    They are those that the run resumes from: the best epoch is the best of all runs.
-    Their loss is that of this run's rows, which need not be those of an earlier one.
-    Infinity where there are none.
+    The run resumes from these weights: the best epoch is the best of all runs. The loss
+    is computed on this run's rows, which may be others than before. It is infinite
+    where there are no such weights.
     """
     start = task.resume
     if start is None or task.plan.early_stopping is None or task.validation is None:

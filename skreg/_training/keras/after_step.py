@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from skreg._training.keras.network import assign_values, values_of
+from skreg._training.keras.network import assign_values, get_values
 from skreg._training.keras.proximal import (
     group_prox,
     l1_prox,
@@ -46,7 +46,7 @@ class AfterStep:
         self._rate_sum = 0.0
         self._average: list[NDArray[Any]] | None = None
         if task.plan.ema_momentum:
-            self._average = values_of(self._weights)
+            self._average = get_values(self._weights)
         # The weights that are trained, while the network has the average.
         self._iterate: list[NDArray[Any]] | None = None
 
@@ -54,7 +54,7 @@ class AfterStep:
     def step(self) -> Iterator[None]:
         """Within the block the optimizer takes a step."""
         if self._proximal:
-            before = values_of(self._weights)
+            before = get_values(self._weights)
             rate = float(np.asarray(self._optimizer.learning_rate))
         yield
         # The training ends with an error where weights are not finite.
@@ -70,7 +70,7 @@ class AfterStep:
         Training goes on from `arrays`, which `arrays` has returned.
         """
         if self._average is not None:
-            self._average = values_of(self._weights)
+            self._average = get_values(self._weights)
         if (self._average or self._optimizer.use_ema) and "iterate" in arrays:
             assign_values(self._weights, self._cut(arrays["iterate"]))
         self._mean_gradient = arrays.get("mean_gradient", self._mean_gradient)
@@ -94,7 +94,7 @@ class AfterStep:
     def _update_average(self, averages: list[NDArray[Any]]) -> None:
         step = int(self._optimizer.iterations.numpy())
         momentum = min(self._task.plan.ema_momentum, (1 + step) / (10 + step))
-        for average, w in zip(averages, values_of(self._weights), strict=True):
+        for average, w in zip(averages, get_values(self._weights), strict=True):
             average[...] = w + momentum * (average - w)
             if self._proximal:
                 average[w == 0] = 0
@@ -107,15 +107,15 @@ class AfterStep:
         """
         average = self._average
         if self._optimizer.use_ema:
-            average = values_of(self._variables("average"))
+            average = get_values(self._variables("average"))
         if average is None:
             yield
             return
-        before = values_of(self._weights)
+        before = get_values(self._weights)
         self._iterate = before
         assign_values(self._weights, average)
         yield
-        now = values_of(self._weights)
+        now = get_values(self._weights)
         if all(map(np.array_equal, now, average)):
             assign_values(self._weights, before)
         elif self._average is not None:
@@ -129,7 +129,7 @@ class AfterStep:
         momentum = optimizer.hyper.get("momentum", 0.0)
         self._rate_sum = momentum * self._rate_sum + rate
         t = int(self._optimizer.iterations.numpy())
-        after = values_of(self._weights)
+        after = get_values(self._weights)
         # Without momentum, Keras has no variables for it.
         named = {name: self._variables(name) for name in optimizer.rule.slots}
         for k, strength in enumerate(r.l1):

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from skreg._training.keras.network import assign_values, values_of
+from skreg._training.keras.network import assign_values, get_values
 from skreg._training.task import OutputScale, Task
 
 Layer: TypeAlias = list[keras.Variable]  # kernel and bias
@@ -72,13 +72,13 @@ def _user_units(layers: list[Layer], scale: OutputScale | None) -> Iterator[None
     if scale is None:
         yield
         return
-    for_training = [values_of(layer) for layer in layers]
+    for_training = [get_values(layer) for layer in layers]
     for_user = [scale.to_user_units(*values) for values in for_training]
     for layer, values in zip(layers, for_user, strict=True):
         assign_values(layer, values)
     yield
     for layer, given, before in zip(layers, for_user, for_training, strict=True):
-        now = values_of(layer)
+        now = get_values(layer)
         # There and back again would round.
         same = all(map(np.array_equal, now, given))
         assign_values(layer, before if same else scale.to_network_units(*now))

@@ -27,9 +27,9 @@ from skreg._training.keras.interrupts import interrupts_deferred
 from skreg._training.keras.network import (
     assign_values,
     build_network,
+    get_values,
     get_weights,
     set_weights,
-    values_of,
 )
 from skreg._training.keras.precision import precision
 from skreg._training.objectives import MULTICLASS
@@ -130,7 +130,7 @@ def _set_start(
         set_weights(network, *initial_weights(task))
     else:
         set_weights(network, task.resume.kernels, task.resume.biases)
-        arrays = task.resume.arrays_of(_owner(task)) or {}
+        arrays = task.resume.arrays_for(_owner(task)) or {}
         _restore_state(optimizer, network, arrays)
     after_step.start(arrays)
 
@@ -144,7 +144,7 @@ def _state_arrays(
     optimizer: keras.optimizers.Optimizer, network: keras.Sequential
 ) -> dict[str, NDArray[Any]]:
     """What changes in training beside the weights: slots, counters; dropout's seeds."""
-    values = values_of(optimizer.variables)
+    values = get_values(optimizer.variables)
     arrays = dict(zip(map(_name, optimizer.variables), values, strict=True))
     return {**arrays, **_seed_arrays(network)}
 
@@ -156,7 +156,7 @@ def _name(variable: keras.Variable) -> str:
 
 def _seed_arrays(network: keras.Sequential) -> dict[str, NDArray[Any]]:
     """By number, as Keras numbers the seeds' paths from network to network."""
-    seeds = values_of(network.non_trainable_variables)
+    seeds = get_values(network.non_trainable_variables)
     return {f"dropout seed {i}": seed for i, seed in enumerate(seeds)}
 
 

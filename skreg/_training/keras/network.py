@@ -150,7 +150,7 @@ def set_weights(
 
 
 @interrupts_deferred()
-def values_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
+def get_values(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
     """The values of Keras' variables, as NumPy arrays."""
     # Not by `keras.ops.convert_to_numpy`, which has NumPy 2 warn of an old protocol.
     return [variable.numpy() for variable in variables]
