@@ -214,22 +214,6 @@ def test_no_column_may_be_left(mlp, cancer):
     assert np.isfinite(est.predict_proba(cancer[0])).all()
 
 
-@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "0.1", [0.1], None])
-def test_group_l1_must_be_a_number_that_is_not_negative(mlp, cancer, value):
-    with pytest.raises((TypeError, ValueError), match="group_l1"):
-        mlp(group_l1=value).fit(*cancer)
-
-
-@pytest.mark.parametrize("engine", ["auto", "keras"])
-def test_fits_in_parts_go_on_where_they_were(mlp, cancer, engine):
-    params = {"l1": 2**-6, "group_l1": 2**-6, "ema_momentum": 0.9, "engine": engine}
-    params["batch_size"] = 50
-    whole = mlp(epochs=4, **params).fit(*cancer)
-    parts = mlp(epochs=2, warm_start=True, **params).fit(*cancer).fit(*cancer)
-    for kernel, expected in zip(parts.coefs_, whole.coefs_, strict=True):
-        np.testing.assert_allclose(kernel, expected, atol=1e-12)
-
-
 @pytest.mark.parametrize("strength", [1e-30, 1e-12, 1e-3])
 def test_groups_of_zeros_may_come_back_at_any_strength(mlp, cancer, strength):
     params = {"group_l1": 30.0, "epochs": 5, "warm_start": True, "learning_rate": 0.01}

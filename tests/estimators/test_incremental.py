@@ -27,42 +27,41 @@ def test_three_calls_of_partial_fit_are_a_fit_of_three_epochs(any_problem, dropo
     assert whole.n_iter_ == whole.best_epoch_ == 3
 
 
-def assert_2_and_3_epochs_are_5(problem, optimizer):
-    params = {"optimizer": optimizer, "dropout": 0.3}
+WARM_UP = keras.optimizers.schedules.CosineDecay(
+    1e-3, 5, warmup_target=0.02, warmup_steps=3
+)
+OPTIMIZERS = {
+    "adam": "adam",
+    "amsgrad": keras.optimizers.Adam(0.01, beta_2=0.8, amsgrad=True),
+    "nadam": keras.optimizers.Nadam(0.01, beta_1=0.8),
+    "adagrad": keras.optimizers.Adagrad(0.1, initial_accumulator_value=0.01),
+    "lion": keras.optimizers.Lion(0.002),
+    "momentum": SGD(0.05, momentum=0.9),
+    "nesterov": SGD(0.05, momentum=0.9, nesterov=True),
+    "warm-up": SGD(WARM_UP, momentum=0.9, nesterov=True),
+    "rmsprop": "rmsprop",
+    "centered": RMSPROP(0.01, momentum=0.5, centered=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "kind", "name"),
+    [
+        *(("compiled", "classifier", name) for name in OPTIMIZERS),
+        *(("compiled", "regressor", name) for name in ("adam", "centered")),
+        *(("keras", "classifier", n) for n in ("adam", "amsgrad", "warm-up")),
+        *(("keras", "regressor", n) for n in ("momentum", "rmsprop")),
+    ],
+)
+def test_fits_of_2_and_3_epochs_are_one_of_5(request, engine, kind, name):
+    problem = the_problem(request, kind, engine)
+    params = {"optimizer": OPTIMIZERS[name], "dropout": 0.3}
     whole = problem.fit(problem.make(epochs=5, **params))
     in_pieces = problem.warm(problem.warm(problem.make(**params), 2), 3)
     assert_same(in_pieces, whole)
     # The optimizer's state makes the difference: a plain fit keeps none.
     without_state = problem.warm(problem.fit(problem.make(epochs=2, **params)), 3)
     assert differ(without_state, whole)
-
-
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        "adam",
-        SGD(0.05, momentum=0.9),
-        SGD(0.05, momentum=0.9, nesterov=True),
-        "rmsprop",
-        RMSPROP(0.01, momentum=0.5, centered=True),
-    ],
-    ids=["adam", "momentum", "nesterov", "rmsprop", "centered"],
-)
-def test_fits_of_2_and_3_epochs_are_one_of_5(compiled, optimizer):
-    assert_2_and_3_epochs_are_5(compiled, optimizer)
-
-
-@pytest.mark.parametrize(
-    ("name", "optimizer"),
-    [
-        ("classifier", "adam"),
-        ("regressor", SGD(0.05, momentum=0.9)),
-        ("classifier", "rmsprop"),
-    ],
-    ids=["adam", "momentum", "rmsprop"],
-)
-def test_fits_of_2_and_3_epochs_with_keras(request, name, optimizer):
-    assert_2_and_3_epochs_are_5(the_problem(request, name, "keras"), optimizer)
 
 
 def test_the_first_call_with_warm_start_is_a_plain_fit(compiled):
