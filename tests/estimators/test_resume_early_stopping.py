@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from problems import Problem, arrays, assert_same, differ
+from problems import Problem, assert_same, assert_same_weights, differ
 from sklearn.metrics import log_loss
 
 
@@ -72,8 +72,7 @@ def test_the_state_of_the_optimizer_is_that_of_the_epoch_kept(stopping, optimize
     assert est.best_epoch_ == kept <= 2  # also where a fit keeps none of its own
     stopping.warm(est, 2, early_stopping=False)
     whole = stopping.warm(stopping.make(**params), kept + 2, early_stopping=False)
-    for a, b in zip(arrays(est), arrays(whole), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    assert_same_weights(est, whole, rtol=1e-9, atol=1e-12)
     assert est.best_epoch_ == est.n_iter_ == kept + 10
 
 
@@ -101,8 +100,7 @@ def test_patience_goes_on_too(stopping):
 
 def test_other_validation_rows_are_judged_by_themselves(stopping):
     est = stopping.make(epochs=15, n_iter_no_change=15)
-    of_training = {"X_val": stopping.X, "y_val": stopping.y}
-    stopping.fit(est, **of_training)
+    stopping.fit(est, X_val=stopping.X, y_val=stopping.y)
     first = min(est.history_["val_loss"])
     # No epoch has so low a loss on these rows, and yet the best of them is kept.
     stopping.y, n_iter = 1 - stopping.y, est.n_iter_

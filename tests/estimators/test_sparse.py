@@ -1,8 +1,10 @@
 """Sparse rows train the same networks as dense rows."""
 
 from functools import cache
+from itertools import product
 
 import numpy as np
+import problems
 import pytest
 from scipy import sparse
 from sklearn.base import is_classifier
@@ -47,12 +49,9 @@ def targets(problem, X):
 
 @pytest.fixture
 def make(mlp, mlr):
-    """An estimator for a problem."""
+    """A factory of estimators for a problem."""
 
-    def of(problem, *args, **params):
-        return (mlr if "number" in problem else mlp)(*args, **params)
-
-    return of
+    return lambda problem, **params: (mlr if "number" in problem else mlp)(**params)
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +79,7 @@ def outputs(est, X):
 
 def assert_same(ours, theirs, X, atol=1e-9):
     """Two fits agree, and predict alike on dense and on sparse rows."""
-    given = zip(
-        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
-    )
-    for a, b in given:
-        assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=atol, atol=atol)
-    assert ours.history_.keys() == theirs.history_.keys()
-    for name, figures in theirs.history_.items():
-        np.testing.assert_allclose(ours.history_[name], figures, rtol=atol, atol=atol)
-    assert ours.best_epoch_ == theirs.best_epoch_
+    problems.assert_same(ours, theirs, atol)
     expected = outputs(theirs, X)
     for given in (X, sparse.csr_array(X)):
         np.testing.assert_allclose(outputs(ours, given), expected, rtol=atol, atol=atol)
@@ -123,12 +113,37 @@ def test_the_fit_is_that_of_the_dense_rows(make, rows, engine, problem, params):
     assert_same(ours, dense, rows)
 
 
+def parts(X):
+    """Copies of the arrays that hold a sparse matrix."""
+    if X.format == "dok":
+        return {"items": np.array(sorted(X.items()), dtype=object)}
+    names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
+    return {name: np.copy(getattr(X, name)) for name in names if hasattr(X, name)}
+
+
+@pytest.fixture
+def unchanged():
+    """Returns the matrices given to it, which are compared after the test."""
+    given = []
+
+    def watch(X):
+        given.append((X, parts(X)))
+        return X
+
+    yield watch
+    for X, before in given:
+        after = parts(X)
+        assert after.keys() == before.keys()
+        for name, part in before.items():
+            np.testing.assert_array_equal(after[name], part, strict=True)
+
+
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_every_format_is_taken(mlp, rows, fit_dense, container):
-    y = targets("two classes", rows)
-    X = container(rows)
-    est = mlp(dropout=0.3).fit(X, y)
-    assert_same(est, fit_dense(dropout=0.3), rows)
+def test_every_format_is_taken_and_left_as_it_was(mlp, rows, container, unchanged):
+    y, X = targets("two classes", rows), unchanged(container(rows))
+    params = {"dropout": 0.3, "early_stopping": True}
+    est = mlp(**params).fit(X, y, X_val=X, y_val=y)
+    assert_same(est, mlp(**params).fit(rows, y, X_val=rows, y_val=y), rows)
     np.testing.assert_array_equal(est.predict(X), est.predict(rows))
 
 
@@ -140,12 +155,11 @@ def test_other_formats_with_keras(mlp, rows, fit_dense, container):
 
 
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
-def test_indices_may_be_of_64_bits(mlp, rows, fit_dense, engine, container):
+def test_indices_may_be_of_64_bits(mlp, rows, fit_dense, engine, container, unchanged):
     y = targets("two classes", rows)
     X = container(rows)
     X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
-    ours = mlp(engine=engine).fit(X, y)
-    assert X.indices.dtype == X.indptr.dtype == np.int64
+    ours = mlp(engine=engine).fit(unchanged(X), y)
     assert_same(ours, fit_dense(engine=engine), rows)
     np.testing.assert_array_equal(ours.predict(X), ours.predict(rows))
 
@@ -181,40 +195,27 @@ def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
 
-    def fit(container):
+    def fit(container, val_container):
         est = make(problem, engine=engine, early_stopping=True, epochs=4, dropout=0.2)
-        validation = {"X_val": container(rows[40:]), "y_val": y[40:]}
+        validation = {"X_val": val_container(rows[40:]), "y_val": y[40:]}
         validation["sample_weight_val"] = weight
         return est.fit(container(rows[:40]), y[:40], **validation)
 
-    ours = fit(read_only)
-    assert "val_loss" in ours.history_
-    assert_same(ours, fit(np.asarray), rows)
+    dense = fit(np.asarray, np.asarray)
+    assert "val_loss" in dense.history_
+    for kinds in product((read_only, np.asarray), repeat=2):
+        assert_same(fit(*kinds), dense, rows)
 
 
-def test_either_of_training_and_validation_rows_may_be_sparse(mlp, rows, engine):
-    X, X_val = rows[:40], rows[40:]
-    y, y_val = np.split(targets("two classes", rows), [40])
-    dense = mlp(engine=engine).fit(X, y, X_val=X_val, y_val=y_val)
-    for given, given_val in ((read_only(X), X_val), (X, read_only(X_val))):
-        ours = mlp(engine=engine).fit(given, y, X_val=given_val, y_val=y_val)
-        assert_same(ours, dense, rows)
-
-
-def test_batches_of_empty_rows_move_the_biases_alone(mlp, rows, engine):
+@pytest.mark.parametrize(
+    ("n_empty", "params"), [(40, {}), (70, {"hidden_layer_sizes": (), "l2": 0.0})]
+)
+def test_whole_batches_may_be_empty_rows(mlp, rows, engine, n_empty, params):
     X, y = rows.copy(), targets("two classes", rows)
-    X[:40] = 0  # the first two batches
-    est = mlp(batch_size=20, shuffle=False, engine=engine)
-    ours = est.fit(read_only(X), y)
-    assert_same(ours, mlp(batch_size=20, shuffle=False, engine=engine).fit(X, y), X)
-
-
-def test_a_matrix_without_entries(mlp, rows, engine):
-    X, y = np.zeros_like(rows), targets("two classes", rows)
-    given = read_only(X)
-    assert given.nnz == 0
-    ours = mlp((), engine=engine, l2=0.0).fit(given, y)
-    assert_same(ours, mlp((), engine=engine, l2=0.0).fit(X, y), X)
+    X[:n_empty] = 0  # the first two batches, or all of them
+    params = {"batch_size": 20, "shuffle": False, "engine": engine, **params}
+    ours = mlp(**params).fit(read_only(X), y)
+    assert_same(ours, mlp(**params).fit(X, y), X)
 
 
 def unsorted(X):
@@ -251,38 +252,14 @@ def explicit(X):
 
 
 @pytest.mark.parametrize("given", [unsorted, duplicated, duplicated_csr, explicit])
-def test_the_form_of_the_entries_does_not_matter(mlp, rows, fit_dense, engine, given):
-    X, y = given(rows), targets("two classes", rows)
+def test_the_form_of_the_entries_does_not_matter(mlp, rows, engine, given, unchanged):
+    X, y = unchanged(given(rows)), targets("two classes", rows)
     np.testing.assert_allclose(X.toarray(), rows)
     params = {"engine": engine, "dropout": 0.3, "early_stopping": True}
-    assert_same(mlp(**params).fit(X, y), fit_dense(**params), rows)
-
-
-@pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_the_given_matrix_is_not_changed(mlp, rows, container):
-    X, y = container(rows), targets("two classes", rows)
-    before = {name: np.copy(part) for name, part in arrays(X).items()}
-    est = mlp(early_stopping=True).fit(X, y, X_val=X, y_val=y)
-    est.predict(X)
-    assert arrays(X).keys() == before.keys()
-    for name, part in arrays(X).items():
-        np.testing.assert_array_equal(part, before[name])
-
-
-def arrays(X):
-    """The arrays that hold a sparse matrix."""
-    if X.format == "dok":
-        return {"items": np.array(sorted(X.items()), dtype=object)}
-    names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
-    return {name: getattr(X, name) for name in names if hasattr(X, name)}
-
-
-def test_unsorted_indices_stay_unsorted(mlp, rows, engine):
-    X, y = unsorted(rows), targets("two classes", rows)
-    before = X.indices.copy(), X.data.copy()
-    mlp(engine=engine).fit(X, y, X_val=X, y_val=y).predict(X)
-    np.testing.assert_array_equal(X.indices, before[0])
-    np.testing.assert_array_equal(X.data, before[1])
+    dense = mlp(**params).fit(rows, y, X_val=rows, y_val=y)
+    ours = mlp(**params).fit(X, y, X_val=X, y_val=y)
+    assert_same(ours, dense, rows)
+    np.testing.assert_array_equal(ours.predict(X), dense.predict(rows))
 
 
 @pytest.fixture
