@@ -282,37 +282,6 @@ def test_ten_chunks_of_digits_score_like_one_fit(mlp):
     assert abs(est.score(X[test], y[test]) - expected) <= 0.01
 
 
-@pytest.mark.parametrize(
-    ("loss", "engine"),
-    [
-        ("squared_error", "compiled"),
-        ("absolute_error", "compiled"),
-        ("huber", "compiled"),
-        ("huber", "keras"),
-    ],
-)
-def test_the_scale_of_the_targets_is_that_of_all_rows_so_far(
-    mlr, diabetes, loss, engine
-):
-    X, y = diabetes
-    first, later = 1e6 + 1e3 * y[:60], 2e6 + 5e3 * y[60:]
-    params = {"loss": loss, "engine": engine, "l1": [0.0, 0.01]}
-    est = mlr(**params).partial_fit(X[:60], first).partial_fit(X[60:], later)
-    # The same whatever the units are.
-    by_hand = mlr(**params).partial_fit(X[:60], first / 1e3)
-    by_hand.partial_fit(X[60:], later / 1e3)
-    np.testing.assert_allclose(est.predict(X), 1e3 * by_hand.predict(X), rtol=1e-9)
-    np.testing.assert_allclose(est.loss_curve_, by_hand.loss_curve_, rtol=1e-9)
-    # One epoch hardly moves the predictions, which are about the mean of the first.
-    error = (later - first.mean()) / np.concatenate([first, later]).std()
-    of_first_mean = {
-        "squared_error": np.mean(error**2),
-        "absolute_error": np.mean(np.abs(error)),
-        "huber": np.mean(np.abs(error) - 0.5),
-    }
-    np.testing.assert_allclose(est.loss_curve_[1], of_first_mean[loss], rtol=0.2)
-
-
 def test_a_fresh_fit_learns_the_scale_anew(mlr, diabetes):
     X, y = diabetes
     est = mlr().partial_fit(X, y).fit(X, 1000 * y)
@@ -373,9 +342,3 @@ def test_a_clone_has_no_state(compiled):
     other = clone(est)
     assert vars(other).keys() == other.get_params().keys()
     assert_same(compiled.partial(other, 2), est, atol=0)
-
-
-def test_a_plain_fit_keeps_no_optimizer_state(mlp, cancer):
-    X, y = cancer
-    plain = len(pickle.dumps(mlp((200,)).fit(X, y)))
-    assert len(pickle.dumps(mlp((200,), warm_start=True).fit(X, y))) > 2 * plain

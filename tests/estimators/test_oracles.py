@@ -266,22 +266,6 @@ def test_class_weights_are_sample_weights(mlp, iris, class_weight):
     assert_same_weights(by_class, by_row, rtol=1e-9)
 
 
-def test_the_scale_of_sample_weights_does_not_matter(mlp, cancer):
-    sample_weight = np.random.default_rng(0).uniform(0.5, 2, 120)
-    ours = mlp().fit(*cancer, sample_weight)
-    scaled = mlp().fit(*cancer, 7 * sample_weight)
-    assert_same_weights(ours, scaled, rtol=1e-9)
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_rows_of_weight_0_are_as_if_removed(mlp, cancer, early_stopping):
-    X, y = cancer
-    kept = np.random.default_rng(0).random(len(y)) < 0.7
-    est = mlp(dropout=0.2, early_stopping=early_stopping)
-    weighted = clone(est).fit(X, y, sample_weight=kept.astype(float))
-    assert_same_weights(weighted, est.fit(X[kept], y[kept]))
-
-
 def test_kept_units_are_scaled_up_in_training_and_none_is_dropped_after(mlp, cancer):
     X, _ = cancer
     est = mlp((200,), activation="tanh", dropout=0.2).fit(*cancer)

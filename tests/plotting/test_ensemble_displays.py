@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from drawn import legend_texts
 from matplotlib.figure import Figure
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from toy_search import legend_texts
 
 from skreg import (
     LossCurveDisplay,
