@@ -3,6 +3,7 @@
 Each must give the same result as the same steps by hand.
 """
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 import sklearn
 from packaging.version import Version
+from problems import assert_same_weights
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -47,14 +49,8 @@ from sklearn.preprocessing import StandardScaler
 QUICK = {"epochs": 20, "learning_rate": 0.03}
 
 
-def assert_same_network(ours, by_hand):
-    """Up to rounding: some meta-estimators work out weights by another formula."""
-    for a, b in zip(
-        ours.coefs_ + ours.intercepts_,
-        by_hand.coefs_ + by_hand.intercepts_,
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+# Equal up to rounding: some meta-estimators compute weights by another formula.
+assert_same_network = partial(assert_same_weights, rtol=1e-7, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +81,7 @@ def learner(request):
 
 
 def splits(estimator, X, y):
-    """The three folds that scikit-learn means by ``cv=3``."""
+    """The three folds of scikit-learn for ``cv=3``."""
     return list(check_cv(3, y, classifier=is_classifier(estimator)).split(X, y))
 
 
@@ -199,13 +195,6 @@ def test_a_meta_estimator_learns_by_networks_fitted_as_by_hand(name, request):
     for network, *arguments in fits:
         assert_same_network(network, clone(network).fit(*arguments))
     assert meta.score(X[60:], y[60:]) > least
-
-
-def test_boosting_weighs_the_rows(mlp, cancer):
-    X, y = cancer
-    weak = mlp(epochs=2, learning_rate=0.03)
-    second = AdaBoostClassifier(weak, n_estimators=2, random_state=0).fit(X, y)[1]
-    assert not np.allclose(second.coefs_[0], clone(second).fit(X, y).coefs_[0])
 
 
 def test_calibration_corrects_probabilities_flattened_by_a_penalty(mlp, cancer):
@@ -400,6 +389,14 @@ by_scikit_learn_1_8 = pytest.mark.xfail(
 )
 
 
+def scores_by_hand(pipeline, X, y, weight):
+    """The weighted and the plain score on each fold, after a weighted fit."""
+    for train, test in splits(pipeline, X, y):
+        scaler, network = fit_by_hand(pipeline, X[train], y[train], weight[train])
+        rows = scaler.transform(X[test]), y[test]
+        yield network.score(*rows, weight[test]), network.score(*rows)
+
+
 @by_scikit_learn_1_8
 def test_weights_arrive_in_every_fold_and_in_its_score(weighted):
     pipeline, X, y, weight = weighted
@@ -413,14 +410,11 @@ def test_weights_arrive_in_every_fold_and_in_its_score(weighted):
         error_score="raise",
     )
     folds = splits(pipeline, X, y)
-    for fitted, score, (train, test) in zip(
-        done["estimator"], done["test_score"], folds, strict=True
-    ):
+    for fitted, (train, _) in zip(done["estimator"], folds, strict=True):
         assert_weights_arrived(fitted, X[train], y[train], weight[train])
-        scaler, network = fit_by_hand(pipeline, X[train], y[train], weight[train])
-        rows = scaler.transform(X[test]), y[test]
-        assert score == pytest.approx(network.score(*rows, weight[test]), rel=1e-9)
-        assert score != pytest.approx(network.score(*rows), rel=1e-9)
+    weighted, plain = zip(*scores_by_hand(pipeline, X, y, weight), strict=True)
+    np.testing.assert_allclose(done["test_score"], weighted, rtol=1e-9)
+    assert not np.isclose(done["test_score"], plain, rtol=1e-9).any()
 
 
 @by_scikit_learn_1_8
@@ -433,12 +427,9 @@ def test_weights_arrive_in_a_search(weighted):
     for params, mean_score in zip(
         found.cv_results_["params"], found.cv_results_["mean_test_score"], strict=True
     ):
-        candidate, scores = clone(pipeline).set_params(**params), []
-        for train, test in splits(pipeline, X, y):
-            scaler, network = fit_by_hand(candidate, X[train], y[train], weight[train])
-            rows = scaler.transform(X[test]), y[test]
-            scores.append(network.score(*rows, weight[test]))
-        assert mean_score == pytest.approx(np.mean(scores), rel=1e-6)
+        candidate = clone(pipeline).set_params(**params)
+        expected, _ = np.mean([*scores_by_hand(candidate, X, y, weight)], axis=0)
+        assert mean_score == pytest.approx(expected, rel=1e-6)
 
 
 def test_weights_that_no_step_requests_raise_an_error(learner, routing):

@@ -5,10 +5,8 @@ from operator import methodcaller
 
 import numpy as np
 import pytest
-from joblib import parallel_config
 from problems import arrays, assert_same
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 
 # Python 3.12 and later warn of any fork of a process that has threads.
 pytestmark = pytest.mark.filterwarnings(
@@ -48,11 +46,3 @@ def test_a_fork_compiles_what_its_parent_has_not(mlp, cancer, in_fork):
     got = in_fork(est.fit, (X.astype(np.float32), y))
     assert {w.dtype for w in arrays(got)} == {np.dtype("float32")}
     assert_same(got, est.fit(X.astype(np.float32), y), atol=0)
-
-
-def test_a_search_may_fork(mlp, iris):
-    search = GridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2).fit(*iris)
-    expected = search.cv_results_["mean_test_score"]
-    with parallel_config("multiprocessing", n_jobs=2):
-        got = clone(search).fit(*iris).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(got, expected)

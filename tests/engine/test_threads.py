@@ -122,11 +122,14 @@ def weights(est, X, y):
     return np.concatenate([w.ravel() for w in arrays(est.fit(X, y))])
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
-@pytest.mark.filterwarnings(
-    # Python 3.12 and later warn of any fork of a process that has threads.
+# Python 3.12 and later warn of any fork of a process that has threads.
+in_backends = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"
 )
+
+
+@in_backends
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
 def test_fits_are_the_same_to_the_bit_wherever_they_run(mlp, cancer, backend):
     ests = [mlp((n, 5), **PARAMS, random_state=n) for n in (3, 4, 8)]
     expected = [weights(clone(est), *cancer) for est in ests]
@@ -145,10 +148,12 @@ def test_what_was_fitted_before_does_not_matter(mlp, mlr, cancer, iris, diabetes
     np.testing.assert_array_equal(weights(est, *cancer), expected)
 
 
-def test_a_grid_search_in_threads_is_that_of_one_thread(mlp, cancer):
+@in_backends
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_a_parallel_grid_search_has_the_same_scores(mlp, cancer, backend):
     grid = {"l2": [1e-4, 1e-2], "dropout": [0.0, 0.5]}
     search = GridSearchCV(mlp(), grid, cv=3, scoring="neg_log_loss")
     alone = search.fit(*cancer).cv_results_["mean_test_score"]
-    with parallel_config("threading", n_jobs=2):
-        threaded = search.fit(*cancer).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(threaded, alone)
+    with parallel_config(backend, n_jobs=2):
+        parallel = search.fit(*cancer).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(parallel, alone)
