@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from sklearn.base import is_classifier
 
-# NumPy 2 warns of Keras' variables where Keras converts them: in a file that it saves,
-# in its callbacks that set a learning rate.
+# NumPy 2 warns where Keras converts its variables: in the files that it saves and in
+# callbacks that set a learning rate.
 ignores_copy_warning = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+# Python 3.12 and later warn of any fork of a process that has threads.
+ignores_fork_warning = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
 )
 
 # The checks that can't hold with dropout, and why: they compare rows that are repeated

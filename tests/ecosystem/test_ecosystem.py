@@ -85,7 +85,7 @@ def splits(estimator, X, y):
     return list(check_cv(3, y, classifier=is_classifier(estimator)).split(X, y))
 
 
-def of_folds(meta, X, y):
+def calibrated(meta, X, y):
     fitted = [pair.estimator for pair in meta.calibrated_classifiers_]
     folds = StratifiedKFold(3).split(X, y)
     for network, (train, _) in zip(fitted, folds, strict=True):
@@ -159,7 +159,7 @@ TABLE = {
     "CalibratedClassifierCV": (
         lambda net: CalibratedClassifierCV(net, cv=3),
         *("cancer", 0.85, 3),
-        of_folds,
+        calibrated,
     ),
     "VotingClassifier": (
         lambda net: VotingClassifier(
@@ -206,14 +206,6 @@ def test_calibration_corrects_probabilities_flattened_by_a_penalty(mlp, cancer):
         for est in (network.fit(X[:80], y[:80]), calibrated)
     ]
     assert losses[1] < losses[0] - 0.2
-
-
-def test_soft_voting_averages_probabilities(mlp, iris):
-    X, y = iris
-    members = [("net", mlp()), ("linear", LogisticRegression())]
-    voting = VotingClassifier(members, voting="soft", weights=[3, 1]).fit(X, y)
-    net, linear = (member.fit(X, y).predict_proba(X) for _, member in members)
-    np.testing.assert_allclose(voting.predict_proba(X), (3 * net + linear) / 4)
 
 
 @pytest.mark.parametrize("wrapper", [MultiOutputClassifier, AdaBoostClassifier])

@@ -5,13 +5,10 @@ from operator import methodcaller
 
 import numpy as np
 import pytest
-from problems import arrays, assert_same
+from problems import arrays, assert_same, ignores_fork_warning
 from sklearn.base import clone
 
-# Python 3.12 and later warn of any fork of a process that has threads.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)
+pytestmark = ignores_fork_warning
 
 
 @pytest.fixture

@@ -9,27 +9,17 @@ from problems import assert_same
 from scipy.special import expit
 from sklearn.base import clone
 
-from skreg._training.optimizers import DEFAULTS
-
 K = keras.optimizers
 S = keras.optimizers.schedules
 COSINE = S.CosineDecay(0.02, 7, alpha=0.05)
 WARM_UP = S.CosineDecay(1e-3, 5, warmup_target=0.02, warmup_steps=3)
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_the_defaults_of_an_optimizer_are_those_of_keras(name):
-    config = getattr(K, name)().get_config()
-    for key, value in DEFAULTS[name].items():
-        assert config.pop(key) == pytest.approx(value, rel=1e-7), key
-    # The average of the weights is off, and so its settings do not matter.
-    assert config.pop("use_ema") is False
-    del config["name"], config["ema_momentum"], config["ema_overwrite_frequency"]
-    assert {key: value for key, value in config.items() if value} == {}
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_a_name_trains_as_the_object_does(mlp, cancer, name):
+@pytest.mark.parametrize(
+    "name",
+    ["Adam", "AdamW", "Nadam", "Adamax", "Adagrad", "Lion", "SGD", "RMSprop"],
+)
+def test_a_name_trains_as_the_object_with_the_defaults_of_keras(mlp, cancer, name):
     for alias, params in ((name.lower(), {}), (name, {"learning_rate": 0.25})):
         by_name = mlp(optimizer=alias, engine="compiled", **params).fit(*cancer)
         optimizer = getattr(K, name)(**params)

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from joblib import parallel_config
-from problems import arrays
+from problems import arrays, ignores_fork_warning
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -122,13 +122,7 @@ def weights(est, X, y):
     return np.concatenate([w.ravel() for w in arrays(est.fit(X, y))])
 
 
-# Python 3.12 and later warn of any fork of a process that has threads.
-in_backends = pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)
-
-
-@in_backends
+@ignores_fork_warning
 @pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
 def test_fits_are_the_same_to_the_bit_wherever_they_run(mlp, cancer, backend):
     ests = [mlp((n, 5), **PARAMS, random_state=n) for n in (3, 4, 8)]
@@ -148,7 +142,7 @@ def test_what_was_fitted_before_does_not_matter(mlp, mlr, cancer, iris, diabetes
     np.testing.assert_array_equal(weights(est, *cancer), expected)
 
 
-@in_backends
+@ignores_fork_warning
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
 def test_a_parallel_grid_search_has_the_same_scores(mlp, cancer, backend):
     grid = {"l2": [1e-4, 1e-2], "dropout": [0.0, 0.5]}

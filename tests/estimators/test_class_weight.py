@@ -59,10 +59,10 @@ def test_a_factor_of_0_is_one_next_to_0(mlp, iris, engine):
     X, y = iris
     params = {"early_stopping": True, "validation_fraction": 0.3, "epochs": 4}
     params |= {"engine": engine, "dropout": 0.2}
-    of_0, next_to_0 = (
+    zero, next_to_0 = (
         mlp(class_weight={1: factor}, **params).fit(X, y) for factor in (0, 1e-15)
     )
-    assert_same(of_0, next_to_0, atol=1e-12)
+    assert_same(zero, next_to_0, atol=1e-12)
 
 
 def test_rows_of_factor_0_count_in_the_score_and_not_in_the_loss(mlp, iris):
@@ -85,11 +85,11 @@ def test_rows_of_factor_0_count_in_the_score_and_not_in_the_loss(mlp, iris):
 def test_something_must_weigh_in_the_loss(mlp, iris):
     X, y = iris
     est = mlp(class_weight={0: 0, 1: 0, 2: 1})
-    of_two = y != 2
+    two = y != 2
     message = "sample_weight_val times class_weight must not be zero for all rows"
     with pytest.raises(ValueError, match=message):
-        est.fit(X, y, X_val=X[of_two], y_val=y[of_two])
-    rows = np.r_[np.flatnonzero(of_two), np.flatnonzero(y == 2)[:1]]
+        est.fit(X, y, X_val=X[two], y_val=y[two])
+    rows = np.r_[np.flatnonzero(two), np.flatnonzero(y == 2)[:1]]
     est.set_params(early_stopping=True)
     with pytest.raises(ValueError, match="two rows or more of a class whose class_wei"):
         est.fit(X[rows], y[rows])

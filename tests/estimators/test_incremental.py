@@ -166,7 +166,7 @@ def test_partial_fit_continues_a_fit(classifier, optimizer):
     # Without momentum there is nothing that a plain fit could have kept.
     whole = classifier.fit(classifier.make(epochs=3, optimizer=optimizer))
     est = classifier.make(optimizer=optimizer, warm_start=optimizer == "adam")
-    classifier.partial(classifier.fit(est))
+    classifier.fit(est).partial_fit(classifier.X, classifier.y)  # knows the classes
     assert_same(est, whole)
 
 
@@ -185,12 +185,6 @@ def test_after_a_plain_fit_the_optimizer_starts_anew(compiled):
     np.testing.assert_allclose(moves[moves > 0], 0.001, rtol=0.1)
 
 
-def test_classes_need_not_be_given_after_fit(mlp, iris):
-    est = mlp().fit(*iris)
-    est.partial_fit(*iris)
-    assert est.n_iter_ == 3
-
-
 def test_fit_without_warm_start_starts_anew(compiled):
     fresh = compiled.fit(compiled.make(epochs=3, dropout=0.3))
     est = compiled.partial(compiled.make(epochs=3, dropout=0.3), 2)
@@ -199,12 +193,6 @@ def test_fit_without_warm_start_starts_anew(compiled):
     compiled.warm(est, 2)
     est.set_params(warm_start=False, epochs=3, random_state=0)
     assert_same(compiled.fit(est), fresh)
-
-
-def test_fit_without_warm_start_may_have_other_rows_and_classes(mlp, iris, cancer):
-    est = mlp().partial_fit(*iris, classes=[0, 1, 2])
-    assert_same(est.fit(*cancer), mlp().fit(*cancer))
-    np.testing.assert_array_equal(est.classes_, [0, 1])
 
 
 def test_float32_rows_are_computed_in_the_dtype_of_the_weights(mlp, iris):
@@ -291,28 +279,24 @@ def test_a_fresh_fit_learns_the_scale_anew(mlr, diabetes):
 # The history.
 
 
-def test_the_history_has_nan_where_a_run_did_not_validate(problem):
-    X_val, y_val = problem.X[50:], problem.y[50:]
+@pytest.mark.parametrize(
+    "runs", [("validated", "partial_fit", "validated"), ("plain", "validated")]
+)
+def test_the_history_has_nan_where_a_run_did_not_validate(problem, runs):
+    validation = {"X_val": problem.X[50:], "y_val": problem.y[50:]}
     est = problem.make(epochs=2, warm_start=True)
-    problem.fit(est, X_val=X_val, y_val=y_val)
-    problem.partial(est)
-    problem.fit(est, X_val=X_val, y_val=y_val)
-    assert est.n_iter_ == est.best_epoch_ == 5
-    validated = [True, True, False, True, True]
+    for n_runs, run in enumerate(runs, start=1):
+        if run == "partial_fit":
+            problem.partial(est, 2)
+        else:
+            problem.fit(est, **(validation if run == "validated" else {}))
+        assert est.n_iter_ == est.best_epoch_ == 2 * n_runs
+        assert (est.validation_scores_ is not None) == ("validated" in runs[:n_runs])
     for name, figures in est.history_.items():
-        expected = validated if name.startswith("val_") else [True] * 5
-        assert np.isfinite(figures).tolist() == expected, name
+        finite = [run == "validated" or name[:4] != "val_" for run in runs]
+        assert np.isfinite(figures).tolist() == np.repeat(finite, 2).tolist(), name
     assert est.validation_scores_ == est.history_["val_score"]
     assert est.loss_curve_ == est.history_["loss"]
-
-
-def test_validation_may_start_in_a_later_call(classifier):
-    est = classifier.make(epochs=2, warm_start=True)
-    classifier.fit(est)
-    assert est.validation_scores_ is None
-    classifier.fit(est, X_val=classifier.X, y_val=classifier.y)
-    for name in ("val_loss", "val_score"):
-        assert np.isnan(est.history_[name]).tolist() == [True, True, False, False]
 
 
 # Copies.

@@ -67,16 +67,6 @@ def interrupted(monkeypatch):
     return run
 
 
-def test_an_interrupt_leaves_a_plain_fit_as_it_was(problem, interrupted):
-    est = problem.make(epochs=4)
-    interrupted(est, problem.fit, epoch=3, within=True)
-    assert vars(est).keys() == est.get_params().keys()
-    problem.fit(est)
-    before = pickle.dumps(est)
-    interrupted(est, problem.fit, epoch=3)
-    assert pickle.dumps(est) == before
-
-
 @pytest.mark.parametrize("within", [False, True])
 def test_a_warm_start_keeps_the_epochs_run_and_resumes(
     any_problem, interrupted, within
@@ -179,17 +169,20 @@ def test_an_interrupt_in_any_line_leaves_a_whole_epoch(
     assert {0, 1} <= set(left)
 
 
-def test_an_interrupt_before_an_epoch_has_ended_leaves_it_as_it_was(
-    problem, interrupted
+# A plain fit keeps no epoch, a fit with warm_start none that has not ended.
+@pytest.mark.parametrize(("warm_start", "epoch"), [(False, 3), (True, 1)])
+def test_an_interrupt_without_an_epoch_to_keep_changes_nothing(
+    problem, interrupted, warm_start, epoch
 ):
-    est = problem.make(epochs=2, warm_start=True)
-    interrupted(est, problem.fit, epoch=1, within=True)
+    est = problem.make(epochs=4, warm_start=warm_start)
+    interrupted(est, problem.fit, epoch=epoch, within=True)
     assert vars(est).keys() == est.get_params().keys()
     problem.fit(est)
     before = pickle.dumps(est)
-    for call in (problem.fit, problem.partial):
-        interrupted(est, call, epoch=1, within=True)
-        assert pickle.dumps(est) == before
+    interrupted(est, problem.fit, epoch=epoch, within=warm_start)
+    assert pickle.dumps(est) == before
+    interrupted(est, problem.partial, epoch=1, within=True)
+    assert pickle.dumps(est) == before
 
 
 def test_partial_fit_keeps_an_epoch_that_has_ended(problem, interrupted):
