@@ -197,17 +197,6 @@ def test_a_meta_estimator_learns_by_networks_fitted_as_by_hand(name, request):
     assert meta.score(X[60:], y[60:]) > least
 
 
-def test_calibration_corrects_probabilities_flattened_by_a_penalty(mlp, cancer):
-    X, y = cancer
-    network = mlp(l2=30.0, **QUICK)
-    calibrated = CalibratedClassifierCV(network, cv=3).fit(X[:80], y[:80])
-    losses = [
-        log_loss(y[80:], est.predict_proba(X[80:]))
-        for est in (network.fit(X[:80], y[:80]), calibrated)
-    ]
-    assert losses[1] < losses[0] - 0.2
-
-
 @pytest.mark.parametrize("wrapper", [MultiOutputClassifier, AdaBoostClassifier])
 def test_meta_estimators_pass_on_sample_weights(wrapper, mlp, two_labels):
     X, Y = two_labels

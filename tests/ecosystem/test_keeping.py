@@ -71,12 +71,6 @@ def test_skops_refuses_an_optimizer_object_until_it_is_taken_out(mlp, cancer):
     np.testing.assert_array_equal(restored.predict_proba(X), est.predict_proba(X))
 
 
-def test_the_format_is_no_attribute(mlp, cancer):
-    est = mlp().fit(*cancer)
-    restored = pickle.loads(pickle.dumps(est))
-    assert vars(restored).keys() == vars(est).keys()
-
-
 BY_KERAS_ALONE = """
 import sys
 import keras

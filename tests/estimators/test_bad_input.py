@@ -86,17 +86,22 @@ def test_parameters(mlp, cancer, params, message):
 
 ROWS = np.linspace(-1, 1, 24).reshape(8, 3)
 LABELS = np.array([0, 1] * 4)
+BOTH = np.eye(2)[LABELS]
+WITH_NAN, INFINITE = (np.where(ROWS > 0.9, value, ROWS) for value in (np.nan, np.inf))
+VAL = {"X_val": ROWS, "y_val": LABELS}
+NEGATIVE, ZERO = "must be non-negative, got -1.0", "must not be zero for all rows"
+NO_INDICATOR = "y_val must be an indicator matrix, as y is, got {} entries other than 0"
 DATA = [
     ({"y": np.zeros(8)}, "y must have at least two classes, got one class"),
     ({"y": np.linspace(0, 1, 8)}, "Unknown label type: continuous"),
     ({"y": LABELS[:5]}, r"inconsistent numbers of samples: \[8, 5\]"),
     ({"y": None}, "requires y to be passed"),
     ({"y": np.where(LABELS, 1, np.nan)}, "Input y contains NaN"),
-    ({"X": np.where(ROWS > 0.9, np.nan, ROWS)}, "Input X contains NaN"),
-    ({"X": np.where(ROWS > 0.9, np.inf, ROWS)}, "Input X contains infinity"),
+    ({"X": WITH_NAN}, "Input X contains NaN"),
+    ({"X": INFINITE}, "Input X contains infinity"),
     ({"X": ROWS[:, 0]}, "Expected 2D array, got 1D array"),
-    ({"sample_weight": np.zeros(8)}, "sample_weight must not be zero for all rows"),
-    ({"sample_weight": -np.ones(8)}, "sample_weight must be non-negative, got -1.0"),
+    ({"sample_weight": np.zeros(8)}, f"sample_weight {ZERO}"),
+    ({"sample_weight": -np.ones(8)}, f"sample_weight {NEGATIVE}"),
     ({"sample_weight": np.ones(7)}, r"sample_weight must have one weight per row, .*7"),
     ({"sample_weight": np.ones((8, 2))}, "sample_weight must have one weight per row"),
     ({"sample_weight": np.full(8, np.nan)}, "Input sample_weight contains NaN"),
@@ -104,53 +109,32 @@ DATA = [
     ({"X_val": ROWS}, "X_val and y_val must be given together.*got y_val=None"),
     ({"y_val": LABELS}, "X_val and y_val must be given together.*got X_val=None"),
     ({"sample_weight_val": LABELS}, "must be given together, and sample_weight_val"),
-    ({"X_val": ROWS, "y_val": LABELS + 1}, r"y_val must hold classes of y only.*\[2"),
+    ({**VAL, "y_val": LABELS + 1}, r"y_val must hold classes of y only.*\[2"),
     (
         {"y": np.arange(16).reshape(8, 2) % 3},
         "y must have one column of classes.*got 2 columns.*MultiOutputClassifier",
     ),
-    ({"X_val": ROWS[:, :2], "y_val": LABELS}, "X_val has 2 features, but .* 3 feat"),
-    ({"X_val": ROWS, "y_val": LABELS[1:]}, r"inconsistent numbers of.*\[8, 7\]"),
+    ({**VAL, "X_val": ROWS[:, :2]}, "X_val has 2 features, but .* 3 feat"),
+    ({**VAL, "y_val": LABELS[1:]}, r"inconsistent numbers of.*\[8, 7\]"),
     (
-        {"X_val": ROWS, "y_val": np.stack([LABELS, LABELS], 1)},
+        {**VAL, "y_val": BOTH.astype(int)},
         r"y_val must have one class per row, as y has, .* of shape \(8, 2\)",
     ),
     (
-        {"y": np.eye(2)[LABELS], "X_val": ROWS, "y_val": np.zeros((8, 3))},
+        {**VAL, "y": BOTH, "y_val": np.zeros((8, 3))},
         r"y_val must have a column for each of 2 labels, got shape \(8, 3\)",
     ),
     (
-        {"X_val": ROWS, "y_val": csr_array(np.eye(2)[LABELS])},
+        {**VAL, "y_val": csr_array(BOTH)},
         "y_val must have one class per row, as y has, got a csr_array of shape",
     ),
-    (
-        {"y": np.eye(2)[LABELS], "X_val": ROWS, "y_val": np.eye(2)[LABELS] / 2 - 0.2},
-        "y_val must be an indicator matrix, as y is, got float64 entries other than 0",
-    ),
-    (
-        {"y": np.eye(2)[LABELS], "X_val": ROWS, "y_val": np.full((8, 2), "a")},
-        "y_val must be an indicator matrix, as y is, got <U1 entries other than 0",
-    ),
-    (
-        {"X_val": np.where(ROWS > 0.9, np.inf, ROWS), "y_val": LABELS},
-        "Input X_val contains infinity",
-    ),
-    (
-        {"X_val": np.where(ROWS > 0.9, np.nan, ROWS), "y_val": LABELS},
-        "Input X_val contains NaN",
-    ),
-    (
-        {"X_val": ROWS, "y_val": np.where(LABELS, 1, np.nan)},
-        "Input y_val contains NaN",
-    ),
-    (
-        {"X_val": ROWS, "y_val": LABELS, "sample_weight_val": -LABELS},
-        "sample_weight_val must be non-negative, got -1.0",
-    ),
-    (
-        {"X_val": ROWS, "y_val": LABELS, "sample_weight_val": np.zeros(8)},
-        "sample_weight_val must not be zero for all rows",
-    ),
+    ({**VAL, "y": BOTH, "y_val": BOTH / 2 - 0.2}, NO_INDICATOR.format("float64")),
+    ({**VAL, "y": BOTH, "y_val": np.full((8, 2), "a")}, NO_INDICATOR.format("<U1")),
+    ({**VAL, "X_val": INFINITE}, "Input X_val contains infinity"),
+    ({**VAL, "X_val": WITH_NAN}, "Input X_val contains NaN"),
+    ({**VAL, "y_val": np.where(LABELS, 1, np.nan)}, "Input y_val contains NaN"),
+    ({**VAL, "sample_weight_val": -LABELS}, f"sample_weight_val {NEGATIVE}"),
+    ({**VAL, "sample_weight_val": np.zeros(8)}, f"sample_weight_val {ZERO}"),
 ]
 
 

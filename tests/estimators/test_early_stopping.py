@@ -9,11 +9,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-@pytest.fixture(scope="module", params=["compiled", "keras"])
-def engine(request):
-    return request.param
-
-
 @pytest.fixture(scope="module")
 def halves(cancer):
     """Training and validation rows, with wrong labels enough to overfit."""

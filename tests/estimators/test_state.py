@@ -46,8 +46,9 @@ def test_copies_predict_the_same(mlp, cancer, copied):
     unfitted = copied(est)
     est.fit(X, y)
     expected = est.predict_proba(X)
-    assert est.model_.built  # and is in what is copied from here on
+    assert est.model_.built  # and is not copied
     np.testing.assert_array_equal(copied(est).predict_proba(X), expected)
+    assert vars(copied(est)).keys() == vars(est).keys() - {"model_"}
     np.testing.assert_array_equal(unfitted.fit(X, y).predict_proba(X), expected)
     np.testing.assert_array_equal(clone(est).fit(X, y).predict_proba(X), expected)
     again = keras.ops.convert_to_numpy(copied(est).model_(X))[:, 0]
