@@ -26,7 +26,7 @@ DROPOUT_FAILURES = {
 
 
 LOSSES = ["squared_error", "absolute_error", "huber", "poisson"]
-# A step too small to change a weight: what is fitted is what training starts from.
+# Steps too small to change a weight: the fitted weights are those at the start.
 STANDING_STILL = {"optimizer": "sgd", "learning_rate": 1e-30}
 
 
@@ -46,7 +46,7 @@ class Problem:
         return est.fit(self.X, self.y, **fit_params)
 
     def warm(self, est, epochs, **params):
-        """Train for so many epochs more."""
+        """Continue the training for some epochs."""
         est.set_params(warm_start=True, epochs=epochs, **params)
         return self.fit(est)
 

@@ -62,7 +62,7 @@ if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
 
 
 def public_objects():
-    """The names of all that is public and defined here, classes and their members."""
+    """The names of all public classes and of their members that are defined here."""
     for name in skreg.__all__:
         yield f"skreg.{name}"
         for cls in getattr(skreg, name).__mro__:

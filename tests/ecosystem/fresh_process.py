@@ -1,4 +1,4 @@
-"""What importing skreg, and fitting, change and print in a process of its own.
+"""What importing skreg, and fitting, change and print in a new process.
 
 `test_new_processes` runs it as a script, whose last line of output is a report in JSON.
 """
@@ -37,7 +37,7 @@ def state_after(action):
 
 
 def changed_by(action):
-    """The names of what an action changes."""
+    """The names of the settings and generators that an action changes."""
     expected, got = state_after(lambda: None), state_after(action)
     return [name for name, value in got.items() if value != expected[name]]
 

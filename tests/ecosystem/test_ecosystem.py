@@ -45,11 +45,11 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# Enough to learn these small data, in few epochs.
+# With these, a network learns the small data in few epochs.
 QUICK = {"epochs": 20, "learning_rate": 0.03}
 
 
-# Equal up to rounding: some meta-estimators compute weights by another formula.
+# Some meta-estimators compute weights by another formula, which rounds differently.
 assert_same_network = partial(assert_same_weights, rtol=1e-7, atol=1e-9)
 
 
@@ -148,7 +148,7 @@ TABLE = {
             )
         ],
     ),
-    # Networks weak enough to leave errors, without which nothing is boosted.
+    # The networks must be weak: without errors nothing is boosted.
     "AdaBoostClassifier": (
         lambda net: AdaBoostClassifier(
             net.set_params(epochs=2), n_estimators=3, random_state=0
@@ -272,7 +272,7 @@ def test_a_validation_curve_shows_what_too_strong_a_penalty_does(learner):
     for l2, scores in zip(strengths, test_scores, strict=True):
         alone = cross_val_score(clone(est).set_params(l2=l2), X, y, cv=3)
         np.testing.assert_array_equal(scores, alone)
-    # The score of a constant prediction: the larger class's share, or an R2 of 0.
+    # A constant prediction scores the share of the larger class, or an R2 of 0.
     guessing = max(np.mean(y == 0), np.mean(y == 1)) if is_classifier(est) else 0.0
     assert train_scores[0].mean() > test_scores[0].mean() > guessing + 0.1
     assert test_scores[-1].mean() == pytest.approx(guessing, abs=0.1)

@@ -1,4 +1,4 @@
-"""Forked processes, of a parent that has fitted: they fit and predict as it does."""
+"""Processes forked after a fit: they fit and predict as their parent does."""
 
 from multiprocessing import get_context
 from operator import methodcaller
@@ -13,7 +13,7 @@ pytestmark = ignores_fork_warning
 
 @pytest.fixture
 def in_fork(fitted):
-    """Call a function in a fork, made after a fit; within a minute."""
+    """Call a function in a process forked after a fit, for at most a minute."""
     with get_context("fork").Pool(1) as pool:
         yield lambda *call: pool.apply_async(*call).get(timeout=60)
 

@@ -1,4 +1,4 @@
-"""Keeping a fitted estimator: pickles, and the network as a file of Keras'."""
+"""Saving a fitted estimator: pickles, skops, and the network as a file of Keras."""
 
 import pickle
 
@@ -29,7 +29,7 @@ def test_a_pickle_holds_the_optimizer_where_the_training_may_go_on(mlp, cancer, 
         est.set_params(warm_start=True).fit(X, y)
     else:
         est.partial_fit(X, y, classes=[0, 1])
-    # Adam's two slots for every weight.
+    # Adam has two slots for every weight.
     assert 3 * n_bytes(est) < len(pickle.dumps(est)) < 3.3 * n_bytes(est) + 16_000
 
 
@@ -84,7 +84,7 @@ assert not any(name.startswith(("skreg", "scikeras")) for name in sys.modules)
 
 
 def kept(est, X, y, path):
-    """Fit; the rows and what the network computes of them, beside `path`."""
+    """Fit, and save the rows and the outputs for them beside `path`."""
     est.fit(X, y)
     if not hasattr(est, "predict_proba"):
         expected = est.predict(X)[:, np.newaxis]
@@ -115,7 +115,7 @@ def test_keras_alone_loads_the_network(
     in_new_process(BY_KERAS_ALONE, *(str(tmp_path / name) for name in problems))
 
 
-# In processes of their own, as tf2onnx warns of much in its dependencies.
+# These run in new processes, as tf2onnx warns of much in its dependencies.
 EXPORT = """
 import pickle, sys
 import keras

@@ -1,4 +1,4 @@
-"""What scikit-learn's own tests of its MLP state, held by ours.
+"""Facts from scikit-learn's own tests of its MLP.
 
 `sklearn/neural_network/tests/test_mlp.py` was gone through test by test. Adopted here,
 in our own words: alpha, lbfgs_classification and lbfgs_regression (how well digits and

@@ -16,7 +16,7 @@ from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 warnings.simplefilter("error")
 tf.function(tf.square)(tf.ones(1))
-# What comes before is TensorFlow's own.
+# TensorFlow writes the lines before this one.
 print("started", file=sys.stderr, flush=True)
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -62,7 +62,7 @@ def test_fits_are_silent_to_the_end_of_the_process():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    # Information is shown by TensorFlow 2.20 whatever the level, which says so itself.
+    # TensorFlow 2.20 shows information whatever the level, and says so.
     others = ("I0000 ", "WARNING: All log messages before absl::InitializeLog()")
     lines = done.stderr.partition("started\n")[2].splitlines()
     assert [line for line in lines if not line.startswith(others)] == []

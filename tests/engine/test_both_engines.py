@@ -109,7 +109,7 @@ def test_rates_may_fall_to_zero(mlp, both, name):
 
 @pytest.fixture(scope="module")
 def problems():
-    """By name: rows, targets of every kind, and the loss of a regressor.
+    """Rows, targets of every kind and the loss of a regressor, by name.
 
     Rows of zeros have logits of zero in the first step, where losses have kinks.
     """
@@ -157,9 +157,10 @@ def test_early_stopping(mlp, both, data, request):
 def test_weights_that_become_non_finite_are_found_in_the_same_epoch(mlp, cancer):
     messages = []
     for engine in ("keras", "compiled"):
-        # A linear model whose weights grow by the same factor in every step.
+        # The weights of this linear model grow by the same factor in every step.
         est = mlp((), engine=engine, optimizer="sgd", learning_rate=1e8, l2=[1e8])
-        with pytest.raises(ValueError, match=r"non-finite.* in epoch") as caught:
+        message = r"non-finite .* in epoch \d+\. Scale .*lower learning_rate"
+        with pytest.raises(ValueError, match=message) as caught:
             est.set_params(epochs=30).fit(*cancer)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]

@@ -6,7 +6,7 @@ import pytest
 from skreg._engine.hidden_layers import ACTIVATIONS
 from skreg._prediction.activations import NUMPY_ACTIVATIONS
 
-# On either side of all kinks, which lie at multiples of a half, and far out.
+# These lie on both sides of all kinks, which are at multiples of 0.5, and far out.
 Z = np.concatenate([np.linspace(-8.2, 8.3, 40), [-700.3, -30.1, 30.2, 700.4]])
 ON_ROWS = {"softmax", "log_softmax"}  # functions of all units together
 
@@ -21,7 +21,7 @@ def test_value_and_derivative(name, dtype):
     z = Z[Z < 60] if name == "exponential" else Z
     z, eps = z.astype(dtype), np.finfo(dtype).eps
     with np.errstate(under="ignore"):
-        # Numbers as the machine code has them; all are of the given precision.
+        # The machine code computes with these types; all have the given precision.
         values, slopes = zip(*(ACTIVATIONS[name](x, dtype) for x in z), strict=True)
         assert {type(x) for x in values + slopes} == {dtype}
         numpy_activation = NUMPY_ACTIVATIONS[name]

@@ -1,4 +1,4 @@
-"""What is compiled when, and where machine code is kept."""
+"""Which fits compile anything, and where machine code is kept."""
 
 import os
 import shutil

@@ -28,7 +28,7 @@ def test_a_name_trains_as_the_object_with_the_defaults_of_keras(mlp, cancer, nam
 
 
 class Sawtooth(S.LearningRateSchedule):
-    """A user's own; its configuration can't be read."""
+    """A user's own schedule, whose configuration can't be read."""
 
     def __call__(self, step):
         return 0.01 / (1 + keras.ops.cast(step % 7, "float32"))
@@ -57,7 +57,7 @@ RATES = [0.01, 0.005, 0.01 / 3, 0.0025, 0.002, 0.01 / 6, 0.01 / 7, 0.01, 0.005]
     [
         ("compiled", Sawtooth()),
         ("keras", Sawtooth()),
-        # Is asked for no rate beyond those of the steps that are taken.
+        # This fails if it is asked for a rate beyond the last step.
         ("compiled", Table(RATES)),
     ],
 )

@@ -32,7 +32,7 @@ OPTIMIZERS = {
 
 @pytest.fixture(scope="module")
 def numbers():
-    """Standardized columns and targets, of which some columns do not matter."""
+    """Standardized columns, some of which do not matter, and targets."""
     X, y = load_diabetes(return_X_y=True)
     noise = np.random.default_rng(0).normal(size=(len(y), 5))
     return scale(np.hstack([X, noise])), scale(y)
@@ -46,7 +46,7 @@ def classes():
 
 @pytest.fixture(scope="module")
 def linear(mlr):
-    """A linear model, whose steps see all rows."""
+    """A factory of linear models, each step of which sees all rows."""
     return partial(mlr, (), l2=0.0, batch_size=1000, epochs=2000, shuffle=False)
 
 
@@ -134,8 +134,8 @@ def test_a_network_with_a_hidden_layer_meets_the_conditions_of_a_minimum(
     X, y = numbers
     strength, l2 = (0.02, 0.01) if penalty == "l1" else (0.1, 0.01)
     descent = keras.optimizers.SGD(0.04, momentum=0.8)
-    # Without a penalty on the output layer there is no minimum: it would grow, and
-    # the penalized layer shrink.
+    # Without a penalty on the output layer there is no minimum: its weights would
+    # grow while those of the penalized layer shrink.
     est = mlr((6,), activation="tanh", l2=[l2, l2], optimizer=descent, shuffle=False)
     est.set_params(batch_size=1000, epochs=6000, **{penalty: strength}).fit(X, y)
     (w, v), (b, c) = est.coefs_, est.intercepts_

@@ -14,7 +14,7 @@ def assert_normal(values):
 def test_weights_that_decay_become_zero(mlp, cancer, dtype):
     X = cancer[0].astype(dtype)
     X[:, 0] = 0  # a column whose weights nothing but L2 moves
-    # Each step takes away half of them.
+    # Each step halves the weights.
     est = mlp((4,), optimizer="sgd", learning_rate=0.25, l2=1.0, batch_size=1000)
     for epochs in (50, 120, 1000, 1100):
         est.set_params(epochs=epochs).fit(X, cancer[1])
@@ -37,6 +37,6 @@ def test_what_an_optimizer_accumulates_becomes_zero(mlp, cancer, rule, dtype):
         slots = est._optimizer_state.arrays
         for name in slots.keys() - {"step", "rate_sum"}:
             assert_normal(slots[name])
-    # The average that forgets soonest, as it is of the column's four weights.
+    # This average forgets soonest; the column has four weights.
     average = slots["velocity" if rule == "rmsprop" else "momentum"]
     assert (average[:4] == 0).all()

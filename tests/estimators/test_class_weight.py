@@ -76,7 +76,7 @@ def test_rows_of_factor_0_count_in_the_score_and_not_in_the_loss(mlp, iris):
     score = accuracy_score(y_val, predicted, sample_weight=weight)
     np.testing.assert_allclose(est.validation_scores_[-1], score)
     in_loss = y_val != 1
-    # Mean weight 1 over all rows, those of weight 0 included.
+    # The mean weight is 1 over all rows, those of weight 0 included.
     logs = np.log(est.predict_proba(X_val)[np.arange(30), y_val])
     expected = -np.average(logs, weights=weight * in_loss)
     np.testing.assert_allclose(est.history_["val_loss"][-1], expected)

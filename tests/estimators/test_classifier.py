@@ -119,8 +119,8 @@ def test_shuffling_matters_where_there_is_more_than_one_batch(
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("change", [{"random_state": 1}, {"epochs": 3}])
 def test_every_seed_and_every_epoch_shuffles_differently(mlp, shuffle, change):
-    # Inputs of zero leave a bias to train, which at such a rate forgets all but the
-    # last few of 60 rows: it shows their order and nothing else.
+    # Inputs of zero leave only a bias to train. At such a rate it forgets all but the
+    # last few of 60 rows, and so it depends on their order.
     X, y = np.zeros((60, 1)), np.arange(60) % 2
     est = mlp((), optimizer="sgd", learning_rate=2.0, batch_size=1, shuffle=shuffle)
     before = est.fit(X, y).intercepts_[0]

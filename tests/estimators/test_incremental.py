@@ -177,7 +177,7 @@ def test_after_a_plain_fit_the_optimizer_starts_anew(compiled):
     assert_same(compiled.partial(loaded), est, atol=0)
     whole = compiled.fit(compiled.make(dropout=0.3, epochs=3))
     assert differ(est, whole)
-    # A first step of Adam is its learning rate, whatever the gradients.
+    # The first step of Adam has the size of its rate, whatever the gradients.
     start = compiled.fit(compiled.make(dropout=0.3, l2=0.0, batch_size=70))
     before = start.coefs_[0].copy()
     compiled.partial(start)

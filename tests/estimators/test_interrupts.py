@@ -206,7 +206,7 @@ def test_early_stopping_keeps_the_best_of_the_epochs_run(
     assert_same_weights(est, first, rtol=1e-9, atol=1e-12)
 
 
-# A real signal, in the middle of machine code.
+# The tests below raise a real signal, which comes in the middle of machine code.
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_sparse_predictions_are_made_chunk_by_chunk(mlp, tagged):
     )
 
 
-# The maximum of `resource.getrusage` would be that of the parent process.
+# The maximum of `resource.getrusage` would include the parent process.
 MEMORY = """
 import re
 from pathlib import Path
@@ -189,7 +189,8 @@ for engine in ("compiled", "keras"):
 
 
 def test_no_matrix_of_all_rows_and_labels_is_made(in_new_process):
-    # It has 40 MB in bytes, 320 in float64; the logits of a chunk have 66, twice.
+    # It would take 40 MB in bytes and 320 in float64; the logits of a chunk take
+    # 66, twice.
     grown = [float(line) for line in in_new_process(MEMORY).split()]
     assert len(grown) == 4
     assert 66 < min(grown) < max(grown) < 300

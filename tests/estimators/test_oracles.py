@@ -35,12 +35,12 @@ COSINE = keras.optimizers.schedules.CosineDecay(
 
 @pytest.fixture(scope="module", params=["auto", "keras"])
 def mlp(mlp, request):
-    """Whatever trains it, the oracles are the same."""
+    """The oracles are the same for both engines."""
     return partial(mlp, engine=request.param)
 
 
 def numpy_proba(estimator, X):
-    """The network by hand: coefs_ and intercepts_ only."""
+    """Compute the network by hand, from coefs_ and intercepts_ only."""
     activation = NUMPY_ACTIVATIONS[estimator.activation]
     *hidden, (kernel, bias) = zip(estimator.coefs_, estimator.intercepts_, strict=True)
     for hidden_kernel, hidden_bias in hidden:
@@ -101,7 +101,7 @@ def test_probabilities_are_the_forward_pass_of_the_coefs(
     X, y = request.getfixturevalue(data)
     est = mlp(sizes, activation=activation, dropout=0.5, batch_size=200)
     est.fit(X, y)
-    # No closer than this: TensorFlow's gelu has a root of 2 in single precision.
+    # TensorFlow's gelu has sqrt(2) in single precision only.
     np.testing.assert_allclose(est.predict_proba(X), numpy_proba(est, X), rtol=1e-7)
     outputs = keras.ops.convert_to_numpy(est.model_(X))
     np.testing.assert_allclose(
@@ -121,7 +121,7 @@ def test_predictions_of_many_rows_are_those_of_few(mlp, data, request):
 
 
 def sgd_by_hand(est, X, targets, sample_weight, kernel, bias):
-    """The textbook loop over a logistic regression; also gives the history."""
+    """The textbook loop for logistic regression; returns the history, too."""
     w = sample_weight / sample_weight.mean()
     n, b, rate = len(X), est.batch_size, est.learning_rate
     history = {"data_loss": [], "penalty": []}
@@ -131,7 +131,7 @@ def sgd_by_hand(est, X, targets, sample_weight, kernel, bias):
             z = X[rows] @ kernel + bias
             cross_entropy = np.logaddexp(0, z) - targets[rows] * z
             error = w[rows] * (expit(z) - targets[rows]) / len(rows)
-            # Running means: a batch counts as often as it has rows.
+            # In the running means, a batch counts as often as it has rows.
             losses += w[rows] @ cross_entropy
             penalties += len(rows) * (
                 est.l1 * np.abs(kernel).sum() + est.l2 * (kernel**2).sum()
@@ -240,8 +240,8 @@ def test_the_source_network_is_trained_as_keras_trains_it(
         np.concatenate([w.ravel() for w in network.get_weights()])
         for network in (ours.model_, by_hand)
     )
-    # All but a few of 160,000: where a weight comes to lie at zero, the sign of a
-    # rounding error is the direction of L1's next step.
+    # A few of 160,000 differ: where a weight is about zero, the sign of a rounding
+    # error is the direction of L1's next step.
     assert np.isclose(got, expected, rtol=0, atol=5e-6).mean() > 0.9999
     # The few that differ are in the penalty, which is in Keras' loss.
     np.testing.assert_allclose(ours.loss_curve_, theirs.history["loss"], rtol=1e-4)
@@ -274,7 +274,7 @@ def test_kept_units_are_scaled_up_in_training_and_none_is_dropped_after(mlp, can
     factors = np.asarray(dropout(before, training=True) / before)
     kept = factors != 0
     np.testing.assert_allclose(factors[kept], 1 / (1 - 0.2))
-    # 24,000 draws: the standard deviation of the share is 0.0026.
+    # With 24,000 draws, the standard deviation of the share is 0.0026.
     assert abs(kept.mean() - 0.8) < 0.013
     np.testing.assert_array_equal(dropout(before, training=False), before)
 

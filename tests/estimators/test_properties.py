@@ -21,7 +21,7 @@ from skreg._prediction.activations import NUMPY_ACTIVATIONS
 
 pytestmark = pytest.mark.slow
 
-# Few values each, as every kind of network is traced anew; extreme ones among them.
+# Each has few values, some extreme, as every kind of network is compiled anew.
 STRENGTHS = st.sampled_from([0.0, 1e-3, 10.0])
 RATES = st.sampled_from([0.0, 0.4, 0.99])
 NETWORK = {
@@ -40,7 +40,7 @@ NETWORK = {
     "shuffle": st.booleans(),
     "random_state": st.integers(0, 2**32 - 1),
 }
-# Whatever the constructor takes, sensible or not.
+# The constructor takes these, sensible or not.
 DECAY = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
 OPTIMIZERS = [
     *({"optimizer": "sgd", "learning_rate": rate} for rate in (1e30, 1e300)),
@@ -102,7 +102,7 @@ def targets(draw, n):
 
 @st.composite
 def any_rows(draw):
-    """Few rows, perhaps, and a column without information; weights of 0, or none."""
+    """Two rows or more, perhaps with a constant column, and weights or None."""
     X = draw(rows(n_min=2))
     weight = draw(st.sampled_from([None, 0, 1e-300, 1e300]))
     if weight is not None:
@@ -113,7 +113,7 @@ def any_rows(draw):
 
 
 def fit_or_diverge(est, *arguments, **options):
-    """Fit; examples whose weights become non-finite end here, with a clear error."""
+    """Fit; hypothesis drops an example whose weights become non-finite."""
     try:
         return est.fit(*arguments, **options)
     except ValueError as error:

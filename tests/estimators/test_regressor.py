@@ -24,7 +24,7 @@ def numpy_loss(name, targets, outputs):
 
 
 def in_units(loss, y):
-    """What the network sees, and the figures that take it there."""
+    """The targets in the units of the network, their center and their scale."""
     center = 0.0 if loss == "poisson" else y.mean(axis=0)
     scale = y.mean(axis=0) if loss == "poisson" else y.std(axis=0)
     return (y - center) / scale, center, scale

@@ -13,7 +13,7 @@ from skreg._training import compiled as compiled_engine
 
 
 def fit_lines(n_epochs):
-    """The lines of a fit of so many epochs."""
+    """The lines that a fit of `n_epochs` epochs records."""
     epochs = [
         f"{hook} fit#0 epoch#{i}" for i in range(n_epochs) for hook in ("begin", "end")
     ]

@@ -190,7 +190,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 
 @pytest.mark.parametrize("problem", ["three classes", "numbers"])
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
-    # In several chunks, the last of them ragged.
+    # The validation rows take several chunks, the last of them a smaller one.
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
@@ -219,7 +219,7 @@ def test_whole_batches_may_be_empty_rows(mlp, rows, engine, n_empty, params):
 
 
 def unsorted(X):
-    """Columns of every row in falling order."""
+    """The same matrix, with the columns of every row in descending order."""
     X = sparse.csr_matrix(X)
     for start, stop in zip(X.indptr, X.indptr[1:], strict=False):
         X.indices[start:stop] = X.indices[start:stop][::-1].copy()
@@ -229,7 +229,7 @@ def unsorted(X):
 
 
 def duplicated(X):
-    """Every entry stored as three that sum to it."""
+    """The same matrix, with every entry stored as three that sum to it."""
     X = sparse.coo_array(X)
     row, column = (np.tile(numbers, 3) for numbers in (X.row, X.col))
     values = np.concatenate([0.5 * X.data, 0.25 * X.data, 0.25 * X.data])
@@ -237,14 +237,14 @@ def duplicated(X):
 
 
 def duplicated_csr(X):
-    """Every entry stored as two in CSR format, which does not sum duplicates."""
+    """The same matrix in CSR format, with every entry stored as two."""
     X = sparse.csr_array(X)
     values, columns = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2)
     return sparse.csr_array((values, columns, 2 * X.indptr), X.shape)
 
 
 def explicit(X):
-    """With every zero stored explicitly."""
+    """The same matrix, with every zero stored explicitly."""
     n_rows, n_columns = X.shape
     columns = np.tile(np.arange(n_columns), n_rows)
     indptr = np.arange(n_rows + 1) * n_columns
@@ -294,7 +294,7 @@ def test_the_compiled_engine_makes_no_dense_array(make, rows, problem, dense_sha
 
 
 def test_rows_that_would_not_fit_the_memory(mlp):
-    # As a dense array 80 GB.
+    # A dense array would take 80 GB.
     n_rows, n_columns = 10_000, 1_000_000
     rng = np.random.default_rng(0)
     columns = rng.integers(n_columns, size=3 * n_rows)
@@ -314,7 +314,7 @@ def test_the_keras_engine_makes_one_batch_dense_at_a_time(
     est = mlp(engine="keras", batch_size=15, epochs=2)
     est.fit(X, y[:50], X_val=X_val, y_val=y[50:])
     est.predict(X)
-    # Batches, and chunks of validation rows. Keras may look at some twice.
+    # These are batches and chunks of validation rows. Keras may read some twice.
     assert set(dense_shapes) == {(n, 12) for n in (15, 5, 8, 4)}
     assert dense_shapes.count((8, 12)) == 2 * 2
     assert dense_shapes.count((4, 12)) == 2

@@ -215,7 +215,7 @@ def test_a_constant_fit_goes_on_from_what_it_was(mlr, diabetes):
     twin = pickle.loads(pickle.dumps(est))
     constant = np.full_like(y, 100.0)
     assert_same(est.fit(X, constant), twin.fit(X, constant), atol=0)
-    # In units in which it is no constant.
+    # The units are those of all rows, which are no constant.
     assert np.ptp(est.predict(X)) > 0
 
 

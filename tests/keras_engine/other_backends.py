@@ -37,8 +37,8 @@ def warmed_up():
     return CosineDecay(1e-3, 20, warmup_target=1e-2, warmup_steps=4)
 
 
-# By name, an estimator's class and what is set. Dropout is left out, as each backend
-# has random numbers of its own.
+# The kind of estimator and its parameters, by name. Dropout is left out, as each
+# backend has random numbers of its own.
 SETTINGS = {
     "l2": ("classifier", {"l2": 0.01, "activation": "gelu"}),
     "proximal steps": (
@@ -65,7 +65,7 @@ SETTINGS = {
 
 
 def fit_all():
-    """Fit each of `SETTINGS`; gives weights and history."""
+    """Fit each of `SETTINGS`; returns weights and histories."""
     results = {}
     for name, (kind, params) in SETTINGS.items():
         params = {k: v() if callable(v) else v for k, v in params.items()}
@@ -110,7 +110,7 @@ def got():
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_trains_as_on_tensorflow(expected, got, name):
-    # Adam's bias correction is in float32 on TensorFlow only.
+    # Keras computes Adam's bias correction in float32 on TensorFlow only.
     tolerance = {"rtol": 1e-5, "atol": 1e-3 if name == "float32" else 1e-5}
     for ours, theirs in zip(got[name][0], expected[name][0], strict=True):
         assert ours.dtype == theirs.dtype
@@ -122,7 +122,7 @@ def test_trains_as_on_tensorflow(expected, got, name):
 
 @pytest.mark.parametrize("loss", [None, *REGRESSION])
 def test_float64_is_not_rounded_to_float32(mlp, mlr, iris, loss):
-    # Every row twice is the same as once, but for the order of sums.
+    # Rows repeated twice change nothing but the order of the sums.
     X, y = iris
     est = mlp(batch_size=1000) if loss is None else mlr(batch_size=1000, loss=loss)
     twice = clone(est).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))

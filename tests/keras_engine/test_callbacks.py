@@ -10,7 +10,7 @@ from problems import assert_same, assert_same_weights, ignores_copy_warning
 
 SGD = keras.optimizers.SGD
 
-# Keras' files and schedulers make NumPy 2 warn of Keras' variables.
+# Keras' files and schedulers convert its variables, of which NumPy 2 warns.
 pytestmark = ignores_copy_warning
 
 
@@ -29,7 +29,7 @@ class Case:
         return est.fit(self.X, self.y, **self.rising)
 
     def predictions(self, est):
-        """What a network for `est` gives, of shape (n_rows, n_outputs)."""
+        """The outputs of the network of `est`, of shape (n_rows, n_outputs)."""
         if not hasattr(est, "predict_proba"):
             return est.predict(self.X).reshape(len(self.X), -1)
         proba = est.predict_proba(self.X)
@@ -61,7 +61,7 @@ def numbers(mlr, diabetes):
 
 
 class Watch(keras_callbacks.Callback):
-    """Tells what the model predicts, and more, whenever it is called."""
+    """Tells the predictions and the state of the model whenever it is called."""
 
     def __init__(self, X, tell, events):
         super().__init__()
@@ -95,7 +95,7 @@ def test_the_model_of_a_callback_predicts_as_the_estimator_does(case):
         np.testing.assert_allclose(outputs, expected, rtol=1e-9)
         assert state == [epoch * n_steps, keras.Sequential, False]
     assert len(seen) == 3
-    # And the callback has not changed what is trained, not by a bit.
+    # The callback has not changed the weights, not by a bit.
     assert_same_weights(est, until_then)
 
 
@@ -155,18 +155,19 @@ def best_epoch(est):
     return best
 
 
-class Interrupt(keras_callbacks.Callback):
+def interrupt(epoch, logs):
     """Ctrl-C when two epochs have ended."""
+    if epoch == 2:
+        raise KeyboardInterrupt
 
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == 2:
-            raise KeyboardInterrupt
+
+INTERRUPT = keras_callbacks.LambdaCallback(on_epoch_begin=interrupt)
 
 
 def test_a_fit_goes_on_from_its_backup(case, tmp_path):
     backup = keras_callbacks.BackupAndRestore(str(tmp_path / "backup"))
     with pytest.raises(KeyboardInterrupt):
-        case.fit([backup, Interrupt()], epochs=4)
+        case.fit([backup, INTERRUPT], epochs=4)
     est, whole = case.fit([backup], epochs=4), case.fit(epochs=4)
     assert_same_weights(est, whole, atol=1e-9)
     assert est.n_iter_ == est.best_epoch_ == 4
@@ -189,13 +190,13 @@ def test_early_stopping_beats_what_a_backup_has(numbers, tmp_path):
     backup = keras_callbacks.BackupAndRestore(str(tmp_path / "backup"))
     params = {"early_stopping": True, "n_iter_no_change": 2, "epochs": 9}
     with pytest.raises(KeyboardInterrupt):
-        numbers.fit([backup, Interrupt()], **params)
+        numbers.fit([backup, INTERRUPT], **params)
     est = numbers.fit([backup], **params)
     assert (est.n_iter_, est.best_epoch_) == (4, 2)
     assert_same_weights(est, numbers.fit(epochs=2), atol=1e-9)
 
 
-# test_classifier.py has LearningRateScheduler.
+# test_classifier.py tests LearningRateScheduler.
 def test_the_learning_rate_is_theirs_to_set(numbers):
     plateau = keras_callbacks.ReduceLROnPlateau(factor=1e-9, patience=1)
     halted, two = numbers.fit([plateau], epochs=4), numbers.fit(epochs=2)

@@ -1,4 +1,4 @@
-"""Ctrl-C while Keras trains, or is imported: it waits."""
+"""Ctrl-C waits while Keras takes a step, or is imported."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from skreg._training.keras import loop as keras_loop
 
 @pytest.fixture
 def steps_taken(monkeypatch):
-    """The steps of Keras' that have ended; Ctrl-C comes while each is taken."""
+    """The steps that Keras has taken; Ctrl-C comes during each."""
     train_on_batch = keras_loop._Trainer.train_on_batch
     ended = []
 

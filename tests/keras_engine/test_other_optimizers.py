@@ -15,7 +15,7 @@ K = keras.optimizers
         ({"optimizer": K.Adam(gradient_accumulation_steps=2)}, "its settings: Adam"),
         ({"optimizer": K.Adam(use_ema=True)}, "its settings: Adam"),
         ({"optimizer": K.Adam(loss_scale_factor=2.0)}, "its settings: Adam"),
-        # Lion's steps have no sizes by which the penalties could be scaled.
+        # All steps of Lion have the size of the learning rate; none is proximal.
         ({"optimizer": "lion", "l1": 0.05}, "l1 or group_l1.*Lion"),
         ({"callbacks": keras.callbacks.Callback()}, "Keras callbacks"),
     ],

@@ -29,7 +29,7 @@ def chosen(iris):
 
 @pytest.fixture(scope="module")
 def around(chosen, iris):
-    """Estimators in which the same networks are, and those networks."""
+    """Estimators that hold the same networks, and those networks."""
     search = GridSearchCV(clone(CV), {"cv": [2]}, cv=2).fit(*iris)
     return [
         chosen,

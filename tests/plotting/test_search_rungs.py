@@ -32,7 +32,7 @@ def test_each_rung_has_a_line(halve, ax):
         np.testing.assert_allclose(line.get_ydata(), y[order])
     labels = ["epochs = 1", "epochs = 2", "epochs = 4"]
     assert legend_texts(display)[:3] == labels
-    # The best is that of the last rung, whatever others had scored before.
+    # The best candidate is in the last rung, even if others scored higher before.
     assert display.best_.get_xdata() == [search.best_params_["l2"]]
     assert display.best_.get_ydata() == [search.best_score_]
 

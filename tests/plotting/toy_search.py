@@ -8,7 +8,7 @@ RATES = [0.0, 0.5]
 
 
 class Toy(ClassifierMixin, BaseEstimator):
-    """Its score depends on parameters and rows alone: quick, and no two are equal."""
+    """An estimator whose score depends on parameters and rows alone."""
 
     def __init__(self, l1=0.0, l2=0.0, dropout=0.0, sizes=(8,), epochs=0):
         self.l1 = l1
@@ -30,12 +30,12 @@ class Toy(ClassifierMixin, BaseEstimator):
 
 
 def other_score(est, X, y):
-    """Prefers what `score` does not."""
+    """A score that prefers the candidates that `score` does not."""
     return -est.score(X, y)
 
 
 def column(search, name, **params):
-    """A column of the results, of the candidates with these parameters."""
+    """A column of the results, for the candidates with these parameters."""
     chosen = [
         all(candidate.get(key) == value for key, value in params.items())
         for candidate in search.cv_results_["params"]
