@@ -193,10 +193,8 @@ WITH_WORDS = {
     "str": frame("float64")(WHOLE).assign(b=WORDS),
     "category": frame("float64")(WHOLE).assign(b=pd.Categorical(WORDS)),
     "category, Int64": frame("Int64")(WHOLE).assign(b=pd.Categorical(WORDS)),
-    "polars": IN_POLARS.with_columns(b=pl.Series(WORDS)),
-    "polars Categorical": IN_POLARS.with_columns(
-        b=pl.Series(WORDS, dtype=pl.Categorical)
-    ),
+    "polars": POLARS.with_columns(b=pl.Series(WORDS)),
+    "polars Categorical": POLARS.with_columns(b=pl.Series(WORDS, dtype=pl.Categorical)),
     "list": [[1.0, word] for word in WORDS],
 }
 
