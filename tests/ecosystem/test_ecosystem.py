@@ -25,13 +25,11 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GridSearchCV,
-    HalvingGridSearchCV,
     StratifiedKFold,
     check_cv,
     cross_val_predict,
@@ -212,27 +210,6 @@ def test_meta_estimators_pass_on_sample_weights(wrapper, mlp, two_labels):
 
 
 # Searches and curves.
-
-
-def test_halving_gives_the_better_candidates_more_epochs(mlp, cancer):
-    X, y = cancer
-    search = HalvingGridSearchCV(
-        mlp(learning_rate=0.03),
-        {"l2": [100.0, 1e-4, 10.0, 1e-3]},
-        resource="epochs",
-        min_resources=3,
-        max_resources=12,
-        factor=2,
-        cv=3,
-        error_score="raise",
-    ).fit(X, y)
-    assert search.n_resources_ == [3, 6, 12]
-    assert search.n_candidates_ == [4, 2, 1]
-    best = search.best_estimator_
-    assert best.n_iter_ == best.epochs == 12
-    assert best.l2 < 0.01
-    assert search.best_score_ > 0.85
-    assert_same_network(best, mlp(learning_rate=0.03, l2=best.l2, epochs=12).fit(X, y))
 
 
 @pytest.mark.parametrize("incremental", [False, True])

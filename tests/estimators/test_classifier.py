@@ -23,11 +23,17 @@ def test_labels_of_three_classes_come_back_as_they_were(mlp, iris):
     )
 
 
+@pytest.fixture(params=["cancer", "iris"])
+def est_and_rows(request):
+    """A classifier that is not to be changed, and its rows."""
+    est = {"cancer": "fitted", "iris": "fitted_iris"}[request.param]
+    return request.getfixturevalue(est), request.getfixturevalue(request.param)[0]
+
+
 @pytest.mark.parametrize("n_rows", [1, 7])
-@pytest.mark.parametrize("data", ["", "_iris"])
-def test_predictions_agree_with_each_other(data, n_rows, request):
-    est = request.getfixturevalue("fitted" + data)
-    X = request.getfixturevalue(data[1:] or "cancer")[0][:n_rows]
+def test_predictions_agree_with_each_other(est_and_rows, n_rows):
+    est, X = est_and_rows
+    X = X[:n_rows]
     proba, decision = est.predict_proba(X), est.decision_function(X)
     if len(est.classes_) == 2:
         assert decision.shape == (n_rows,)
@@ -42,12 +48,10 @@ def test_predictions_agree_with_each_other(data, n_rows, request):
     np.testing.assert_array_equal(est.predict(X), est.classes_[proba.argmax(axis=1)])
 
 
-@pytest.mark.parametrize("data", ["", "_iris"])
-def test_log_probabilities_stay_finite_where_probabilities_underflow(data, request):
-    est = request.getfixturevalue("fitted" + data)
-    X = 1e5 * request.getfixturevalue(data[1:] or "cancer")[0]
-    assert (est.predict_proba(X) == 0).any()
-    assert np.isfinite(est.predict_log_proba(X)).all()
+def test_log_probabilities_stay_finite_where_probabilities_underflow(est_and_rows):
+    est, X = est_and_rows
+    assert (est.predict_proba(1e5 * X) == 0).any()
+    assert np.isfinite(est.predict_log_proba(1e5 * X)).all()
 
 
 @pytest.mark.parametrize("data", ["cancer", "iris"])
