@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from keras.optimizers.schedules import CosineDecay
-from problems import assert_same_weights
+from problems import LOSSES, assert_same_weights
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
@@ -27,7 +27,6 @@ from skreg import (
     RegularizedMLPRegressor,
 )
 from skreg._training.activation_functions import activation_function
-from skreg._training.objectives import REGRESSION
 
 BACKEND = keras.backend.backend()
 
@@ -120,7 +119,7 @@ def test_trains_as_on_tensorflow(expected, got, name):
         np.testing.assert_allclose(got[name][1][figure], values, **tolerance)
 
 
-@pytest.mark.parametrize("loss", [None, *REGRESSION])
+@pytest.mark.parametrize("loss", [None, *LOSSES])
 def test_float64_is_not_rounded_to_float32(mlp, mlr, iris, loss):
     # Rows repeated twice change nothing but the order of the sums.
     X, y = iris
