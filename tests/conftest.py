@@ -111,7 +111,7 @@ def assert_same_results():
         for name, expected in theirs.cv_results_.items():
             got = ours.cv_results_[name]
             assert type(got) is type(expected)
-            if isinstance(expected, list):  # of the candidates' parameters
+            if isinstance(expected, list):  # the candidates' parameters
                 assert got == expected
                 continue
             assert got.dtype == expected.dtype

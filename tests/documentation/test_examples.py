@@ -155,7 +155,7 @@ def draw(monkeypatch, capsys):
     """Run an example of the gallery; returns its global names."""
 
     def run_script(name):
-        plt.switch_backend("agg")  # on a desktop, too; closes all figures
+        plt.switch_backend("agg")  # this closes all figures
         monkeypatch.setattr(plt, "show", lambda: None)
         names = runpy.run_path(str(EXAMPLES / name), run_name="__main__")
         assert capsys.readouterr().err == ""

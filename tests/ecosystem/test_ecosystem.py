@@ -228,7 +228,7 @@ def test_a_learning_curve_has_the_scores_of_fits_by_hand(learner, incremental):
     for fold, (train, test) in enumerate(splits(est, X, y)):
         by_hand = clone(est)
         for i, size in enumerate(sizes):
-            if incremental:  # an epoch over the rows that are new
+            if incremental:  # each size adds an epoch over the new rows
                 new = train[sizes[i - 1] if i else 0 : size]
                 classes = {"classes": np.unique(y)} if is_classifier(est) else {}
                 by_hand.partial_fit(X[new], y[new], **classes)

@@ -23,7 +23,7 @@ def test_a_pickle_holds_the_optimizer_only_where_training_may_go_on(mlp, cancer,
         est.partial_fit(X, y, classes=[0, 1])
     else:
         est.fit(X, y)
-    assert est.model_.built  # and not in the pickle
+    assert est.model_.built  # the pickle leaves it out
     # Adam has two slots for every weight.
     expected = n_bytes(est) * (1 if way == "fit" else 3)
     assert expected < len(pickle.dumps(est)) < 1.1 * expected + 16_000

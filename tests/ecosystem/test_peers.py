@@ -34,8 +34,6 @@ from sklearn.datasets import (
 )
 from sklearn.preprocessing import minmax_scale
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
-
 
 def test_stronger_l2_means_smaller_weights(mlp, iris):
     sums = [
@@ -46,34 +44,29 @@ def test_stronger_l2_means_smaller_weights(mlp, iris):
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "linear"])
-def test_digits_are_learned(activation):
+def test_digits_are_learned(mlp, activation):
     X, y = load_digits(n_class=3, return_X_y=True)
     X, y = minmax_scale(X[:200]), y[:200]
-    est = RegularizedMLPClassifier(
-        (50,), activation=activation, epochs=60, learning_rate=0.01, random_state=1
-    )
+    est = mlp((50,), activation=activation, epochs=60, learning_rate=0.01)
     est.fit(X[:150], y[:150])
     assert est.score(X[:150], y[:150]) > 0.95
     assert est.score(X[150:], y[150:]) > 0.9
     assert est.predict(X[150:]).dtype.kind == "i"
 
 
-def test_several_labels_are_learned():
-    X, y = make_multilabel_classification(
-        n_samples=50, random_state=0, return_indicator=True
-    )
-    est = RegularizedMLPClassifier((50,), epochs=150, random_state=1)
-    est.set_params(learning_rate=0.01).fit(X, y)
-    assert est.score(X, y) > 0.97
+def test_several_labels_are_learned(mlp):
+    X, y = make_multilabel_classification(n_samples=50, random_state=0)
+    est = mlp((50,), epochs=150, learning_rate=0.01)
+    assert est.fit(X, y).score(X, y) > 0.97
 
 
 @pytest.mark.parametrize("n_targets", [1, 5])
-def test_linear_targets_are_learned(n_targets):
+def test_linear_targets_are_learned(mlr, n_targets):
     X, y = make_regression(
         n_samples=200, n_features=10, n_targets=n_targets, random_state=0
     )
-    est = RegularizedMLPRegressor((50,), epochs=100, random_state=1)
-    assert est.set_params(learning_rate=0.01).fit(X, y).score(X, y) > 0.9
+    est = mlr((50,), epochs=100, learning_rate=0.01)
+    assert est.fit(X, y).score(X, y) > 0.9
 
 
 @pytest.mark.parametrize("make", ["mlp", "mlr"])

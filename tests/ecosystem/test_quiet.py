@@ -34,7 +34,7 @@ def make(cls=RegularizedMLPClassifier, **params):
 
 for n_rows in range(33, 41):  # one step per call
     make(batch_size=40).partial_fit(X[:n_rows], y[:n_rows], classes=[0, 1])
-for epochs in (1, 4, 12, 12):  # without and with a traced step
+for epochs in (1, 4, 12, 12):  # short fits trace no step
     make(dropout=0.5, epochs=epochs).fit(X, y)
 make(early_stopping=True, n_iter_no_change=1, tol=9.0).fit(X, y)
 est = make(RegularizedMLPRegressor, warm_start=True, optimizer="rmsprop").fit(X, X)
@@ -49,7 +49,7 @@ except ValueError as error:
 try:
     make(callbacks=[Interrupt()]).fit(X, y)
 except KeyboardInterrupt as error:
-    left = error  # and with it the frames, until Python ends
+    left = error  # this keeps the frames until Python ends
 """
 
 

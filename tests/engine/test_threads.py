@@ -81,7 +81,7 @@ def test_fits_that_overlap_or_fail_leave_the_number_of_threads(
     def end_of_epoch():
         seen.append(set(n_blas_threads().values()))
         name = threading.current_thread().name
-        if name == "second" and not first_ended.is_set():  # in its first epoch
+        if name == "second" and not first_ended.is_set():  # this is its first epoch
             both_train.wait(60)
             assert first_ended.wait(60)
         elif name == "first" and not passed:
@@ -133,7 +133,7 @@ def test_fits_are_the_same_to_the_bit_wherever_they_run(mlp, cancer, backend):
     np.testing.assert_equal(got, 2 * expected)
 
 
-def test_what_was_fitted_before_does_not_matter(mlp, mlr, cancer, iris, diabetes):
+def test_earlier_fits_do_not_matter(mlp, mlr, cancer, iris, diabetes):
     est = mlp((5,), **PARAMS)
     expected = weights(clone(est), *cancer)
     mlr((9, 9), dropout=0.5, epochs=3).fit(*diabetes)

@@ -82,7 +82,7 @@ def test_rows_of_factor_0_count_in_the_score_and_not_in_the_loss(mlp, iris):
     np.testing.assert_allclose(est.history_["val_loss"][-1], expected)
 
 
-def test_something_must_weigh_in_the_loss(mlp, iris):
+def test_some_row_must_have_weight_in_the_loss(mlp, iris):
     X, y = iris
     est = mlp(class_weight={0: 0, 1: 0, 2: 1})
     two = y != 2
@@ -123,4 +123,4 @@ def test_bagging_draws_samples_without_a_rare_class(mlp):
     bag = BaggingClassifier(mlp((4,)), 20, max_samples=0.3, random_state=0).fit(X, y)
     assert bag.predict_proba(X).shape == (60, 2)
     drawn = [np.unique(y[rows]).size for rows in bag.estimators_samples_]
-    assert min(drawn) == 1  # or nothing was tested
+    assert min(drawn) == 1  # else this tests nothing

@@ -47,7 +47,7 @@ def test_rows_of_a_rare_class_are_drawn_at_random():
     assert {int(row) for rows in drawn for row in rows if row >= 18} == {18, 19, 20}
 
 
-def test_elsewhere_it_is_the_split_of_scikit_learn():
+def test_without_a_rare_class_it_is_the_split_of_scikit_learn():
     strata = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [70, 30, 20]))
     expected = train_test_split(
         np.arange(120), test_size=0.2, random_state=5, stratify=strata

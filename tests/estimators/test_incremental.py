@@ -166,7 +166,7 @@ def test_partial_fit_continues_a_fit(classifier, optimizer):
     # Without momentum there is nothing that a plain fit could have kept.
     whole = classifier.fit(classifier.make(epochs=3, optimizer=optimizer))
     est = classifier.make(optimizer=optimizer, warm_start=optimizer == "adam")
-    classifier.fit(est).partial_fit(classifier.X, classifier.y)  # knows the classes
+    classifier.fit(est).partial_fit(classifier.X, classifier.y)
     assert_same(est, whole)
 
 
@@ -293,7 +293,7 @@ def test_the_history_has_nan_where_a_run_did_not_validate(problem, runs):
         assert est.n_iter_ == est.best_epoch_ == 2 * n_runs
         assert (est.validation_scores_ is not None) == ("validated" in runs[:n_runs])
     for name, figures in est.history_.items():
-        finite = [run == "validated" or name[:4] != "val_" for run in runs]
+        finite = [run == "validated" or not name.startswith("val_") for run in runs]
         assert np.isfinite(figures).tolist() == np.repeat(finite, 2).tolist(), name
     assert est.validation_scores_ == est.history_["val_score"]
     assert est.loss_curve_ == est.history_["loss"]

@@ -58,7 +58,7 @@ def test_first_calls_that_are_refused(mlp, y, classes, match):
         ("mlr", {"early_stopping": True}, STOPPING),
     ],
 )
-def test_what_partial_fit_cannot_do_it_is_not_there_for(request, make, params, reason):
+def test_partial_fit_is_absent_where_it_is_not_supported(request, make, params, reason):
     make = request.getfixturevalue(make)
     for est in (make(), make().fit(X, Y)):
         assert hasattr(est, "partial_fit")

@@ -343,7 +343,7 @@ def test_numbers_held_as_objects_are_targets_but_no_labels(mlp, mlr, holder):
     y = BITS[:, :2].astype(int) if holder is pd.DataFrame else SOME
     given = holder(y, dtype=object)
     assert_same_weights(mlr().fit(HALVES, given), mlr().fit(HALVES, y), rtol=1e-12)
-    # As in scikit-learn: objects need not have an order, nor a meaningful equality.
+    # scikit-learn refuses them, too: objects need not have an order.
     with pytest.raises(ValueError, match="Unknown label type: unknown"):
         mlp().fit(HALVES, given)
 

@@ -106,7 +106,7 @@ def test_an_interrupt_while_progress_is_printed(
         with pytest.raises(KeyboardInterrupt):
             problem.fit(est)
     assert est.n_iter_ == 3
-    assert whole.best_epoch_ == 6  # so that either goes on from its last epoch
+    assert whole.best_epoch_ == 6  # both continue from their last epoch
     assert_same(problem.warm(est, 3, verbose=0), whole)
 
 
@@ -134,7 +134,7 @@ class LineInterrupt:
 
 
 @pytest.mark.parametrize(
-    ("engine", "modules", "stride"),  # not every line, which takes half a minute
+    ("engine", "modules", "stride"),  # every line would take half a minute
     [("compiled", [compiled, compiled_network], 7), ("keras", [keras_loop], 13)],
     ids=["compiled", "keras"],
 )
@@ -159,7 +159,7 @@ def test_an_interrupt_in_any_line_leaves_a_whole_epoch(
             left.append(getattr(est, "n_iter_", 0))
         if left[-1]:
             assert_same(est, whole[left[-1]], atol=1e-12)
-            est.set_params(epochs=1).fit(X, y)  # from the state of the optimizer
+            est.set_params(epochs=1).fit(X, y)  # this needs the optimizer's state
             assert_same(est, whole[left[-1] + 1], atol=1e-12)
         else:
             assert vars(est).keys() == est.get_params().keys()
@@ -196,7 +196,7 @@ def test_early_stopping_keeps_the_best_of_the_epochs_run(
 ):
     X, y = iris
     params = {"early_stopping": True, "learning_rate": 0.03, "batch_size": 60}
-    rising = {"X_val": X, "y_val": (y + 1) % 3}  # the better the fit, the worse
+    rising = {"X_val": X, "y_val": (y + 1) % 3}  # val_loss rises
     first = mlp(engine=engine, **params, epochs=1).fit(X, y, **rising)
     est = mlp(engine=engine, warm_start=True, **params, epochs=8)
     interrupted(est, lambda est: est.fit(X, y, **rising), epoch=3)

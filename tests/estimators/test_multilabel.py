@@ -100,7 +100,7 @@ def test_sparse_labels_are_those_of_the_dense_ones(mlp, tagged, engine, containe
 def test_validation_labels_may_be_of_either_kind(mlp, tagged, engine, monkeypatch):
     X, Y = tagged
     X, Y, X_val, Y_val = X[:80], Y[:80], X[80:], Y[80:]
-    # In several batches.
+    # The validation rows take several batches.
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 16)
     weight = np.random.default_rng(0).uniform(0.5, 2, len(X_val))
     fits = [
@@ -179,7 +179,7 @@ for engine in ("compiled", "keras"):
     est = RegularizedMLPClassifier((8,), epochs=1, batch_size=200, engine=engine)
     est.set_params(early_stopping=True)
     for y in (labels[:300].astype(int), classes[:300] % 3):
-        est.fit(X[:300], y)  # whatever is imported and kept
+        est.fit(X[:300], y)  # imports and caches
     for y in (labels.astype(int), classes):
         before = megabytes("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")  # resets the peak

@@ -85,7 +85,7 @@ def test_without_hidden_layers_poisson_is_poisson_regression(mlr, diabetes):
     X, y = diabetes
     full = {"learning_rate": 0.02, "batch_size": len(y), "epochs": 2500}
     est = mlr((), loss="poisson", l2=0.125, **full).fit(X, y)
-    alpha = 2 * 0.125 * y.mean()  # there half the square, and targets as they are
+    alpha = 2 * 0.125 * y.mean()  # its L2 is halved, its targets unscaled
     oracle = PoissonRegressor(alpha=alpha, tol=1e-10, max_iter=1000).fit(X, y)
     np.testing.assert_allclose(est.predict(X), oracle.predict(X), rtol=1e-4)
 

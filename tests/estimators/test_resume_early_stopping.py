@@ -69,7 +69,7 @@ def test_the_state_of_the_optimizer_is_that_of_the_epoch_kept(stopping, optimize
     stopping.fit(est, **stopping.rising)
     kept = est.best_epoch_
     stopping.fit(est, **stopping.rising)
-    assert est.best_epoch_ == kept <= 2  # also where a fit keeps none of its own
+    assert est.best_epoch_ == kept <= 2  # the second fit keeps no epoch of its own
     stopping.warm(est, 2, early_stopping=False)
     whole = stopping.warm(stopping.make(**params), kept + 2, early_stopping=False)
     assert_same_weights(est, whole, rtol=1e-9, atol=1e-12)

@@ -46,7 +46,7 @@ def test_copies_predict_the_same(mlp, cancer, copied):
     unfitted = copied(est)
     est.fit(X, y)
     expected = est.predict_proba(X)
-    assert est.model_.built  # and is not copied
+    assert est.model_.built  # copies leave it out
     np.testing.assert_array_equal(copied(est).predict_proba(X), expected)
     assert vars(copied(est)).keys() == vars(est).keys() - {"model_"}
     np.testing.assert_array_equal(unfitted.fit(X, y).predict_proba(X), expected)

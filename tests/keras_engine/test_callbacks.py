@@ -151,7 +151,7 @@ def test_early_stopping_restores_the_best_weights(case):
 
 def best_epoch(est):
     best = 1 + int(np.argmin(est.history_["val_loss"]))
-    assert best < est.n_iter_  # the last epoch would be kept by nothing at all
+    assert best < est.n_iter_  # else the last epoch is the best
     return best
 
 
@@ -171,7 +171,7 @@ def test_a_fit_goes_on_from_its_backup(case, tmp_path):
     est, whole = case.fit([backup], epochs=4), case.fit(epochs=4)
     assert_same_weights(est, whole, atol=1e-9)
     assert est.n_iter_ == est.best_epoch_ == 4
-    for name, figures in whole.history_.items():  # those of the first run are lost
+    for name, figures in whole.history_.items():  # the first run's are lost
         expected = [np.nan, np.nan, *figures[2:]]
         np.testing.assert_allclose(est.history_[name], expected, rtol=1e-9)
 

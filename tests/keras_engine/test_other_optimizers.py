@@ -20,7 +20,7 @@ K = keras.optimizers
         ({"callbacks": keras.callbacks.Callback()}, "Keras callbacks"),
     ],
 )
-def test_what_remains_for_the_keras_engine(mlp, cancer, params, reason):
+def test_the_compiled_engine_refuses_settings_of_keras(mlp, cancer, params, reason):
     est = mlp(engine="compiled", **params)
     with pytest.raises(ValueError, match=f"engine='compiled' cannot.*{reason}"):
         est.fit(*cancer)

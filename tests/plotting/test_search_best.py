@@ -30,14 +30,10 @@ def test_a_search_without_refit_has_its_best_candidate_marked(run_search, ax):
     assert ax.get_ylabel() == "R2"
 
 
-def accuracy(est, X, y):
-    return est.score(X, y)
-
-
 @pytest.fixture(scope="module")
 def two_scores(run_search):
     """A search with two scores, the first of which ranks the candidates."""
-    scoring = {"accuracy": accuracy, "other": other_score}
+    scoring = {"accuracy": Toy.score, "other": other_score}
     grid = {"l2": STRENGTHS, "dropout": RATES}
     return run_search(grid, scoring=scoring, refit="accuracy")
 
@@ -56,7 +52,7 @@ def test_one_of_several_scores_is_shown(two_scores, ax, metric, shown):
 
 @pytest.mark.parametrize("refit", [False, lambda results: 2])
 def test_several_scores_need_a_metric(run_search, ax, refit):
-    scoring = {"accuracy": accuracy, "other": other_score}
+    scoring = {"accuracy": Toy.score, "other": other_score}
     found = run_search({"l2": STRENGTHS}, scoring=scoring, refit=refit)
     with pytest.raises(
         ValueError, match=r"metric must be one of \['accuracy', 'other'\]"
@@ -67,7 +63,7 @@ def test_several_scores_need_a_metric(run_search, ax, refit):
     assert not refit or display.best_.get_xdata() == [STRENGTHS[2]]
 
 
-def test_what_refit_chose_is_marked_where_it_is(run_search, ax):
+def test_the_choice_of_refit_is_marked_where_it_is(run_search, ax):
     grid = {"l2": STRENGTHS, "dropout": RATES}
     found = run_search(grid, refit=lambda results: results["mean_test_score"].argmin())
     display = SearchDisplay.from_search(found, ax=ax)

@@ -121,7 +121,7 @@ def test_the_score_has_its_name(ax, scoring, name):
     search = search_with([{"l2": 0.1}], [[-0.25]], scoring, key)
     display = SearchDisplay.from_search(search, ax=ax)
     assert ax.get_ylabel() == name
-    assert display.lines_[0].get_ydata() == [-0.25]  # as it is
+    assert display.lines_[0].get_ydata() == [-0.25]  # the sign is kept
     assert ax.get_legend().get_title().get_text() == "mean ± std of 1 fold"
 
 
