@@ -180,7 +180,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
     counts = weight > 0
-    params = {"engine": engine, "early_stopping": True, "epochs": 3}
+    params = {"engine": engine, "early_stopping": True, "dropout": 0.2, "epochs": 3}
     ours = make(problem, **params).fit(read_only(rows), y, weight)
     assert_same(ours, make(problem, **params).fit(rows, y, weight), rows)
     without = make(problem, **params)
