@@ -6,8 +6,8 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-# Two processes run the tests. If each took all cores, threads would wait for others'.
-# These are read where NumPy and TensorFlow are imported, here and in new processes.
+# Two processes run the tests; if each took all cores, their threads would wait for one
+# another. NumPy and TensorFlow read these when imported, here and in new processes.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(name, "1")
 
@@ -42,7 +42,7 @@ def _rows(load, n_rows):
     X, y = load(return_X_y=True)
     chosen = np.random.default_rng(0).permutation(len(y))[:n_rows]
     X, y = scale(X)[chosen], y[chosen]
-    # Shared by all tests, and proof that no method writes to what it is given.
+    # All tests share the arrays, and no method may write to what it is given.
     X.setflags(write=False)
     y.setflags(write=False)
     return X, y
@@ -80,7 +80,7 @@ def mlp():
 
 @pytest.fixture(scope="session")
 def mlr():
-    """A factory of such regressors."""
+    """A factory of regressors that are small, quick to fit and seeded."""
 
     def make(hidden_layer_sizes=(8,), *, epochs=2, random_state=0, **params):
         return RegularizedMLPRegressor(
@@ -111,7 +111,7 @@ def assert_same_results():
         for name, expected in theirs.cv_results_.items():
             got = ours.cv_results_[name]
             assert type(got) is type(expected)
-            if isinstance(expected, list):  # of the candidates' parameters
+            if isinstance(expected, list):  # the candidates' parameters
                 assert got == expected
                 continue
             assert got.dtype == expected.dtype
@@ -132,16 +132,17 @@ def assert_same_results():
 
 @pytest.fixture(scope="session")
 def in_new_process():
-    """Run code in another process, where it must succeed; gives what it printed."""
+    """Run code in another process, where it must succeed; returns its output."""
+    # TensorFlow prints lines of its own when it starts, but not at this level.
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
-    def run(code, *arguments, timeout=None):
+    def run(code, *arguments, env=quiet, **options):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             capture_output=True,
             text=True,
-            timeout=timeout,
-            # TensorFlow's own start-up lines, which are not ours to silence.
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            env=env,
+            **options,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -157,13 +158,13 @@ def default_handler():
     assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
 
 
-@pytest.fixture(params=["compiled", "keras"])
+@pytest.fixture(scope="module", params=["compiled", "keras"])
 def engine(request):
     return request.param
 
 
-# A fit with Keras is slow: most tests leave out the regressor there, which differs from
-# the classifier in the loss alone, and some do without Keras.
+# A fit with Keras is slow. Most tests leave out its regressor, which differs from the
+# classifier in the loss alone, and some tests leave out Keras.
 THREE = [("classifier", "compiled"), ("classifier", "keras"), ("regressor", "compiled")]
 
 

@@ -26,7 +26,7 @@ class Event:
 
 
 class Recorder:
-    """Records every event; is not handed on from a search to its candidates.
+    """Records every event; a search does not hand it on to its candidates.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Recorder:
         return list(map(str, self.events))
 
     def fitted(self):
-        """What was fitted by the end of each epoch."""
+        """The fitted estimators that are given at the end of each epoch."""
         return [
             event.given["fitted"]
             for event in self.events
@@ -79,13 +79,13 @@ class Recorder:
 
 
 class Propagated(Recorder):
-    """Is handed on, to any depth."""
+    """A search hands it on, to any depth."""
 
     max_propagation_depth = None
 
 
 class Unasking:
-    """Asks for nothing but the events."""
+    """Takes no optional argument, so no fitted estimator is made for it."""
 
     def setup(self, estimator, context):
         pass

@@ -23,8 +23,12 @@ from sklearn.base import clone
 import skreg
 from skreg import (
     LossCurveDisplay,
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
     RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
     SearchDisplay,
     WeightDisplay,
 )
@@ -41,9 +45,15 @@ NOXFILE = (ROOT / "noxfile.py").read_text()
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
-CV_ESTIMATORS = [skreg.RegularizedMLPClassifierCV, skreg.RegularizedMLPRegressorCV]
-ENSEMBLES = [skreg.MLPEnsembleClassifier, skreg.MLPEnsembleRegressor]
+SMALL = {"hidden_layer_sizes": (8,), "epochs": 2}
+ESTIMATORS = [
+    RegularizedMLPClassifier(**SMALL),
+    RegularizedMLPRegressor(**SMALL),
+    RegularizedMLPClassifierCV(**SMALL, n_candidates=2, ensemble_size=2),
+    RegularizedMLPRegressorCV(**SMALL, n_candidates=2, ensemble_size=2),
+    MLPEnsembleClassifier(RegularizedMLPClassifier(**SMALL), [{}]),
+    MLPEnsembleRegressor(RegularizedMLPRegressor(**SMALL), [{}]),
+]
 DISPLAYS = [
     LossCurveDisplay(loss=[1.0], data_loss=[1.0]),
     WeightDisplay(magnitudes=[1.0], shares=[[1.0]], n_weights=[1], n_zeros=[0]),
@@ -55,7 +65,7 @@ if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
 
 
 def public_objects():
-    """The names of all that is public and defined here, classes and their members."""
+    """The names of all public classes and of their members that are defined here."""
     for name in skreg.__all__:
         yield f"skreg.{name}"
         for cls in getattr(skreg, name).__mro__:
@@ -68,8 +78,8 @@ def public_objects():
 PUBLIC = sorted(set(public_objects()))
 
 
-# What numpydoc asks of every object, and we of classes only.
-OF_CLASSES = {
+# numpydoc asks this of every object; here only classes need it.
+FOR_CLASSES_ONLY = {
     "ES01",  # an extended summary
     "SA01",  # a section "See Also"
     "EX01",  # an example: that of the class shows its methods
@@ -81,7 +91,7 @@ OF_CLASSES = {
 def test_docstrings_are_complete(name, monkeypatch):
     # Python 3.13 looks for a class in the file of its `__module__`, which is "skreg".
     monkeypatch.setattr(Validator, "source_file_def_line", None)
-    ignored = OF_CLASSES if name.count(".") > 1 else set()
+    ignored = FOR_CLASSES_ONLY if name.count(".") > 1 else set()
     assert [e for e in validate(name)["errors"] if e[0] not in ignored] == []
 
 
@@ -104,26 +114,13 @@ def fitted(obj):
     return {n for n in vars(obj) if n.endswith("_") and not n.startswith("_")}
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
-def test_every_fitted_attribute_is_documented(cls, cancer):
-    est = cls((8,), epochs=2).fit(*cancer)
-    of_class = {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
-    assert attributes(cls) == fitted(est) | of_class | {"feature_names_in_"}
-
-
-@pytest.mark.parametrize("cls", CV_ESTIMATORS)
-def test_every_fitted_attribute_of_a_cv_estimator_is_documented(cls, cancer):
-    est = cls((8,), epochs=2, n_candidates=2, ensemble_size=2).fit(*cancer)
-    of_class = {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
-    assert attributes(cls) == fitted(est) | of_class | {"feature_names_in_"}
-
-
-@pytest.mark.parametrize("cls", ENSEMBLES)
-def test_every_fitted_attribute_of_an_ensemble_is_documented(cls, mlp, mlr, cancer):
-    network = mlp() if cls is skreg.MLPEnsembleClassifier else mlr()
-    ensemble = cls(network, [{}]).fit(*cancer)
-    of_class = {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
-    assert attributes(cls) == fitted(ensemble) | of_class
+@pytest.mark.parametrize("est", ESTIMATORS, ids=lambda est: type(est).__name__)
+def test_every_fitted_attribute_is_documented(est, cancer):
+    cls, names = type(est), fitted(clone(est).fit(*cancer))
+    names |= {name for name in dir(cls) if name.endswith("_") and name[0] != "_"}
+    if not isinstance(est, MLPEnsembleClassifier | MLPEnsembleRegressor):
+        names.add("feature_names_in_")
+    assert attributes(cls) == names
 
 
 @pytest.mark.parametrize("name", skreg.__all__)

@@ -1,4 +1,4 @@
-"""Every example runs, on small settings, and prints what it is there to show."""
+"""Every example runs, on small settings, and shows what it claims to show."""
 
 import os
 import runpy
@@ -56,7 +56,7 @@ def check_tables(output, n_epochs):
 
 @pytest.fixture
 def reviews(tmp_path):
-    """Two files of reviews that a bag of words can tell apart, mostly."""
+    """Two files of reviews, most of which a bag of words can tell apart."""
     rng = np.random.default_rng(0)
     neutral = [f"word{i}" for i in range(30)]
     paths = []
@@ -101,7 +101,7 @@ def test_grid_search_ranks_twelve_settings_and_prints_nothing_else():
 
 
 def test_grid_search_dask_gets_the_same_results(run):
-    # Workers that are threads here, as new processes would import TensorFlow.
+    # The workers are threads here, as new processes would import TensorFlow.
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
@@ -152,10 +152,10 @@ def test_imdb_overfitting_on_the_data_set_of_keras(run, monkeypatch):
 
 @pytest.fixture
 def draw(monkeypatch, capsys):
-    """Run an example of the gallery; gives the names that it leaves behind."""
+    """Run an example of the gallery; returns its global names."""
 
     def run_script(name):
-        plt.switch_backend("agg")  # on a desktop, too; closes all figures
+        plt.switch_backend("agg")  # this closes all figures
         monkeypatch.setattr(plt, "show", lambda: None)
         names = runpy.run_path(str(EXAMPLES / name), run_name="__main__")
         assert capsys.readouterr().err == ""

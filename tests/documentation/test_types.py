@@ -1,4 +1,4 @@
-"""The public face is typed; mypy checks that the types are right."""
+"""Public methods have type hints; mypy checks that they are right."""
 
 import inspect
 from importlib.resources import files

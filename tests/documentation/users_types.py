@@ -1,4 +1,4 @@
-"""What a type checker makes of a user's program: mypy reads it, nothing runs it.
+"""A user's program for the type checker: mypy reads it, and nothing runs it.
 
 An ignored error is one that a user is to see; mypy complains where there is none.
 """

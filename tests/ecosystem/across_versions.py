@@ -31,7 +31,7 @@ LIBRARIES = ("numpy", "scipy", "joblib", "scikit-learn", "tensorflow", "keras")
 
 
 def problems():
-    """Rows and targets, by kind."""
+    """Rows and targets of each kind."""
     cancer, iris, diabetes = (
         load(return_X_y=True) for load in (load_breast_cancer, load_iris, load_diabetes)
     )
@@ -46,7 +46,7 @@ def problems():
 
 
 def estimators():
-    """By name, estimators to fit and the kind of problem of each."""
+    """Estimators to fit, and the kind of problem of each, by name."""
     settings = {"hidden_layer_sizes": (8, 4), "epochs": 3, "random_state": 0}
     classifier = RegularizedMLPClassifier(**settings)
     regressor = RegularizedMLPRegressor(**settings)
@@ -84,7 +84,7 @@ def fit(name, estimator, X, y):
 
 
 def computed(name, estimator, X, y):
-    """All that a fitted estimator is asked for; it may be trained on."""
+    """All outputs of a fitted estimator, which may be trained further here."""
     arrays = {"predict": estimator.predict(X)}
     if hasattr(estimator, "predict_proba"):
         arrays["predict_proba"] = estimator.predict_proba(X)
@@ -96,7 +96,7 @@ def computed(name, estimator, X, y):
 
 
 def save(folder):
-    """Fit and save; the arrays beside."""
+    """Fit and save estimators, and beside them what they compute."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = problems()
     for name, (estimator, kind) in estimators().items():
@@ -107,7 +107,7 @@ def save(folder):
 
 
 def load(folder):
-    """Load, and compare with the arrays."""
+    """Load estimators, and compare what they compute with the saved arrays."""
     rows = problems()
     for name, (_, kind) in estimators().items():
         expected = np.load(folder / f"{name}.npz")
@@ -123,7 +123,7 @@ def load(folder):
 
 
 def compare(array, expected, what, message):
-    """Training, and Keras, round in other ways from version to version."""
+    """Compare: training and Keras round differently from version to version."""
     exact = what not in ("model_", "next epoch") and array.dtype != np.float32
     if array.dtype.kind == "f":
         rtol = 1e-12 if exact else 1e-5

@@ -15,8 +15,7 @@ from skreg import (
     RegularizedMLPRegressorCV,
 )
 
-# The defaults are checked below, with all of their 100 epochs. These learn as much in
-# fewer epochs.
+# The defaults, with their 100 epochs, are checked below. These learn as much in fewer.
 VARIANTS = [
     estimator.set_params(epochs=40, learning_rate=0.05)
     for estimator in [
@@ -32,7 +31,7 @@ VARIANTS = [
         RegularizedMLPRegressor((20,), loss="poisson"),
     ]
 ]
-# Few candidates, one of them alone in two rungs and the final ensemble.
+# There are few candidates, one of which alone is in two rungs and the ensemble.
 SPACE = {"l2": [1e-4, 1e-3], "learning_rate": [0.05]}
 CV_VARIANTS = [
     estimator(
@@ -45,7 +44,7 @@ CV_VARIANTS = [
     )
     for estimator in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV)
 ]
-# The checks set the seeds of estimators, but not of those within.
+# The checks do not set the seeds of estimators within others.
 LEARNING = {"epochs": 30, "learning_rate": 0.05, "random_state": 0}
 ENSEMBLES = [
     MLPEnsembleClassifier(RegularizedMLPClassifier((20,), **LEARNING), [{}, {"l2": 0}]),
@@ -58,7 +57,7 @@ def expected_failures(estimator):
     if estimator in [*CV_VARIANTS, *ENSEMBLES]:
         return {}
     if getattr(estimator, "loss", None) == "poisson":
-        # It does not look at the tag that says that targets must be positive.
+        # This check ignores the tag for positive targets.
         return {"check_regressor_multioutput": "its targets are negative"}
     return DROPOUT_FAILURES if estimator.dropout else {}
 
@@ -83,8 +82,7 @@ def test_nothing_fails_and_nothing_but_the_array_api_is_skipped(estimator):
 @pytest.mark.parametrize("variant", ALL)
 def test_tags_claim_no_exemption(variant):
     tags = get_tags(variant)
-    of_kind = tags.classifier_tags or tags.regressor_tags
-    assert not of_kind.poor_score
+    assert not (tags.classifier_tags or tags.regressor_tags).poor_score
     assert not tags.non_deterministic
     assert not tags.no_validation
     assert not tags._skip_test

@@ -3,6 +3,7 @@
 Each must give the same result as the same steps by hand.
 """
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 import sklearn
 from packaging.version import Version
+from problems import assert_same_weights
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -23,13 +25,11 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import (
     GridSearchCV,
-    HalvingGridSearchCV,
     StratifiedKFold,
     check_cv,
     cross_val_predict,
@@ -43,18 +43,12 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# Enough to learn these small data, in few epochs.
+# With these, a network learns the small data in few epochs.
 QUICK = {"epochs": 20, "learning_rate": 0.03}
 
 
-def assert_same_network(ours, by_hand):
-    """Up to rounding: some meta-estimators work out weights by another formula."""
-    for a, b in zip(
-        ours.coefs_ + ours.intercepts_,
-        by_hand.coefs_ + by_hand.intercepts_,
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+# Some meta-estimators compute weights by another formula, which rounds differently.
+assert_same_network = partial(assert_same_weights, rtol=1e-7, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +79,11 @@ def learner(request):
 
 
 def splits(estimator, X, y):
-    """The three folds that scikit-learn means by ``cv=3``."""
+    """The three folds of scikit-learn for ``cv=3``."""
     return list(check_cv(3, y, classifier=is_classifier(estimator)).split(X, y))
 
 
-def of_folds(meta, X, y):
+def calibrated(meta, X, y):
     fitted = [pair.estimator for pair in meta.calibrated_classifiers_]
     folds = StratifiedKFold(3).split(X, y)
     for network, (train, _) in zip(fitted, folds, strict=True):
@@ -152,7 +146,7 @@ TABLE = {
             )
         ],
     ),
-    # Networks weak enough to leave errors, without which nothing is boosted.
+    # The networks must be weak: without errors nothing is boosted.
     "AdaBoostClassifier": (
         lambda net: AdaBoostClassifier(
             net.set_params(epochs=2), n_estimators=3, random_state=0
@@ -163,7 +157,7 @@ TABLE = {
     "CalibratedClassifierCV": (
         lambda net: CalibratedClassifierCV(net, cv=3),
         *("cancer", 0.85, 3),
-        of_folds,
+        calibrated,
     ),
     "VotingClassifier": (
         lambda net: VotingClassifier(
@@ -201,32 +195,6 @@ def test_a_meta_estimator_learns_by_networks_fitted_as_by_hand(name, request):
     assert meta.score(X[60:], y[60:]) > least
 
 
-def test_boosting_weighs_the_rows(mlp, cancer):
-    X, y = cancer
-    weak = mlp(epochs=2, learning_rate=0.03)
-    second = AdaBoostClassifier(weak, n_estimators=2, random_state=0).fit(X, y)[1]
-    assert not np.allclose(second.coefs_[0], clone(second).fit(X, y).coefs_[0])
-
-
-def test_calibration_corrects_probabilities_flattened_by_a_penalty(mlp, cancer):
-    X, y = cancer
-    network = mlp(l2=30.0, **QUICK)
-    calibrated = CalibratedClassifierCV(network, cv=3).fit(X[:80], y[:80])
-    losses = [
-        log_loss(y[80:], est.predict_proba(X[80:]))
-        for est in (network.fit(X[:80], y[:80]), calibrated)
-    ]
-    assert losses[1] < losses[0] - 0.2
-
-
-def test_soft_voting_averages_probabilities(mlp, iris):
-    X, y = iris
-    members = [("net", mlp()), ("linear", LogisticRegression())]
-    voting = VotingClassifier(members, voting="soft", weights=[3, 1]).fit(X, y)
-    net, linear = (member.fit(X, y).predict_proba(X) for _, member in members)
-    np.testing.assert_allclose(voting.predict_proba(X), (3 * net + linear) / 4)
-
-
 @pytest.mark.parametrize("wrapper", [MultiOutputClassifier, AdaBoostClassifier])
 def test_meta_estimators_pass_on_sample_weights(wrapper, mlp, two_labels):
     X, Y = two_labels
@@ -242,27 +210,6 @@ def test_meta_estimators_pass_on_sample_weights(wrapper, mlp, two_labels):
 
 
 # Searches and curves.
-
-
-def test_halving_gives_the_better_candidates_more_epochs(mlp, cancer):
-    X, y = cancer
-    search = HalvingGridSearchCV(
-        mlp(learning_rate=0.03),
-        {"l2": [100.0, 1e-4, 10.0, 1e-3]},
-        resource="epochs",
-        min_resources=3,
-        max_resources=12,
-        factor=2,
-        cv=3,
-        error_score="raise",
-    ).fit(X, y)
-    assert search.n_resources_ == [3, 6, 12]
-    assert search.n_candidates_ == [4, 2, 1]
-    best = search.best_estimator_
-    assert best.n_iter_ == best.epochs == 12
-    assert best.l2 < 0.01
-    assert search.best_score_ > 0.85
-    assert_same_network(best, mlp(learning_rate=0.03, l2=best.l2, epochs=12).fit(X, y))
 
 
 @pytest.mark.parametrize("incremental", [False, True])
@@ -281,7 +228,7 @@ def test_a_learning_curve_has_the_scores_of_fits_by_hand(learner, incremental):
     for fold, (train, test) in enumerate(splits(est, X, y)):
         by_hand = clone(est)
         for i, size in enumerate(sizes):
-            if incremental:  # an epoch over the rows that are new
+            if incremental:  # each size adds an epoch over the new rows
                 new = train[sizes[i - 1] if i else 0 : size]
                 classes = {"classes": np.unique(y)} if is_classifier(est) else {}
                 by_hand.partial_fit(X[new], y[new], **classes)
@@ -302,7 +249,7 @@ def test_a_validation_curve_shows_what_too_strong_a_penalty_does(learner):
     for l2, scores in zip(strengths, test_scores, strict=True):
         alone = cross_val_score(clone(est).set_params(l2=l2), X, y, cv=3)
         np.testing.assert_array_equal(scores, alone)
-    # The score of a constant prediction: the larger class's share, or an R2 of 0.
+    # A constant prediction scores the share of the larger class, or an R2 of 0.
     guessing = max(np.mean(y == 0), np.mean(y == 1)) if is_classifier(est) else 0.0
     assert train_scores[0].mean() > test_scores[0].mean() > guessing + 0.1
     assert test_scores[-1].mean() == pytest.approx(guessing, abs=0.1)
@@ -400,6 +347,14 @@ by_scikit_learn_1_8 = pytest.mark.xfail(
 )
 
 
+def scores_by_hand(pipeline, X, y, weight):
+    """The weighted and the plain score on each fold, after a weighted fit."""
+    for train, test in splits(pipeline, X, y):
+        scaler, network = fit_by_hand(pipeline, X[train], y[train], weight[train])
+        rows = scaler.transform(X[test]), y[test]
+        yield network.score(*rows, weight[test]), network.score(*rows)
+
+
 @by_scikit_learn_1_8
 def test_weights_arrive_in_every_fold_and_in_its_score(weighted):
     pipeline, X, y, weight = weighted
@@ -413,14 +368,11 @@ def test_weights_arrive_in_every_fold_and_in_its_score(weighted):
         error_score="raise",
     )
     folds = splits(pipeline, X, y)
-    for fitted, score, (train, test) in zip(
-        done["estimator"], done["test_score"], folds, strict=True
-    ):
+    for fitted, (train, _) in zip(done["estimator"], folds, strict=True):
         assert_weights_arrived(fitted, X[train], y[train], weight[train])
-        scaler, network = fit_by_hand(pipeline, X[train], y[train], weight[train])
-        rows = scaler.transform(X[test]), y[test]
-        assert score == pytest.approx(network.score(*rows, weight[test]), rel=1e-9)
-        assert score != pytest.approx(network.score(*rows), rel=1e-9)
+    weighted, plain = zip(*scores_by_hand(pipeline, X, y, weight), strict=True)
+    np.testing.assert_allclose(done["test_score"], weighted, rtol=1e-9)
+    assert not np.isclose(done["test_score"], plain, rtol=1e-9).any()
 
 
 @by_scikit_learn_1_8
@@ -433,12 +385,9 @@ def test_weights_arrive_in_a_search(weighted):
     for params, mean_score in zip(
         found.cv_results_["params"], found.cv_results_["mean_test_score"], strict=True
     ):
-        candidate, scores = clone(pipeline).set_params(**params), []
-        for train, test in splits(pipeline, X, y):
-            scaler, network = fit_by_hand(candidate, X[train], y[train], weight[train])
-            rows = scaler.transform(X[test]), y[test]
-            scores.append(network.score(*rows, weight[test]))
-        assert mean_score == pytest.approx(np.mean(scores), rel=1e-6)
+        candidate = clone(pipeline).set_params(**params)
+        expected, _ = np.mean([*scores_by_hand(candidate, X, y, weight)], axis=0)
+        assert mean_score == pytest.approx(expected, rel=1e-6)
 
 
 def test_weights_that_no_step_requests_raise_an_error(learner, routing):

@@ -1,24 +1,19 @@
-"""Forked processes, of a parent that has fitted: they fit and predict as it does."""
+"""Processes forked after a fit: they fit and predict as their parent does."""
 
 from multiprocessing import get_context
 from operator import methodcaller
 
 import numpy as np
 import pytest
-from joblib import parallel_config
-from problems import arrays, assert_same
+from problems import arrays, assert_same, ignores_fork_warning
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 
-# Python 3.12 and later warn of any fork of a process that has threads.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)
+pytestmark = ignores_fork_warning
 
 
 @pytest.fixture
 def in_fork(fitted):
-    """Call a function in a fork, made after a fit; within a minute."""
+    """Call a function in a process forked after a fit, for at most a minute."""
     with get_context("fork").Pool(1) as pool:
         yield lambda *call: pool.apply_async(*call).get(timeout=60)
 
@@ -48,11 +43,3 @@ def test_a_fork_compiles_what_its_parent_has_not(mlp, cancer, in_fork):
     got = in_fork(est.fit, (X.astype(np.float32), y))
     assert {w.dtype for w in arrays(got)} == {np.dtype("float32")}
     assert_same(got, est.fit(X.astype(np.float32), y), atol=0)
-
-
-def test_a_search_may_fork(mlp, iris):
-    search = GridSearchCV(mlp(), {"l2": [0.0, 0.1]}, cv=2).fit(*iris)
-    expected = search.cv_results_["mean_test_score"]
-    with parallel_config("multiprocessing", n_jobs=2):
-        got = clone(search).fit(*iris).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(got, expected)

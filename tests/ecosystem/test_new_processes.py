@@ -1,4 +1,4 @@
-"""What a process of its own imports, changes, computes and prints."""
+"""What skreg imports, changes, computes and prints in a new process."""
 
 import inspect
 import json
@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-# One test, as another worker of pytest-xdist would start a process of its own.
+# This is one test, so that pytest-xdist starts one process for it.
 def test_a_new_process_changes_nothing_global_and_gives_the_same_bits(in_new_process):
     code = inspect.getsource(fresh_process)
     *printed, report = in_new_process(code).splitlines()

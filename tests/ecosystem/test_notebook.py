@@ -26,7 +26,7 @@ def test_the_diagram_in_a_pipeline_links_to_the_page_of_the_class(name):
     pipeline = make_pipeline(StandardScaler(), estimator(name))
     links = re.findall('href="([^"#]*)', estimator_html_repr(pipeline))
     assert PAGE.format(name) in links
-    # scikit-learn's own go where they went.
+    # The links of scikit-learn's own estimators stay as they are.
     assert any(link.endswith("StandardScaler.html") for link in links)
 
 

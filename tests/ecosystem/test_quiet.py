@@ -16,7 +16,7 @@ from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 warnings.simplefilter("error")
 tf.function(tf.square)(tf.ones(1))
-# What comes before is TensorFlow's own.
+# TensorFlow writes the lines before this one.
 print("started", file=sys.stderr, flush=True)
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
@@ -34,7 +34,7 @@ def make(cls=RegularizedMLPClassifier, **params):
 
 for n_rows in range(33, 41):  # one step per call
     make(batch_size=40).partial_fit(X[:n_rows], y[:n_rows], classes=[0, 1])
-for epochs in (1, 4, 12, 12):  # without and with a traced step
+for epochs in (1, 4, 12, 12):  # short fits trace no step
     make(dropout=0.5, epochs=epochs).fit(X, y)
 make(early_stopping=True, n_iter_no_change=1, tol=9.0).fit(X, y)
 est = make(RegularizedMLPRegressor, warm_start=True, optimizer="rmsprop").fit(X, X)
@@ -49,7 +49,7 @@ except ValueError as error:
 try:
     make(callbacks=[Interrupt()]).fit(X, y)
 except KeyboardInterrupt as error:
-    left = error  # and with it the frames, until Python ends
+    left = error  # this keeps the frames until Python ends
 """
 
 
@@ -62,7 +62,7 @@ def test_fits_are_silent_to_the_end_of_the_process():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    # Information is shown by TensorFlow 2.20 whatever the level, which says so itself.
+    # TensorFlow 2.20 shows information whatever the level, and says so.
     others = ("I0000 ", "WARNING: All log messages before absl::InitializeLog()")
     lines = done.stderr.partition("started\n")[2].splitlines()
     assert [line for line in lines if not line.startswith(others)] == []

@@ -1,4 +1,4 @@
-"""What is loaded or named runs no code but that of the libraries it belongs to."""
+"""Loading a pickle and looking up a name run no code of other libraries."""
 
 import io
 import pickle

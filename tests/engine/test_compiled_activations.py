@@ -4,12 +4,12 @@ import numba
 import numpy as np
 import pytest
 
-from skreg._engine.hidden_layers import ACTIVATIONS, hidden_layer
+from skreg._engine.hidden_layers import ACTIVATIONS
 from skreg._prediction.activations import NUMPY_ACTIVATIONS
 
-# On either side of all kinks, which lie at multiples of a half, and far out.
+# These lie on both sides of all kinks, which are at multiples of 0.5, and far out.
 Z = np.concatenate([np.linspace(-8.2, 8.3, 40), [-700.3, -30.1, 30.2, 700.4]])
-ON_ROWS = {"softmax", "log_softmax"}  # of all units together
+ON_ROWS = {"softmax", "log_softmax"}  # functions of all units together
 
 
 def test_only_functions_of_a_whole_row_are_missing():
@@ -22,7 +22,7 @@ def test_value_and_derivative(name, dtype):
     z = Z[Z < 60] if name == "exponential" else Z
     z, eps = z.astype(dtype), np.finfo(dtype).eps
     with np.errstate(under="ignore"):
-        # Numbers as the machine code has them; all are of the given precision.
+        # The machine code computes with these types; all have the given precision.
         values, slopes = zip(*(ACTIVATIONS[name](x, dtype) for x in z), strict=True)
         assert {type(x) for x in values + slopes} == {dtype}
         numpy_activation = NUMPY_ACTIVATIONS[name]
@@ -33,22 +33,6 @@ def test_value_and_derivative(name, dtype):
     np.testing.assert_allclose(values, expected, **tiny)
     tolerance = {"rtol": max(1e-7, 64 * eps), "atol": max(1e-7, 64 * eps)}
     np.testing.assert_allclose(slopes, difference / (2 * step), **tolerance)
-
-
-@numba.njit
-def call(layer, z, bias, slopes):
-    layer(z, bias, slopes, 0.0, np.uint32(0), np.uint32(0))
-
-
-@pytest.mark.parametrize("name", ["relu", "gelu"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_layer_adds_the_bias_and_gives_value_and_derivative(name, dtype):
-    rng = np.random.default_rng(0)
-    z, bias = rng.normal(size=(7, 5)).astype(dtype), rng.normal(size=5).astype(dtype)
-    rows = [[ACTIVATIONS[name](x, z.dtype.type) for x in row] for row in z + bias]
-    slopes = np.empty_like(z)
-    call(hidden_layer(name, dtype), z, bias, slopes)
-    np.testing.assert_allclose(np.stack([z, slopes], axis=2), rows, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -1,4 +1,4 @@
-"""The dropout of the compiled engine, read off the steps that it takes."""
+"""The dropout of the compiled engine, computed from the steps that it takes."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ N_ROWS, N_UNITS = 100, 60
 
 
 def dropout_factors(mlr, layer, rate, n_epochs=3, seed=0, sparse=False):
-    """What dropout multiplies the units of a layer by: (epoch, step, row, unit).
+    """The factors of dropout for the units of a layer: (epoch, step, row, unit).
 
     The rows are those of a multiple of the identity matrix, in two batches. So a row of
     the first kernel moves in the one step that sees its row: by a constant, times the
@@ -30,7 +30,7 @@ def dropout_factors(mlr, layer, rate, n_epochs=3, seed=0, sparse=False):
     epochs = []
     for _ in range(n_epochs):
         first, W, v = (w.copy() for w in est.coefs_)
-        # So small that W and v stay what they are.
+        # The rate is so small that W and v stay what they are.
         est.set_params(learning_rate=1e-7).fit(X, y)
         constant = 1e-7 * 0.1 / (N_ROWS // 2)
         moves = (est.coefs_[0] - first) * y[:, np.newaxis] / constant
@@ -46,7 +46,7 @@ def dropout_factors(mlr, layer, rate, n_epochs=3, seed=0, sparse=False):
 
 @pytest.fixture(scope="module")
 def kept(mlr):
-    """Which units were kept, less its mean: (layer, epoch, step, row, unit)."""
+    """0.5 where a unit is kept, else -0.5: (layer, epoch, step, row, unit)."""
     factors = np.array([dropout_factors(mlr, layer, 0.5) for layer in (0, 1)])
     return (factors != 0) - 0.5
 
@@ -81,7 +81,7 @@ def test_noise_is_no_shifted_copy_of_other_noise(kept):
     one, *others = kept.reshape(-1, N_ROWS // 2 * N_UNITS)
     for other in others:
         correlations = np.fft.ifft(np.fft.fft(one) * np.fft.fft(other).conj()).real
-        # The largest of 3,000 correlations of standard deviation 0.25 * root(3,000).
+        # Each of the 3,000 correlations has a deviation of 0.25 * sqrt(3,000).
         assert np.abs(correlations).max() < 5.5 * 0.25 * np.sqrt(one.size)
 
 
@@ -111,7 +111,6 @@ def test_how_epochs_are_cut_into_calls_does_not_matter(
             patch.setattr(compiled, "CALL_SECONDS", seconds)
             patch.setattr(compiled, "MAX_GROWTH", 3)
             est.fit(X, cancer[1])
-        for ours, theirs in zip(arrays(est), expected, strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_equal(arrays(est), expected)
         for name, figures in history.items():
             np.testing.assert_allclose(est.history_[name], figures, rtol=1e-12)

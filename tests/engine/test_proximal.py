@@ -32,7 +32,7 @@ OPTIMIZERS = {
 
 @pytest.fixture(scope="module")
 def numbers():
-    """Standardized columns and targets, of which some columns do not matter."""
+    """Standardized columns, some of which do not matter, and targets."""
     X, y = load_diabetes(return_X_y=True)
     noise = np.random.default_rng(0).normal(size=(len(y), 5))
     return scale(np.hstack([X, noise])), scale(y)
@@ -46,7 +46,7 @@ def classes():
 
 @pytest.fixture(scope="module")
 def linear(mlr):
-    """A linear model, whose steps see all rows."""
+    """A factory of linear models, each step of which sees all rows."""
     return partial(mlr, (), l2=0.0, batch_size=1000, epochs=2000, shuffle=False)
 
 
@@ -134,8 +134,8 @@ def test_a_network_with_a_hidden_layer_meets_the_conditions_of_a_minimum(
     X, y = numbers
     strength, l2 = (0.02, 0.01) if penalty == "l1" else (0.1, 0.01)
     descent = keras.optimizers.SGD(0.04, momentum=0.8)
-    # Without a penalty on the output layer there is no minimum: it would grow, and
-    # the penalized layer shrink.
+    # Without a penalty on the output layer there is no minimum: its weights would
+    # grow while those of the penalized layer shrink.
     est = mlr((6,), activation="tanh", l2=[l2, l2], optimizer=descent, shuffle=False)
     est.set_params(batch_size=1000, epochs=6000, **{penalty: strength}).fit(X, y)
     (w, v), (b, c) = est.coefs_, est.intercepts_
@@ -212,22 +212,6 @@ def test_no_column_may_be_left(mlp, cancer):
     assert not est.used_features_.any()
     np.testing.assert_array_equal(est.feature_importances_, np.zeros(30))
     assert np.isfinite(est.predict_proba(cancer[0])).all()
-
-
-@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "0.1", [0.1], None])
-def test_group_l1_must_be_a_number_that_is_not_negative(mlp, cancer, value):
-    with pytest.raises((TypeError, ValueError), match="group_l1"):
-        mlp(group_l1=value).fit(*cancer)
-
-
-@pytest.mark.parametrize("engine", ["auto", "keras"])
-def test_fits_in_parts_go_on_where_they_were(mlp, cancer, engine):
-    params = {"l1": 2**-6, "group_l1": 2**-6, "ema_momentum": 0.9, "engine": engine}
-    params["batch_size"] = 50
-    whole = mlp(epochs=4, **params).fit(*cancer)
-    parts = mlp(epochs=2, warm_start=True, **params).fit(*cancer).fit(*cancer)
-    for kernel, expected in zip(parts.coefs_, whole.coefs_, strict=True):
-        np.testing.assert_allclose(kernel, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("strength", [1e-30, 1e-12, 1e-3])

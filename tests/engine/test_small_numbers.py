@@ -13,8 +13,8 @@ def assert_normal(values):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weights_that_decay_become_zero(mlp, cancer, dtype):
     X = cancer[0].astype(dtype)
-    X[:, 0] = 0  # a column whose weights nothing but L2 moves
-    # Each step takes away half of them.
+    X[:, 0] = 0  # only L2 moves the weights of this column
+    # Each step halves the weights.
     est = mlp((4,), optimizer="sgd", learning_rate=0.25, l2=1.0, batch_size=1000)
     for epochs in (50, 120, 1000, 1100):
         est.set_params(epochs=epochs).fit(X, cancer[1])
@@ -27,7 +27,7 @@ RULES = "adam", "nadam", "adamax", "rmsprop"
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rule", RULES)
-def test_what_an_optimizer_accumulates_becomes_zero(mlp, cancer, rule, dtype):
+def test_the_averages_of_an_optimizer_become_zero(mlp, cancer, rule, dtype):
     X = cancer[0].astype(dtype)
     est = mlp((4,), optimizer=rule, warm_start=True, l2=0.0, batch_size=1000)
     est.fit(X, cancer[1])
@@ -37,6 +37,6 @@ def test_what_an_optimizer_accumulates_becomes_zero(mlp, cancer, rule, dtype):
         slots = est._optimizer_state.arrays
         for name in slots.keys() - {"step", "rate_sum"}:
             assert_normal(slots[name])
-    # The average that forgets soonest, as it is of the column's four weights.
+    # This average forgets soonest; the column has four weights.
     average = slots["velocity" if rule == "rmsprop" else "momentum"]
     assert (average[:4] == 0).all()

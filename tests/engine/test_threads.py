@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from joblib import parallel_config
-from problems import arrays
+from problems import arrays, ignores_fork_warning
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -81,7 +81,7 @@ def test_fits_that_overlap_or_fail_leave_the_number_of_threads(
     def end_of_epoch():
         seen.append(set(n_blas_threads().values()))
         name = threading.current_thread().name
-        if name == "second" and not first_ended.is_set():  # in its first epoch
+        if name == "second" and not first_ended.is_set():  # this is its first epoch
             both_train.wait(60)
             assert first_ended.wait(60)
         elif name == "first" and not passed:
@@ -122,22 +122,18 @@ def weights(est, X, y):
     return np.concatenate([w.ravel() for w in arrays(est.fit(X, y))])
 
 
+@ignores_fork_warning
 @pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
-@pytest.mark.filterwarnings(
-    # Python 3.12 and later warn of any fork of a process that has threads.
-    "ignore:This process .* is multi-threaded:DeprecationWarning"
-)
 def test_fits_are_the_same_to_the_bit_wherever_they_run(mlp, cancer, backend):
     ests = [mlp((n, 5), **PARAMS, random_state=n) for n in (3, 4, 8)]
     expected = [weights(clone(est), *cancer) for est in ests]
     with parallel_config(backend, n_jobs=2):
         calls = (joblib.delayed(weights)(est, *cancer) for est in 2 * ests)
         got = joblib.Parallel()(calls)
-    for ours, theirs in zip(got, 2 * expected, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_equal(got, 2 * expected)
 
 
-def test_what_was_fitted_before_does_not_matter(mlp, mlr, cancer, iris, diabetes):
+def test_earlier_fits_do_not_matter(mlp, mlr, cancer, iris, diabetes):
     est = mlp((5,), **PARAMS)
     expected = weights(clone(est), *cancer)
     mlr((9, 9), dropout=0.5, epochs=3).fit(*diabetes)
@@ -145,10 +141,12 @@ def test_what_was_fitted_before_does_not_matter(mlp, mlr, cancer, iris, diabetes
     np.testing.assert_array_equal(weights(est, *cancer), expected)
 
 
-def test_a_grid_search_in_threads_is_that_of_one_thread(mlp, cancer):
+@ignores_fork_warning
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_a_parallel_grid_search_has_the_same_scores(mlp, cancer, backend):
     grid = {"l2": [1e-4, 1e-2], "dropout": [0.0, 0.5]}
     search = GridSearchCV(mlp(), grid, cv=3, scoring="neg_log_loss")
     alone = search.fit(*cancer).cv_results_["mean_test_score"]
-    with parallel_config("threading", n_jobs=2):
-        threaded = search.fit(*cancer).cv_results_["mean_test_score"]
-    np.testing.assert_array_equal(threaded, alone)
+    with parallel_config(backend, n_jobs=2):
+        parallel = search.fit(*cancer).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(parallel, alone)

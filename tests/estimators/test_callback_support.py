@@ -1,4 +1,4 @@
-"""Where scikit-learn has no callbacks, before its version 1.9, there is no such method.
+"""`set_callbacks` exists only where scikit-learn has callbacks, from version 1.9 on.
 
 The tests of what they do are collected where it has them: see ``conftest.py``.
 """

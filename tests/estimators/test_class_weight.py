@@ -59,10 +59,10 @@ def test_a_factor_of_0_is_one_next_to_0(mlp, iris, engine):
     X, y = iris
     params = {"early_stopping": True, "validation_fraction": 0.3, "epochs": 4}
     params |= {"engine": engine, "dropout": 0.2}
-    of_0, next_to_0 = (
+    zero, next_to_0 = (
         mlp(class_weight={1: factor}, **params).fit(X, y) for factor in (0, 1e-15)
     )
-    assert_same(of_0, next_to_0, atol=1e-12)
+    assert_same(zero, next_to_0, atol=1e-12)
 
 
 def test_rows_of_factor_0_count_in_the_score_and_not_in_the_loss(mlp, iris):
@@ -76,20 +76,20 @@ def test_rows_of_factor_0_count_in_the_score_and_not_in_the_loss(mlp, iris):
     score = accuracy_score(y_val, predicted, sample_weight=weight)
     np.testing.assert_allclose(est.validation_scores_[-1], score)
     in_loss = y_val != 1
-    # Mean weight 1 over all rows, those of weight 0 included.
+    # The mean weight is 1 over all rows, those of weight 0 included.
     logs = np.log(est.predict_proba(X_val)[np.arange(30), y_val])
     expected = -np.average(logs, weights=weight * in_loss)
     np.testing.assert_allclose(est.history_["val_loss"][-1], expected)
 
 
-def test_something_must_weigh_in_the_loss(mlp, iris):
+def test_some_row_must_have_weight_in_the_loss(mlp, iris):
     X, y = iris
     est = mlp(class_weight={0: 0, 1: 0, 2: 1})
-    of_two = y != 2
+    two = y != 2
     message = "sample_weight_val times class_weight must not be zero for all rows"
     with pytest.raises(ValueError, match=message):
-        est.fit(X, y, X_val=X[of_two], y_val=y[of_two])
-    rows = np.r_[np.flatnonzero(of_two), np.flatnonzero(y == 2)[:1]]
+        est.fit(X, y, X_val=X[two], y_val=y[two])
+    rows = np.r_[np.flatnonzero(two), np.flatnonzero(y == 2)[:1]]
     est.set_params(early_stopping=True)
     with pytest.raises(ValueError, match="two rows or more of a class whose class_wei"):
         est.fit(X[rows], y[rows])
@@ -123,4 +123,4 @@ def test_bagging_draws_samples_without_a_rare_class(mlp):
     bag = BaggingClassifier(mlp((4,)), 20, max_samples=0.3, random_state=0).fit(X, y)
     assert bag.predict_proba(X).shape == (60, 2)
     drawn = [np.unique(y[rows]).size for rows in bag.estimators_samples_]
-    assert min(drawn) == 1  # or nothing was tested
+    assert min(drawn) == 1  # else this tests nothing

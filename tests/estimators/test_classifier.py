@@ -1,48 +1,16 @@
 """The estimator in use: labels, inputs, outputs, optimizers, callbacks, seeds."""
 
+import copy
+
 import keras
 import numpy as np
-import pandas as pd
 import pytest
-from problems import ignores_copy_warning
+from problems import assert_same_weights, ignores_copy_warning
 from scipy.special import expit, softmax
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from skreg._training.keras.precision import available_dtype
-
-
-def assert_same_weights(a, b):
-    for ours, theirs in zip(
-        a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True
-    ):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        np.array(["malignant", "benign"]),
-        np.array(["malignant", "benign"], dtype=object),
-        np.array([False, True]),
-        np.array([7, -3]),
-        np.array([2.0, 0.0]),
-        np.array([1, 0], dtype=np.uint8),
-        pd.Series(["malignant", "benign"]),
-        pd.Series(["malignant", "benign"], dtype="category"),
-    ],
-    ids=lambda labels: f"{type(labels).__name__}-{labels.dtype}",
-)
-def test_labels_of_any_dtype_come_back_as_they_were(mlp, cancer, labels):
-    X, codes = cancer
-    y = labels[codes]
-    est = mlp(learning_rate=0.05).fit(X, y)
-    predicted = est.predict(X)
-    np.testing.assert_array_equal(est.classes_, np.unique(y))
-    assert predicted.dtype == est.classes_.dtype == np.unique(y).dtype
-    assert est.score(X, y) == np.mean(predicted == np.asarray(y)) > 0.8
 
 
 def test_labels_of_three_classes_come_back_as_they_were(mlp, iris):
@@ -55,11 +23,17 @@ def test_labels_of_three_classes_come_back_as_they_were(mlp, iris):
     )
 
 
+@pytest.fixture(params=["cancer", "iris"])
+def est_and_rows(request):
+    """A classifier that is not to be changed, and its rows."""
+    est = {"cancer": "fitted", "iris": "fitted_iris"}[request.param]
+    return request.getfixturevalue(est), request.getfixturevalue(request.param)[0]
+
+
 @pytest.mark.parametrize("n_rows", [1, 7])
-@pytest.mark.parametrize("data", ["", "_iris"])
-def test_predictions_agree_with_each_other(data, n_rows, request):
-    est = request.getfixturevalue("fitted" + data)
-    X = request.getfixturevalue(data[1:] or "cancer")[0][:n_rows]
+def test_predictions_agree_with_each_other(est_and_rows, n_rows):
+    est, X = est_and_rows
+    X = X[:n_rows]
     proba, decision = est.predict_proba(X), est.decision_function(X)
     if len(est.classes_) == 2:
         assert decision.shape == (n_rows,)
@@ -74,12 +48,10 @@ def test_predictions_agree_with_each_other(data, n_rows, request):
     np.testing.assert_array_equal(est.predict(X), est.classes_[proba.argmax(axis=1)])
 
 
-@pytest.mark.parametrize("data", ["", "_iris"])
-def test_log_probabilities_stay_finite_where_probabilities_underflow(data, request):
-    est = request.getfixturevalue("fitted" + data)
-    X = 1e5 * request.getfixturevalue(data[1:] or "cancer")[0]
-    assert (est.predict_proba(X) == 0).any()
-    assert np.isfinite(est.predict_log_proba(X)).all()
+def test_log_probabilities_stay_finite_where_probabilities_underflow(est_and_rows):
+    est, X = est_and_rows
+    assert (est.predict_proba(1e5 * X) == 0).any()
+    assert np.isfinite(est.predict_log_proba(1e5 * X)).all()
 
 
 @pytest.mark.parametrize("data", ["cancer", "iris"])
@@ -96,8 +68,8 @@ def test_arithmetic_is_in_the_dtype_of_the_training_rows(
     outputs = [est.predict_proba(X), est.predict_log_proba(X), est.decision_function(X)]
     for array in est.coefs_ + est.intercepts_ + outputs:
         assert array.dtype == computed
-    of_model = available_dtype(np.dtype(computed).name)  # float32 on JAX
-    assert {w.dtype for w in est.model_.weights} >= {of_model}
+    in_keras = "f4" if keras.backend.backend() == "jax" else computed
+    assert np.dtype(in_keras).name in {w.dtype for w in est.model_.weights}
 
 
 @pytest.mark.parametrize(("fitted_in", "asked_in"), [("f4", "f8"), ("f8", "f4")])
@@ -114,54 +86,18 @@ def test_lists_are_arrays(mlp, cancer):
     assert_same_weights(mlp().fit(X, y), mlp().fit(X.tolist(), y.tolist()))
 
 
-def test_column_names_are_remembered_until_a_fit_without_names(mlp, cancer):
-    X, y = cancer
-    frame = pd.DataFrame(X).add_prefix("column ")
-    est = mlp().fit(frame, pd.Series(y))
-    assert list(est.feature_names_in_) == list(frame.columns)
-    np.testing.assert_array_equal(est.predict(frame), mlp().fit(X, y).predict(X))
-    assert not hasattr(est.fit(X, y), "feature_names_in_")
-
-
-@pytest.mark.parametrize("alias", ["adam", "SGD", "rmsprop", "adamw", "nadam", "lion"])
-def test_an_optimizer_by_name_is_the_object_with_keras_defaults(mlp, cancer, alias):
-    by_object = keras.optimizers.get(alias)
-    assert_same_weights(
-        mlp(optimizer=alias).fit(*cancer), mlp(optimizer=by_object).fit(*cancer)
-    )
-    by_object.learning_rate = 0.25
-    assert_same_weights(
-        mlp(optimizer=alias, learning_rate=0.25).fit(*cancer),
-        mlp(optimizer=by_object).fit(*cancer),
-    )
-
-
-@pytest.mark.parametrize("engine", ["auto", "keras"])
 def test_an_optimizer_object_is_never_changed(mlp, cancer, engine):
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build([keras.Variable(np.ones(3))])
     config = optimizer.get_config()
     state = [v.numpy() for v in optimizer.variables]
     est = mlp(optimizer=optimizer, engine=engine)
-    first = est.fit(*cancer).coefs_
-    second = est.fit(*cancer).coefs_
+    first, second = copy.deepcopy(est.fit(*cancer)), est.fit(*cancer)
     assert est.optimizer is optimizer
     assert optimizer.get_config() == config
     for before, after in zip(state, optimizer.variables, strict=True):
         np.testing.assert_array_equal(before, after.numpy())
-    for a, b in zip(first, second, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_a_learning_rate_schedule_is_followed(mlp, cancer):
-    # The rate is 0.5 for steps 0 and 1, then 0: five epochs of one step are two.
-    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [0.5, 0.0])
-    scheduled = mlp(optimizer=keras.optimizers.SGD(schedule), epochs=5, batch_size=120)
-    constant = mlp(optimizer="sgd", learning_rate=0.5, epochs=2, batch_size=120)
-    scheduled.fit(*cancer)
-    constant.fit(*cancer)
-    for a, b in zip(scheduled.coefs_, constant.coefs_, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert_same_weights(first, second)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +109,13 @@ def test_batch_sizes_that_mean_the_same(mlp, cancer, given, meant):
 
 
 @pytest.mark.parametrize("batch_size", [32, 120])
-def test_shuffling_matters_where_there_is_more_than_one_batch(mlp, cancer, batch_size):
-    shuffled = mlp(batch_size=batch_size).fit(*cancer)
-    in_order = mlp(batch_size=batch_size, shuffle=False).fit(*cancer)
+@pytest.mark.parametrize("name", ["mlp", "mlr"])
+def test_shuffling_matters_where_there_is_more_than_one_batch(
+    request, cancer, name, batch_size
+):
+    make = request.getfixturevalue(name)
+    shuffled = make(batch_size=batch_size).fit(*cancer)
+    in_order = make(batch_size=batch_size, shuffle=False).fit(*cancer)
     same = np.allclose(shuffled.coefs_[0], in_order.coefs_[0], rtol=1e-9)
     assert same == (batch_size == 120)
 
@@ -183,8 +123,8 @@ def test_shuffling_matters_where_there_is_more_than_one_batch(mlp, cancer, batch
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("change", [{"random_state": 1}, {"epochs": 3}])
 def test_every_seed_and_every_epoch_shuffles_differently(mlp, shuffle, change):
-    # Inputs of zero leave a bias to train, which at such a rate forgets all but the
-    # last few of 60 rows: it shows their order and nothing else.
+    # Inputs of zero leave only a bias to train. At such a rate it forgets all but the
+    # last few of 60 rows, and so it depends on their order.
     X, y = np.zeros((60, 1)), np.arange(60) % 2
     est = mlp((), optimizer="sgd", learning_rate=2.0, batch_size=1, shuffle=shuffle)
     before = est.fit(X, y).intercepts_[0]
@@ -216,7 +156,7 @@ def test_a_saved_model_predicts_without_skreg(fitted, cancer, tmp_path):
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Stops the training, and remembers in itself and in a list what it saw."""
+    """Stops the training after some epochs, which it counts in itself."""
 
     def __init__(self, epochs):
         super().__init__()

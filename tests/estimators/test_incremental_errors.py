@@ -2,11 +2,30 @@
 
 import copy
 import pickle
-import re
 
 import numpy as np
 import pytest
 from problems import assert_same
+
+X = np.random.default_rng(0).normal(size=(60, 4))
+Y = np.arange(60) % 3
+LABELS = np.eye(3, dtype=int)[Y]
+NUMBERS = np.column_stack([X[:, 0], X[:, 0] - X[:, 1]])
+INFINITE = np.where(X > 2, np.inf, X)
+TWO = Y != 2  # the rows of two classes
+
+SHAPES = "hidden_layer_sizes and the number of outputs must be what they were"
+CHANGED = "classes must be what they were on the first call to partial_fit"
+FIT_CHANGED = "warm_start can only be used where y has the same classes as in"
+FEATURES = "X has 3 features, but RegularizedMLP.* is expecting 4"
+ONE_CLASS = "y must have one class per row, as before, got several labels per row"
+SEVERAL = "y must have several labels per row, as before, got one class per row"
+COLUMNS = r"y must have a column for each of 3 labels, got shape \(60, 2\)"
+UNKNOWN = r"y must hold classes of y only.*also array\(\[7\]"
+OTHER_IN_VAL = "y_val must hold classes of y only"
+NO_WEIGHT = "sample_weight must not be zero for all rows"
+BALANCED = "class_weight='balanced' is not supported by partial_fit"
+STOPPING = "early_stopping=True is not supported by partial_fit"
 
 
 def assert_refused(est, match, call):
@@ -16,44 +35,39 @@ def assert_refused(est, match, call):
     assert pickle.dumps(est) == before
 
 
-SHAPES = "hidden_layer_sizes and the number of outputs must be what they were"
-CHANGED = "classes must be what they were on the first call to partial_fit"
-FIT_CHANGED = "warm_start can only be used where y has the same classes as in"
-FEATURES = "X has 3 features, but RegularizedMLPClassifier is expecting 4"
-KINDS = "y must have one class per row, as before, got several labels per row"
-BALANCED = "class_weight='balanced' is not supported by partial_fit"
-STOPPING = "early_stopping=True is not supported by partial_fit"
-
-
 @pytest.mark.parametrize(
-    ("classes", "match"),
+    ("y", "classes", "match"),
     [
-        (None, "classes must be passed on the first call to partial_fit"),
-        ([1, 1], "classes must have at least two classes, got one class"),
-        ([0, 1], r"y must hold classes of y only.*got also array\(\[2\]"),
+        (Y, None, "classes must be passed on the first call to partial_fit"),
+        (Y, [1, 1], "classes must have at least two classes, got one class"),
+        (Y, [0, 1], r"y must hold classes of y only.*got also array\(\[2\]"),
+        (LABELS, ["a", "b", "c"], "classes must be the numbers of the labels"),
     ],
 )
-def test_first_calls_that_are_refused(mlp, iris, classes, match):
+def test_first_calls_that_are_refused(mlp, y, classes, match):
     est = mlp()
-    assert_refused(est, match, lambda est: est.partial_fit(*iris, classes=classes))
+    assert_refused(est, match, lambda est: est.partial_fit(X, y, classes=classes))
     assert vars(est).keys() == est.get_params().keys()
 
 
 @pytest.mark.parametrize(
-    ("params", "reason"),
+    ("make", "params", "reason"),
     [
-        ({"early_stopping": True}, STOPPING),
-        ({"class_weight": "balanced"}, BALANCED),
+        ("mlp", {"early_stopping": True}, STOPPING),
+        ("mlp", {"class_weight": "balanced"}, BALANCED),
+        ("mlr", {"early_stopping": True}, STOPPING),
     ],
 )
-def test_what_partial_fit_cannot_do_it_is_not_there_for(mlp, iris, params, reason):
-    for est in (mlp(), mlp().partial_fit(*iris, classes=[0, 1, 2])):
+def test_partial_fit_is_absent_where_it_is_not_supported(request, make, params, reason):
+    make = request.getfixturevalue(make)
+    for est in (make(), make().fit(X, Y)):
+        assert hasattr(est, "partial_fit")
         est.set_params(**params)
         assert not hasattr(est, "partial_fit")
         before = pickle.dumps(est)
         for call in (
-            lambda est: est.partial_fit(*iris, classes=[0, 1, 2]),
-            lambda est: type(est).partial_fit(est, *iris, classes=[0, 1, 2]),
+            lambda est: est.partial_fit(X, Y),
+            lambda est: type(est).partial_fit(est, X, Y),
         ):
             with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as e:
                 call(est)
@@ -61,64 +75,64 @@ def test_what_partial_fit_cannot_do_it_is_not_there_for(mlp, iris, params, reaso
         assert pickle.dumps(est) == before
 
 
-def test_a_regressor_that_stops_early_has_no_partial_fit(mlr, diabetes):
-    est = mlr(early_stopping=True)
-    with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as error:
-        est.partial_fit(*diabetes)
-    assert STOPPING in str(error.value.__cause__)
-    assert hasattr(mlr(), "partial_fit")
+# The targets of the first fit, parameters that are changed then, a call, its error.
+LATER_CALLS = [
+    (Y, {}, lambda est: est.partial_fit(X, Y, classes=[0, 1, 5]), CHANGED),
+    (Y, {}, lambda est: est.partial_fit(X, Y, classes=[0, 1]), CHANGED),
+    (Y, {}, lambda est: est.partial_fit(X, Y + 5 * (Y == 2)), UNKNOWN),
+    (Y, {}, lambda est: est.partial_fit(X[:, :3], Y), FEATURES),
+    (Y, {}, lambda est: est.partial_fit(X, LABELS), ONE_CLASS),
+    (Y, {}, lambda est: est.partial_fit(INFINITE, Y), "Input X contains infinity"),
+    (Y, {}, lambda est: est.partial_fit(X, Y, sample_weight=0 * Y), NO_WEIGHT),
+    (Y, {"hidden_layer_sizes": 9}, lambda est: est.partial_fit(X, Y), SHAPES),
+    (Y, {"hidden_layer_sizes": (8, 8)}, lambda est: est.partial_fit(X, Y), SHAPES),
+    (Y, {"epochs": 0}, lambda est: est.partial_fit(X, Y), "epochs == 0, must be >= 1"),
+    (Y, {}, lambda est: est.fit(X[TWO], Y[TWO]), FIT_CHANGED),
+    (Y, {}, lambda est: est.fit(X, Y + 1), FIT_CHANGED),
+    (Y, {}, lambda est: est.fit(X, LABELS), ONE_CLASS),
+    (Y, {}, lambda est: est.fit(X[:, :3], Y), FEATURES),
+    (Y, {}, lambda est: est.fit(X, Y, X_val=X, y_val=Y + 1), OTHER_IN_VAL),
+    (Y, {"hidden_layer_sizes": ()}, lambda est: est.fit(X, Y), SHAPES),
+    (LABELS, {}, lambda est: est.partial_fit(X, Y), SEVERAL),
+    (LABELS, {}, lambda est: est.fit(X, Y), SEVERAL),
+    (LABELS, {}, lambda est: est.partial_fit(X, LABELS[:, :2]), COLUMNS),
+    (LABELS, {}, lambda est: est.fit(X, LABELS[:, :2]), FIT_CHANGED),
+]
 
 
-@pytest.fixture(scope="module")
-def resuming_calls(mlp, iris):
-    """Calls that an estimator trained on iris may refuse."""
-    X, y = iris
-    labels = np.column_stack([y == 0, y == 1, y == 2]).astype(int)
-    infinite = X.copy()
-    infinite[3, 1] = np.inf
-    return {
-        "other classes": lambda est: est.partial_fit(X, y, classes=[0, 1, 5]),
-        "fewer classes": lambda est: est.partial_fit(X, y, classes=[0, 1]),
-        "unknown label": lambda est: est.partial_fit(X, np.where(y == 2, 7, y)),
-        "features": lambda est: est.partial_fit(X[:, :3], y),
-        "labels": lambda est: est.partial_fit(X, labels),
-        "no number": lambda est: est.partial_fit(infinite, y),
-        "weights": lambda est: est.partial_fit(X, y, sample_weight=np.zeros(len(y))),
-        "partial_fit": lambda est: est.partial_fit(X, y),
-        "fit": lambda est: est.fit(X, y),
-        "fit fewer classes": lambda est: est.fit(X[y != 2], y[y != 2]),
-        "fit other classes": lambda est: est.fit(X, y + 1),
-        "fit labels": lambda est: est.fit(X, labels),
-        "fit features": lambda est: est.fit(X[:, :3], y),
-        "fit X_val": lambda est: est.fit(X, y, X_val=X, y_val=y + 1),
-    }
+@pytest.mark.parametrize(("first", "params", "call", "match"), LATER_CALLS)
+def test_later_calls_that_are_refused(mlp, first, params, call, match):
+    est = mlp(warm_start=True).fit(X, first).set_params(**params)
+    assert_refused(est, match, call)
 
 
+NUMBER = NUMBERS[:, 0]
+NOW_POISSON = "loss must not change to or from 'poisson' .* got 'poisson'"
+NOW_HUBER = "loss must not change to or from 'poisson' .* got 'huber'"
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
-    ("params", "call", "match"),
+    ("first", "params", "X_then", "y_then", "match"),
     [
-        ({}, "other classes", CHANGED),
-        ({}, "fewer classes", CHANGED),
-        ({}, "unknown label", r"y must hold classes of y only.*also array\(\[7\]"),
-        ({}, "features", FEATURES),
-        ({}, "labels", KINDS),
-        ({}, "no number", "Input X contains infinity"),
-        ({}, "weights", "sample_weight must not be zero for all rows"),
-        ({"hidden_layer_sizes": (9,)}, "partial_fit", SHAPES),
-        ({"hidden_layer_sizes": (8, 8)}, "partial_fit", SHAPES),
-        ({"epochs": 0}, "partial_fit", "epochs == 0, must be >= 1"),
-        ({}, "fit fewer classes", FIT_CHANGED),
-        ({}, "fit other classes", FIT_CHANGED),
-        ({}, "fit labels", KINDS),
-        ({}, "fit features", FEATURES),
-        ({}, "fit X_val", "y_val must hold classes of y only"),
-        ({"hidden_layer_sizes": ()}, "fit", SHAPES),
+        (NUMBER, {"hidden_layer_sizes": 9}, X, NUMBER, SHAPES),
+        (NUMBER, {}, X, NUMBERS, r"y must have 1 output\(s\), as before, got 2"),
+        (NUMBERS, {}, X, NUMBER, r"y must have 2 output\(s\), as before, got 1"),
+        (NUMBERS, {}, X[:, :3], NUMBERS, FEATURES),
+        (Y, {"loss": "poisson"}, X, Y, NOW_POISSON),
     ],
 )
-def test_later_calls_that_are_refused(mlp, iris, resuming_calls, params, call, match):
-    est = mlp(warm_start=True).fit(*iris)
-    est.set_params(**params)
-    assert_refused(est, match, resuming_calls[call])
+def test_later_calls_of_a_regressor_that_are_refused(
+    mlr, method, first, params, X_then, y_then, match
+):
+    est = mlr(loss="huber", warm_start=True).fit(X, first).set_params(**params)
+    assert_refused(est, match, lambda est: getattr(est, method)(X_then, y_then))
+
+
+def test_a_poisson_regressor_keeps_its_loss(mlr):
+    est = mlr(loss="poisson", warm_start=True).fit(X, Y).set_params(loss="huber")
+    for call in (lambda est: est.fit(X, Y), lambda est: est.partial_fit(X, Y)):
+        assert_refused(est, NOW_HUBER, call)
 
 
 def test_training_that_diverges_leaves_the_estimator_unchanged(problem):
@@ -131,66 +145,13 @@ def test_training_that_diverges_leaves_the_estimator_unchanged(problem):
     assert_same(problem.partial(est), problem.partial(original), atol=0)
 
 
-def test_a_multilabel_network_stays_multilabel(mlp, iris):
-    X, y = iris
-    labels = np.column_stack([y == 0, y != 1, X[:, 0] > 0]).astype(int)
-    est = mlp(warm_start=True).fit(X, labels)
-    kinds = "y must have several labels per row, as before, got one class per row"
-    assert_refused(est, kinds, lambda est: est.partial_fit(X, y))
-    assert_refused(est, kinds, lambda est: est.fit(X, y))
-    columns = r"y must have a column for each of 3 labels, got shape \(90, 2\)"
-    assert_refused(est, columns, lambda est: est.partial_fit(X, labels[:, :2]))
-    assert_refused(est, FIT_CHANGED, lambda est: est.fit(X, labels[:, :2]))
-
-
-def test_a_regressor_refuses_another_shape(regressor):
-    est = regressor.partial(regressor.make(warm_start=True))
-    est.set_params(hidden_layer_sizes=(9,))
-    for call in (regressor.partial, regressor.fit):
-        assert_refused(est, SHAPES, call)
-
-
-def test_the_number_of_outputs_stays(regressor):
-    X, y = regressor.X, regressor.y
-    two = np.column_stack([y, -y])
-    est = regressor.partial(regressor.make(warm_start=True))
-    match = re.escape("y must have 1 output(s), as before, got 2")
-    assert_refused(est, match, lambda est: est.partial_fit(X, two))
-    assert_refused(est, match, lambda est: est.fit(X, two))
-    est = regressor.make().fit(X, two)
-    match = re.escape("y must have 2 output(s), as before, got 1")
-    assert_refused(est, match, lambda est: est.partial_fit(X, y))
-    features = "X has 9 features, but RegularizedMLPRegressor is expecting 10"
-    assert_refused(est, features, lambda est: est.partial_fit(X[:, 1:], two))
-
-
-def test_without_warm_start_fit_takes_what_resuming_refuses(mlp, iris, resuming_calls):
-    for call in (
-        "fit fewer classes",
-        "fit other classes",
-        "fit labels",
-        "fit features",
-    ):
-        resuming_calls[call](mlp().partial_fit(*iris, classes=[0, 1, 2]))
-    est = mlp().fit(*iris).set_params(hidden_layer_sizes=(3,))
-    resuming_calls["fit"](est)
-    assert est.coefs_[0].shape == (4, 3)
-
-
-def test_multilabel_classes_are_numbers(mlp, iris):
-    X, y = iris
-    labels = np.column_stack([y == 0, y == 1]).astype(int)
-    match = "classes must be the numbers of the labels"
-    call = lambda est: est.partial_fit(X, labels, classes=["a", "b"])  # noqa: E731
-    assert_refused(mlp(), match, call)
-    mlp().partial_fit(X, labels, classes=[0, 1])
-
-
 @pytest.mark.parametrize(
-    ("first", "then"), [("poisson", "huber"), ("huber", "poisson")]
+    ("rows", "targets"),
+    [(X[TWO], Y[TWO]), (X, Y + 1), (X, LABELS), (X[:, :3], Y)],
+    ids=["fewer classes", "other classes", "labels", "fewer columns"],
 )
-def test_a_loss_with_another_output_is_refused(mlr, diabetes, first, then):
-    est = mlr(loss=first, warm_start=True).fit(*diabetes).set_params(loss=then)
-    match = f"loss must not change to or from 'poisson' .* got '{then}'"
-    assert_refused(est, match, lambda est: est.fit(*diabetes))
-    assert_refused(est, match, lambda est: est.partial_fit(*diabetes))
+def test_without_warm_start_fit_takes_what_resuming_refuses(mlp, rows, targets):
+    est = mlp().partial_fit(X, Y, classes=[0, 1, 2]).set_params(hidden_layer_sizes=3)
+    fresh = mlp(3).fit(rows, targets)
+    assert_same(est.fit(rows, targets), fresh, atol=0)
+    np.testing.assert_array_equal(est.classes_, fresh.classes_)

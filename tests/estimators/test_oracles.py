@@ -7,7 +7,9 @@ from itertools import product
 import keras
 import numpy as np
 import pytest
+from problems import STANDING_STILL, assert_same_weights
 from scipy.special import erf, expit, softmax
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
@@ -30,18 +32,15 @@ COSINE = keras.optimizers.schedules.CosineDecay(
     0.01, 4, warmup_target=0.1, warmup_steps=2
 )
 
-# A step too small to change a weight: what is fitted is what training starts from.
-STANDING_STILL = {"optimizer": "sgd", "learning_rate": 1e-30}
-
 
 @pytest.fixture(scope="module", params=["auto", "keras"])
 def mlp(mlp, request):
-    """Whatever trains it, the oracles are the same."""
+    """The oracles are the same for both engines."""
     return partial(mlp, engine=request.param)
 
 
 def numpy_proba(estimator, X):
-    """The network by hand: coefs_ and intercepts_ only."""
+    """Compute the network by hand, from coefs_ and intercepts_ only."""
     activation = NUMPY_ACTIVATIONS[estimator.activation]
     *hidden, (kernel, bias) = zip(estimator.coefs_, estimator.intercepts_, strict=True)
     for hidden_kernel, hidden_bias in hidden:
@@ -50,12 +49,6 @@ def numpy_proba(estimator, X):
     if logits.shape[1] == 1:
         logits = np.hstack([np.zeros_like(logits), logits])
     return softmax(logits, axis=1)
-
-
-def weights(estimator):
-    """All kernels, then all biases, in one vector."""
-    parts = estimator.coefs_ + estimator.intercepts_
-    return np.concatenate([part.ravel() for part in parts])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +91,7 @@ def test_layers_of_one_shape_start_from_different_kernels(mlp, iris):
     ("activation", "data", "sizes"),
     [
         ("relu", "cancer", (7, 5)),
-        ("relu", "cancer", (64, 40)),  # whose products are computed in pieces
+        ("relu", "cancer", (64, 40)),  # its products are computed in pieces
         *product(NUMPY_ACTIVATIONS, ["iris"], [(7, 5)]),
     ],
 )
@@ -108,7 +101,7 @@ def test_probabilities_are_the_forward_pass_of_the_coefs(
     X, y = request.getfixturevalue(data)
     est = mlp(sizes, activation=activation, dropout=0.5, batch_size=200)
     est.fit(X, y)
-    # No closer than this: TensorFlow's gelu has a root of 2 in single precision.
+    # TensorFlow's gelu has sqrt(2) in single precision only.
     np.testing.assert_allclose(est.predict_proba(X), numpy_proba(est, X), rtol=1e-7)
     outputs = keras.ops.convert_to_numpy(est.model_(X))
     np.testing.assert_allclose(
@@ -116,18 +109,19 @@ def test_probabilities_are_the_forward_pass_of_the_coefs(
     )
 
 
-def test_predictions_of_many_rows_are_those_of_few(mlp, cancer):
-    X, y = cancer
+@pytest.mark.parametrize("data", ["cancer", "iris"])
+def test_predictions_of_many_rows_are_those_of_few(mlp, data, request):
+    X, y = request.getfixturevalue(data)
     est = mlp((64, 40), dropout=0.5, batch_size=200).fit(X, y)
     n = 1 + 5000 // len(X)
-    many = np.tile(X, (n, 1))  # which are pushed forward in chunks
+    many = np.tile(X, (n, 1))  # these are pushed forward in chunks
     expected = np.tile(est.predict_proba(X), (n, 1))
     np.testing.assert_allclose(est.predict_proba(many), expected, rtol=1e-10)
     np.testing.assert_array_equal(est.predict(many), np.tile(est.predict(X), n))
 
 
 def sgd_by_hand(est, X, targets, sample_weight, kernel, bias):
-    """The textbook loop over a logistic regression; also gives the history."""
+    """The textbook loop for logistic regression; returns the history, too."""
     w = sample_weight / sample_weight.mean()
     n, b, rate = len(X), est.batch_size, est.learning_rate
     history = {"data_loss": [], "penalty": []}
@@ -137,7 +131,7 @@ def sgd_by_hand(est, X, targets, sample_weight, kernel, bias):
             z = X[rows] @ kernel + bias
             cross_entropy = np.logaddexp(0, z) - targets[rows] * z
             error = w[rows] * (expit(z) - targets[rows]) / len(rows)
-            # Running means: a batch counts as often as it has rows.
+            # In the running means, a batch counts as often as it has rows.
             losses += w[rows] @ cross_entropy
             penalties += len(rows) * (
                 est.l1 * np.abs(kernel).sum() + est.l2 * (kernel**2).sum()
@@ -188,7 +182,7 @@ def test_a_linear_model_with_l2_converges_to_logistic_regression(mlp, data, requ
 
 @pytest.fixture(scope="module")
 def binary_words():
-    """As in the source document: 10,000 inputs, each 0 or 1, and a binary target."""
+    """Rows of the source document: 10,000 inputs, each 0 or 1, and a binary target."""
     rng = np.random.default_rng(0)
     X = (rng.random((40, 10_000)) < 0.02).astype(np.float32)
     return X, rng.integers(0, 2, 40)
@@ -200,7 +194,7 @@ def source_start(mlp, binary_words):
     return mlp((16, 16), **STANDING_STILL).fit(*binary_words).model_.get_weights()
 
 
-# tests/engine/test_optimizers.py has the other optimizers.
+# engine/test_both_engines.py has the other optimizers.
 @pytest.mark.parametrize(
     ("mlp", "l1", "l2", "optimizer"),
     [
@@ -246,8 +240,8 @@ def test_the_source_network_is_trained_as_keras_trains_it(
         np.concatenate([w.ravel() for w in network.get_weights()])
         for network in (ours.model_, by_hand)
     )
-    # All but a few of 160,000: where a weight comes to lie at zero, the sign of a
-    # rounding error is the direction of L1's next step.
+    # A few of 160,000 differ: where a weight is about zero, the sign of a rounding
+    # error is the direction of L1's next step.
     assert np.isclose(got, expected, rtol=0, atol=5e-6).mean() > 0.9999
     # The few that differ are in the penalty, which is in Keras' loss.
     np.testing.assert_allclose(ours.loss_curve_, theirs.history["loss"], rtol=1e-4)
@@ -259,9 +253,9 @@ def test_integer_sample_weights_are_repeated_rows(mlp, data, class_weight, reque
     X, y = request.getfixturevalue(data)
     counts = np.random.default_rng(0).integers(0, 4, len(y))
     est = mlp(batch_size=1000, shuffle=False, epochs=5, class_weight=class_weight)
-    weighted = weights(est.fit(X, y, sample_weight=counts))
-    repeated = weights(est.fit(X.repeat(counts, axis=0), y.repeat(counts)))
-    np.testing.assert_allclose(weighted, repeated, rtol=1e-8)
+    weighted = clone(est).fit(X, y, sample_weight=counts)
+    repeated = est.fit(X.repeat(counts, axis=0), y.repeat(counts))
+    assert_same_weights(weighted, repeated, rtol=1e-8)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 0.5, 2: 4}])
@@ -269,24 +263,7 @@ def test_class_weights_are_sample_weights(mlp, iris, class_weight):
     X, y = iris
     by_class = mlp(class_weight=class_weight).fit(X, y)
     by_row = mlp().fit(X, y, compute_sample_weight(class_weight, y))
-    np.testing.assert_allclose(weights(by_class), weights(by_row), rtol=1e-9)
-
-
-def test_the_scale_of_sample_weights_does_not_matter(mlp, cancer):
-    sample_weight = np.random.default_rng(0).uniform(0.5, 2, 120)
-    ours = mlp().fit(*cancer, sample_weight)
-    scaled = mlp().fit(*cancer, 7 * sample_weight)
-    np.testing.assert_allclose(weights(ours), weights(scaled), rtol=1e-9)
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_rows_of_weight_0_are_as_if_removed(mlp, cancer, early_stopping):
-    X, y = cancer
-    kept = np.random.default_rng(0).random(len(y)) < 0.7
-    est = mlp(dropout=0.2, early_stopping=early_stopping)
-    weighted = weights(est.fit(X, y, sample_weight=kept.astype(float)))
-    removed = weights(est.fit(X[kept], y[kept]))
-    np.testing.assert_array_equal(weighted, removed)
+    assert_same_weights(by_class, by_row, rtol=1e-9)
 
 
 def test_kept_units_are_scaled_up_in_training_and_none_is_dropped_after(mlp, cancer):
@@ -297,7 +274,7 @@ def test_kept_units_are_scaled_up_in_training_and_none_is_dropped_after(mlp, can
     factors = np.asarray(dropout(before, training=True) / before)
     kept = factors != 0
     np.testing.assert_allclose(factors[kept], 1 / (1 - 0.2))
-    # 24,000 draws: the standard deviation of the share is 0.0026.
+    # With 24,000 draws, the standard deviation of the share is 0.0026.
     assert abs(kept.mean() - 0.8) < 0.013
     np.testing.assert_array_equal(dropout(before, training=False), before)
 
@@ -344,7 +321,7 @@ def test_validation_figures_are_those_of_the_fitted_network(
 def test_validation_rows_do_not_change_the_training(mlp, cancer):
     alone = mlp(dropout=0.2).fit(*cancer)
     watched = mlp(dropout=0.2).fit(*cancer, X_val=cancer[0][:9], y_val=cancer[1][:9])
-    np.testing.assert_array_equal(weights(alone), weights(watched))
+    assert_same_weights(alone, watched)
 
 
 def test_loss_is_data_loss_plus_penalty(mlp, iris):

@@ -1,10 +1,10 @@
-"""Early stopping with ``warm_start``: what is kept is the best of all fits."""
+"""Early stopping with ``warm_start`` keeps the best epoch of all fits."""
 
 import copy
 
 import numpy as np
 import pytest
-from problems import Problem, arrays, assert_same, differ
+from problems import Problem, assert_same, assert_same_weights, differ
 from sklearn.metrics import log_loss
 
 
@@ -24,7 +24,7 @@ class Stopping(Problem):
             warm_start=True,
         )
         self.validation = {"X_val": X[60:], "y_val": y[60:]}
-        # The better the fit, the worse.
+        # The validation loss rises as the fit improves.
         self.rising = {"X_val": X[:60], "y_val": 1 - y[:60]}
 
     def loss(self, est):
@@ -47,7 +47,7 @@ def test_the_epoch_kept_is_the_best_of_all_fits(stopping):
         assert est.best_epoch_ == 1 + np.argmin(val_loss)
         np.testing.assert_allclose(stopping.loss(est), min(val_loss), rtol=1e-9)
         best_epochs.append(est.best_epoch_)
-    # Better than the first fit's, and not beaten by the last.
+    # The second fit improves on the first, and the last one does not on it.
     assert best_epochs[0] < best_epochs[1] <= best_epochs[2] == best_epochs[3]
     assert est.best_epoch_ < est.n_iter_ - 3
 
@@ -69,11 +69,10 @@ def test_the_state_of_the_optimizer_is_that_of_the_epoch_kept(stopping, optimize
     stopping.fit(est, **stopping.rising)
     kept = est.best_epoch_
     stopping.fit(est, **stopping.rising)
-    assert est.best_epoch_ == kept <= 2  # also where a fit keeps none of its own
+    assert est.best_epoch_ == kept <= 2  # the second fit keeps no epoch of its own
     stopping.warm(est, 2, early_stopping=False)
     whole = stopping.warm(stopping.make(**params), kept + 2, early_stopping=False)
-    for a, b in zip(arrays(est), arrays(whole), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    assert_same_weights(est, whole, rtol=1e-9, atol=1e-12)
     assert est.best_epoch_ == est.n_iter_ == kept + 10
 
 
@@ -83,7 +82,7 @@ def test_noise_is_that_of_the_epochs_run_not_of_the_epoch_kept(stopping):
     for _ in range(2):
         stopping.fit(est, **stopping.rising)
     assert (est.n_iter_, est.best_epoch_) == (5, 1)
-    # Epochs 2 and 4 go on from the same weights, by the same rows.
+    # Epochs 2 and 4 start from the same weights and see the same rows.
     second, fourth = est.history_["data_loss"][1], est.history_["data_loss"][3]
     assert abs(second - fourth) > 1e-3
 
@@ -101,10 +100,9 @@ def test_patience_goes_on_too(stopping):
 
 def test_other_validation_rows_are_judged_by_themselves(stopping):
     est = stopping.make(epochs=15, n_iter_no_change=15)
-    of_training = {"X_val": stopping.X, "y_val": stopping.y}
-    stopping.fit(est, **of_training)
+    stopping.fit(est, X_val=stopping.X, y_val=stopping.y)
     first = min(est.history_["val_loss"])
-    # No epoch has so low a loss on these rows, and yet the best of them is kept.
+    # The losses on these rows are all higher, and yet the best epoch is kept.
     stopping.y, n_iter = 1 - stopping.y, est.n_iter_
     stopping.fit(est.set_params(epochs=4), **stopping.rising)
     second = est.history_["val_loss"][n_iter:]

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, where it has them: of the estimators."""
+"""scikit-learn's callbacks on the estimators, where it has callbacks."""
 
 import pickle
 
@@ -12,8 +12,8 @@ from sklearn.callback import ProgressBar, ScoringMonitor
 from skreg._training import compiled as compiled_engine
 
 
-def of_epochs(n_epochs):
-    """The lines of a fit of so many epochs."""
+def fit_lines(n_epochs):
+    """The lines that a fit of `n_epochs` epochs records."""
     epochs = [
         f"{hook} fit#0 epoch#{i}" for i in range(n_epochs) for hook in ("begin", "end")
     ]
@@ -26,7 +26,7 @@ def test_a_fit_has_a_task_per_epoch(any_problem, kind):
     est = any_problem.make(epochs=3).set_callbacks(callback)
     weights = np.linspace(0, 1, len(any_problem.X))
     any_problem.fit(est, sample_weight=weights)
-    assert callback.lines() == of_epochs(3)
+    assert callback.lines() == fit_lines(3)
     for event in callback.events:
         assert event.estimator is est
         assert event.context.max_subtasks == (3 if len(event.path) == 1 else 0)
@@ -56,18 +56,18 @@ def test_epochs_may_take_several_calls_of_the_compiled_function(compiled, monkey
     callback = Recorder()
     est = compiled.make(epochs=2, batch_size=16).set_callbacks(callback)
     compiled.fit(est)
-    assert callback.lines() == of_epochs(2)
+    assert callback.lines() == fit_lines(2)
     assert_same(est, compiled.fit(compiled.make(epochs=2, batch_size=16)), atol=0)
 
 
-def test_with_early_stopping_it_is_that_of_the_best_epoch_so_far(classifier):
+def test_early_stopping_hands_over_the_estimator_of_the_best_epoch_so_far(classifier):
     params = {"early_stopping": True, "n_iter_no_change": 2, "learning_rate": 0.3}
     callback = Recorder()
     est = classifier.make(epochs=30, **params).set_callbacks(callback)
     classifier.fit(est)
     n_epochs = est.n_iter_
     assert est.best_epoch_ < n_epochs < 30
-    assert callback.lines() == of_epochs(n_epochs)
+    assert callback.lines() == fit_lines(n_epochs)
     for n in (est.best_epoch_ - 1, n_epochs - 1):
         shorter = classifier.fit(classifier.make(epochs=n, **params))
         assert_same(callback.fitted()[n - 1], shorter, atol=0)
@@ -75,9 +75,8 @@ def test_with_early_stopping_it_is_that_of_the_best_epoch_so_far(classifier):
 
 def test_partial_fit_is_a_fit_of_one_epoch(problem):
     callback = Recorder()
-    est = problem.make().set_callbacks(callback)
-    problem.partial(est, n_calls=2)
-    assert callback.lines() == 2 * of_epochs(1)
+    est = problem.partial(problem.make().set_callbacks(callback), n_calls=2)
+    assert callback.lines() == 2 * fit_lines(1)
     assert [fitted.n_iter_ for fitted in callback.fitted()] == [1, 2]
     assert_same(est, problem.partial(problem.make(), n_calls=2), atol=0)
 
@@ -86,7 +85,7 @@ def test_a_warm_start_counts_its_own_epochs(problem):
     callback = Recorder()
     est = problem.make(warm_start=True, epochs=2).set_callbacks(callback)
     problem.fit(problem.fit(est))
-    assert callback.lines() == 2 * of_epochs(2)
+    assert callback.lines() == 2 * fit_lines(2)
     assert [fitted.n_iter_ for fitted in callback.fitted()] == [1, 2, 3, 4]
 
 
@@ -96,12 +95,12 @@ def test_the_scores_of_the_epochs_are_those_of_the_history(problem):
     est = problem.make(epochs=3).set_callbacks(monitor)
     problem.fit(est, X_val=problem.X, y_val=problem.y)
     log = monitor.get_logs().data
-    of_epochs = [row[scoring] for row in log if row["task_name"] == "epoch"]
+    scores = [row[scoring] for row in log if row["task_name"] == "epoch"]
     if problem.classes:
         expected = np.negative(est.history_["val_loss"])
-    else:  # whose validation score is R2
+    else:  # the validation score is R2
         expected = (np.array(est.history_["val_score"]) - 1) * np.var(problem.y)
-    np.testing.assert_allclose(of_epochs, expected, rtol=1e-6)
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
 def test_the_progress_bar_ends_at_100_percent(fitted_iris, iris, capsys):
@@ -128,11 +127,11 @@ def test_a_callback_may_stop_the_training(any_problem):
     callback = Recorder(lambda event: str(event) == "end fit#0 epoch#1")
     est = any_problem.make(epochs=5).set_callbacks(callback, Unasking())
     any_problem.fit(est)
-    assert callback.lines() == of_epochs(2)
+    assert callback.lines() == fit_lines(2)
     assert_same(est, any_problem.fit(any_problem.make(epochs=2)), atol=0)
 
 
-LINES = [*of_epochs(2)[:4], *of_epochs(2)[-2:]]
+LINES = [*fit_lines(2)[:4], *fit_lines(2)[-2:]]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -175,7 +174,7 @@ def test_an_interrupt_keeps_the_epochs_before_where_they_are_kept(classifier):
     est = classifier.make(epochs=5, warm_start=True).set_callbacks(callback)
     with pytest.raises(KeyboardInterrupt):
         classifier.fit(est)
-    assert callback.lines() == [*of_epochs(2)[:-2], "teardown fit#0"]
+    assert callback.lines() == [*fit_lines(2)[:-2], "teardown fit#0"]
     shorter = classifier.fit(classifier.make(epochs=2, warm_start=True))
     assert_same(est, shorter, atol=0)
 
@@ -198,8 +197,8 @@ def test_callbacks_are_no_parameter_and_kept_as_scikit_learn_keeps_them(mlp, iri
     restored = pickle.loads(pickle.dumps(est))
     np.testing.assert_array_equal(arrays(restored)[0], arrays(est)[0])
     restored.fit(*iris)
-    (of_restored,) = restored._skl_callbacks
-    assert len(of_restored.get_logs(select="all")) == 2
+    (copied_monitor,) = restored._skl_callbacks
+    assert len(copied_monitor.get_logs(select="all")) == 2
     assert len(monitor.get_logs(select="all")) == 1
     est.set_callbacks()
     assert vars(est).keys() == vars(plain).keys()

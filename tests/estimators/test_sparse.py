@@ -1,8 +1,10 @@
 """Sparse rows train the same networks as dense rows."""
 
 from functools import cache
+from itertools import product
 
 import numpy as np
+import problems
 import pytest
 from scipy import sparse
 from sklearn.base import is_classifier
@@ -47,12 +49,9 @@ def targets(problem, X):
 
 @pytest.fixture
 def make(mlp, mlr):
-    """An estimator for a problem."""
+    """A factory of estimators for a problem."""
 
-    def of(problem, *args, **params):
-        return (mlr if "number" in problem else mlp)(*args, **params)
-
-    return of
+    return lambda problem, **params: (mlr if "number" in problem else mlp)(**params)
 
 
 @pytest.fixture(scope="module")
@@ -80,16 +79,7 @@ def outputs(est, X):
 
 def assert_same(ours, theirs, X, atol=1e-9):
     """Two fits agree, and predict alike on dense and on sparse rows."""
-    given = zip(
-        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
-    )
-    for a, b in given:
-        assert a.dtype == b.dtype
-        np.testing.assert_allclose(a, b, rtol=atol, atol=atol)
-    assert ours.history_.keys() == theirs.history_.keys()
-    for name, figures in theirs.history_.items():
-        np.testing.assert_allclose(ours.history_[name], figures, rtol=atol, atol=atol)
-    assert ours.best_epoch_ == theirs.best_epoch_
+    problems.assert_same(ours, theirs, atol)
     expected = outputs(theirs, X)
     for given in (X, sparse.csr_array(X)):
         np.testing.assert_allclose(outputs(ours, given), expected, rtol=atol, atol=atol)
@@ -123,12 +113,37 @@ def test_the_fit_is_that_of_the_dense_rows(make, rows, engine, problem, params):
     assert_same(ours, dense, rows)
 
 
+def parts(X):
+    """Copies of the arrays that hold a sparse matrix."""
+    if X.format == "dok":
+        return {"items": np.array(sorted(X.items()), dtype=object)}
+    names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
+    return {name: np.copy(getattr(X, name)) for name in names if hasattr(X, name)}
+
+
+@pytest.fixture
+def unchanged():
+    """Returns the matrices given to it, which are compared after the test."""
+    given = []
+
+    def watch(X):
+        given.append((X, parts(X)))
+        return X
+
+    yield watch
+    for X, before in given:
+        after = parts(X)
+        assert after.keys() == before.keys()
+        for name, part in before.items():
+            np.testing.assert_array_equal(after[name], part, strict=True)
+
+
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_every_format_is_taken(mlp, rows, fit_dense, container):
-    y = targets("two classes", rows)
-    X = container(rows)
-    est = mlp(dropout=0.3).fit(X, y)
-    assert_same(est, fit_dense(dropout=0.3), rows)
+def test_every_format_is_taken_and_left_as_it_was(mlp, rows, container, unchanged):
+    y, X = targets("two classes", rows), unchanged(container(rows))
+    params = {"dropout": 0.3, "early_stopping": True}
+    est = mlp(**params).fit(X, y, X_val=X, y_val=y)
+    assert_same(est, mlp(**params).fit(rows, y, X_val=rows, y_val=y), rows)
     np.testing.assert_array_equal(est.predict(X), est.predict(rows))
 
 
@@ -140,12 +155,11 @@ def test_other_formats_with_keras(mlp, rows, fit_dense, container):
 
 
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csc_array])
-def test_indices_may_be_of_64_bits(mlp, rows, fit_dense, engine, container):
+def test_indices_may_be_of_64_bits(mlp, rows, fit_dense, engine, container, unchanged):
     y = targets("two classes", rows)
     X = container(rows)
     X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
-    ours = mlp(engine=engine).fit(X, y)
-    assert X.indices.dtype == X.indptr.dtype == np.int64
+    ours = mlp(engine=engine).fit(unchanged(X), y)
     assert_same(ours, fit_dense(engine=engine), rows)
     np.testing.assert_array_equal(ours.predict(X), ours.predict(rows))
 
@@ -166,7 +180,7 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
     counts = weight > 0
-    params = {"engine": engine, "early_stopping": True, "epochs": 3}
+    params = {"engine": engine, "early_stopping": True, "dropout": 0.2, "epochs": 3}
     ours = make(problem, **params).fit(read_only(rows), y, weight)
     assert_same(ours, make(problem, **params).fit(rows, y, weight), rows)
     without = make(problem, **params)
@@ -176,49 +190,36 @@ def test_rows_of_weight_0_are_left_out(make, rows, engine, problem):
 
 @pytest.mark.parametrize("problem", ["three classes", "numbers"])
 def test_validation_rows_may_be_sparse(make, rows, engine, problem, monkeypatch):
-    # In several chunks, the last of them ragged.
+    # The validation rows take several chunks, the last of them a smaller one.
     monkeypatch.setattr(validating, "VALIDATION_BATCH", 8)
     y = targets(problem, rows)
     weight = np.random.default_rng(1).integers(0, 3, 30)
 
-    def fit(container):
+    def fit(container, val_container):
         est = make(problem, engine=engine, early_stopping=True, epochs=4, dropout=0.2)
-        validation = {"X_val": container(rows[40:]), "y_val": y[40:]}
+        validation = {"X_val": val_container(rows[40:]), "y_val": y[40:]}
         validation["sample_weight_val"] = weight
         return est.fit(container(rows[:40]), y[:40], **validation)
 
-    ours = fit(read_only)
-    assert "val_loss" in ours.history_
-    assert_same(ours, fit(np.asarray), rows)
+    dense = fit(np.asarray, np.asarray)
+    assert "val_loss" in dense.history_
+    for kinds in product((read_only, np.asarray), repeat=2):
+        assert_same(fit(*kinds), dense, rows)
 
 
-def test_either_of_training_and_validation_rows_may_be_sparse(mlp, rows, engine):
-    X, X_val = rows[:40], rows[40:]
-    y, y_val = np.split(targets("two classes", rows), [40])
-    dense = mlp(engine=engine).fit(X, y, X_val=X_val, y_val=y_val)
-    for given, given_val in ((read_only(X), X_val), (X, read_only(X_val))):
-        ours = mlp(engine=engine).fit(given, y, X_val=given_val, y_val=y_val)
-        assert_same(ours, dense, rows)
-
-
-def test_batches_of_empty_rows_move_the_biases_alone(mlp, rows, engine):
+@pytest.mark.parametrize(
+    ("n_empty", "params"), [(40, {}), (70, {"hidden_layer_sizes": (), "l2": 0.0})]
+)
+def test_whole_batches_may_be_empty_rows(mlp, rows, engine, n_empty, params):
     X, y = rows.copy(), targets("two classes", rows)
-    X[:40] = 0  # the first two batches
-    est = mlp(batch_size=20, shuffle=False, engine=engine)
-    ours = est.fit(read_only(X), y)
-    assert_same(ours, mlp(batch_size=20, shuffle=False, engine=engine).fit(X, y), X)
-
-
-def test_a_matrix_without_entries(mlp, rows, engine):
-    X, y = np.zeros_like(rows), targets("two classes", rows)
-    given = read_only(X)
-    assert given.nnz == 0
-    ours = mlp((), engine=engine, l2=0.0).fit(given, y)
-    assert_same(ours, mlp((), engine=engine, l2=0.0).fit(X, y), X)
+    X[:n_empty] = 0  # the first two batches, or all of them
+    params = {"batch_size": 20, "shuffle": False, "engine": engine, **params}
+    ours = mlp(**params).fit(read_only(X), y)
+    assert_same(ours, mlp(**params).fit(X, y), X)
 
 
 def unsorted(X):
-    """Columns of every row in falling order."""
+    """The same matrix, with the columns of every row in descending order."""
     X = sparse.csr_matrix(X)
     for start, stop in zip(X.indptr, X.indptr[1:], strict=False):
         X.indices[start:stop] = X.indices[start:stop][::-1].copy()
@@ -228,7 +229,7 @@ def unsorted(X):
 
 
 def duplicated(X):
-    """Every entry stored as three that sum to it."""
+    """The same matrix, with every entry stored as three that sum to it."""
     X = sparse.coo_array(X)
     row, column = (np.tile(numbers, 3) for numbers in (X.row, X.col))
     values = np.concatenate([0.5 * X.data, 0.25 * X.data, 0.25 * X.data])
@@ -236,14 +237,14 @@ def duplicated(X):
 
 
 def duplicated_csr(X):
-    """Every entry stored as two in CSR format, which does not sum duplicates."""
+    """The same matrix in CSR format, with every entry stored as two."""
     X = sparse.csr_array(X)
     values, columns = np.repeat(X.data / 2, 2), np.repeat(X.indices, 2)
     return sparse.csr_array((values, columns, 2 * X.indptr), X.shape)
 
 
 def explicit(X):
-    """With every zero stored explicitly."""
+    """The same matrix, with every zero stored explicitly."""
     n_rows, n_columns = X.shape
     columns = np.tile(np.arange(n_columns), n_rows)
     indptr = np.arange(n_rows + 1) * n_columns
@@ -251,38 +252,14 @@ def explicit(X):
 
 
 @pytest.mark.parametrize("given", [unsorted, duplicated, duplicated_csr, explicit])
-def test_the_form_of_the_entries_does_not_matter(mlp, rows, fit_dense, engine, given):
-    X, y = given(rows), targets("two classes", rows)
+def test_the_form_of_the_entries_does_not_matter(mlp, rows, engine, given, unchanged):
+    X, y = unchanged(given(rows)), targets("two classes", rows)
     np.testing.assert_allclose(X.toarray(), rows)
     params = {"engine": engine, "dropout": 0.3, "early_stopping": True}
-    assert_same(mlp(**params).fit(X, y), fit_dense(**params), rows)
-
-
-@pytest.mark.parametrize("container", CONTAINERS, ids=lambda c: c.__name__)
-def test_the_given_matrix_is_not_changed(mlp, rows, container):
-    X, y = container(rows), targets("two classes", rows)
-    before = {name: np.copy(part) for name, part in arrays(X).items()}
-    est = mlp(early_stopping=True).fit(X, y, X_val=X, y_val=y)
-    est.predict(X)
-    assert arrays(X).keys() == before.keys()
-    for name, part in arrays(X).items():
-        np.testing.assert_array_equal(part, before[name])
-
-
-def arrays(X):
-    """The arrays that hold a sparse matrix."""
-    if X.format == "dok":
-        return {"items": np.array(sorted(X.items()), dtype=object)}
-    names = ["data", "indices", "indptr", "rows", "offsets", "row", "col"]
-    return {name: getattr(X, name) for name in names if hasattr(X, name)}
-
-
-def test_unsorted_indices_stay_unsorted(mlp, rows, engine):
-    X, y = unsorted(rows), targets("two classes", rows)
-    before = X.indices.copy(), X.data.copy()
-    mlp(engine=engine).fit(X, y, X_val=X, y_val=y).predict(X)
-    np.testing.assert_array_equal(X.indices, before[0])
-    np.testing.assert_array_equal(X.data, before[1])
+    dense = mlp(**params).fit(rows, y, X_val=rows, y_val=y)
+    ours = mlp(**params).fit(X, y, X_val=X, y_val=y)
+    assert_same(ours, dense, rows)
+    np.testing.assert_array_equal(ours.predict(X), dense.predict(rows))
 
 
 @pytest.fixture
@@ -317,7 +294,7 @@ def test_the_compiled_engine_makes_no_dense_array(make, rows, problem, dense_sha
 
 
 def test_rows_that_would_not_fit_the_memory(mlp):
-    # As a dense array 80 GB.
+    # A dense array would take 80 GB.
     n_rows, n_columns = 10_000, 1_000_000
     rng = np.random.default_rng(0)
     columns = rng.integers(n_columns, size=3 * n_rows)
@@ -337,7 +314,7 @@ def test_the_keras_engine_makes_one_batch_dense_at_a_time(
     est = mlp(engine="keras", batch_size=15, epochs=2)
     est.fit(X, y[:50], X_val=X_val, y_val=y[50:])
     est.predict(X)
-    # Batches, and chunks of validation rows. Keras may look at some twice.
+    # These are batches and chunks of validation rows. Keras may read some twice.
     assert set(dense_shapes) == {(n, 12) for n in (15, 5, 8, 4)}
     assert dense_shapes.count((8, 12)) == 2 * 2
     assert dense_shapes.count((4, 12)) == 2

@@ -8,12 +8,14 @@ one backend per process.
 import pickle
 import sys
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from joblib import parallel_config
 from keras.optimizers.schedules import CosineDecay
+from problems import LOSSES, assert_same_weights
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
@@ -25,7 +27,6 @@ from skreg import (
     RegularizedMLPRegressor,
 )
 from skreg._training.activation_functions import activation_function
-from skreg._training.objectives import REGRESSION
 
 BACKEND = keras.backend.backend()
 
@@ -35,8 +36,8 @@ def warmed_up():
     return CosineDecay(1e-3, 20, warmup_target=1e-2, warmup_steps=4)
 
 
-# By name, an estimator's class and what is set. Dropout is left out, as each backend
-# has random numbers of its own.
+# The kind of estimator and its parameters, by name. Dropout is left out, as each
+# backend has random numbers of its own.
 SETTINGS = {
     "l2": ("classifier", {"l2": 0.01, "activation": "gelu"}),
     "proximal steps": (
@@ -63,7 +64,7 @@ SETTINGS = {
 
 
 def fit_all():
-    """Fit each of `SETTINGS`; gives weights and history."""
+    """Fit each of `SETTINGS`; returns weights and histories."""
     results = {}
     for name, (kind, params) in SETTINGS.items():
         params = {k: v() if callable(v) else v for k, v in params.items()}
@@ -94,10 +95,10 @@ def expected(in_new_process, tmp_path_factory):
     path = tmp_path_factory.mktemp("backends") / "expected.pickle"
     code = (
         "import os, sys; os.environ['KERAS_BACKEND'] = 'tensorflow'\n"
-        "sys.path.insert(0, sys.argv[1]); import other_backends, pickle\n"
-        "pickle.dump(other_backends.fit_all(), open(sys.argv[2], 'wb'))"
+        "path, *sys.path[:0] = sys.argv[1:]; import other_backends, pickle\n"
+        "pickle.dump(other_backends.fit_all(), open(path, 'wb'))"
     )
-    in_new_process(code, str(__file__).rpartition("/")[0], str(path))
+    in_new_process(code, str(path), *map(str, Path(__file__).parents[:2]))
     return pickle.loads(path.read_bytes())
 
 
@@ -108,7 +109,7 @@ def got():
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_trains_as_on_tensorflow(expected, got, name):
-    # Adam's bias correction is in float32 on TensorFlow only.
+    # Keras computes Adam's bias correction in float32 on TensorFlow only.
     tolerance = {"rtol": 1e-5, "atol": 1e-3 if name == "float32" else 1e-5}
     for ours, theirs in zip(got[name][0], expected[name][0], strict=True):
         assert ours.dtype == theirs.dtype
@@ -118,16 +119,15 @@ def test_trains_as_on_tensorflow(expected, got, name):
         np.testing.assert_allclose(got[name][1][figure], values, **tolerance)
 
 
-@pytest.mark.parametrize("loss", [None, *REGRESSION])
+@pytest.mark.parametrize("loss", [None, *LOSSES])
 def test_float64_is_not_rounded_to_float32(mlp, mlr, iris, loss):
-    # Every row twice is the same as once, but for the order of sums.
+    # Rows repeated twice change nothing but the order of the sums.
     X, y = iris
     est = mlp(batch_size=1000) if loss is None else mlr(batch_size=1000, loss=loss)
     twice = clone(est).fit(np.repeat(X, 2, axis=0), np.repeat(y, 2))
     once = est.fit(X, y)
-    for ours, theirs in zip(once.coefs_, twice.coefs_, strict=True):
-        assert ours.dtype == np.float64
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-13)
+    assert once.coefs_[0].dtype == np.float64
+    assert_same_weights(once, twice, rtol=1e-9, atol=1e-13)
     np.testing.assert_allclose(once.loss_curve_, twice.loss_curve_, rtol=1e-12)
 
 
@@ -156,28 +156,25 @@ def test_jax_computes_in_float32_outside_of_fit(mlp, iris):
 
 
 def test_the_compiled_engine_does_not_ask_for_the_backend(mlp, iris):
-    est = mlp(engine="compiled").fit(*iris)
-    by_keras = mlp().fit(*iris)
-    for ours, theirs in zip(est.coefs_, by_keras.coefs_, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    est, by_keras = mlp(engine="compiled").fit(*iris), mlp().fit(*iris)
+    assert_same_weights(est, by_keras, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits(mlp, iris):
     first, second = (mlp(dropout=0.3).fit(*iris) for _ in range(2))
-    for a, b in zip(first.coefs_, second.coefs_, strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same_weights(first, second)
     assert first.history_ != mlp().fit(*iris).history_
 
 
 def test_a_search_in_threads_gives_the_results_of_grid_search(
     mlp, iris, assert_same_results
 ):
-    given = mlp(dropout=0.3), {"l2": [0.0, 0.1]}, "neg_log_loss"
     cv = ShuffleSplit(1, random_state=0)
-    theirs = GridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
+    search = GridSearchCV(mlp(dropout=0.3), {"l2": [0.0, 0.1]}, cv=cv)
+    search.set_params(scoring="neg_log_loss")
     with parallel_config("threading", n_jobs=2):
-        ours = GridSearchCV(*given[:2], scoring=given[2], cv=cv).fit(*iris)
-    assert_same_results(ours, theirs)
+        in_threads = clone(search).fit(*iris)
+    assert_same_results(in_threads, search.fit(*iris))
 
 
 def test_an_ensemble_on_keras(mlp, iris):

@@ -1,17 +1,16 @@
-"""Ctrl-C while Keras trains, or is imported: it waits."""
+"""Ctrl-C waits while Keras takes a step, or is imported."""
 
 import signal
 import sys
 
 import pytest
 
-from skreg._training.keras import interrupts
 from skreg._training.keras import loop as keras_loop
 
 
 @pytest.fixture
 def steps_taken(monkeypatch):
-    """The steps of Keras' that have ended; Ctrl-C comes while each is taken."""
+    """The steps that Keras has taken; Ctrl-C comes during each."""
     train_on_batch = keras_loop._Trainer.train_on_batch
     ended = []
 
@@ -43,11 +42,12 @@ def test_a_handler_of_the_users_is_called_after_each_step(mlp, iris, steps_taken
 
 
 @pytest.mark.usefixtures("default_handler")
-def test_an_interrupt_waits_until_keras_is_imported(tmp_path, monkeypatch):
+def test_an_interrupt_waits_until_keras_is_imported(mlp, iris, tmp_path, monkeypatch):
+    est = mlp().fit(*iris)
     code = "import signal; signal.raise_signal(signal.SIGINT); imported = True"
     (tmp_path / "keras.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "keras")
     with pytest.raises(KeyboardInterrupt):
-        interrupts.import_keras()
+        _ = est.model_
     assert sys.modules["keras"].imported

@@ -28,7 +28,7 @@ def searched(run_search):
 
 @pytest.fixture(scope="module")
 def two_grids(run_search):
-    """A search over grids of which none has all parameters."""
+    """A search over several grids, none of which has all parameters."""
     return run_search(
         [
             {"l2": [0.0, 1e-2], "dropout": [0.2]},

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from drawn import legend_texts
 from matplotlib.figure import Figure
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from toy_search import legend_texts
 
 from skreg import (
     LossCurveDisplay,
@@ -29,7 +29,7 @@ def chosen(iris):
 
 @pytest.fixture(scope="module")
 def around(chosen, iris):
-    """Estimators in which the same networks are, and those networks."""
+    """Estimators that hold the same networks, and those networks."""
     search = GridSearchCV(clone(CV), {"cv": [2]}, cv=2).fit(*iris)
     return [
         chosen,

@@ -7,13 +7,13 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from drawn import legend_texts
 from matplotlib.figure import Figure
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from toy_search import legend_texts
 
 from skreg import (
     LossCurveDisplay,
@@ -22,14 +22,6 @@ from skreg import (
     SearchDisplay,
     WeightDisplay,
 )
-
-
-@pytest.fixture
-def no_open_figures():
-    """Run the test without open figures of pyplot, and leave none."""
-    plt.close("all")
-    yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -72,7 +64,7 @@ def test_the_epoch_kept_is_marked(mlp, cancer, ax):
     display = LossCurveDisplay.from_estimator(est, ax=ax)
     assert list(display.best_.get_xdata()) == [est.best_epoch_] * 2
     assert legend_texts(display)[-1] == f"epoch kept ({est.best_epoch_})"
-    est.set_params(early_stopping=False)  # the fit is what counts
+    est.set_params(early_stopping=False)  # the parameters of the fit count
     display = LossCurveDisplay.from_estimator(est, ax=Figure().subplots())
     assert list(display.best_.get_xdata()) == [est.best_epoch_] * 2
 
@@ -208,7 +200,9 @@ def test_a_line_begins_at_the_share_of_zero_weights(fitted, ax):
 
 
 @pytest.mark.parametrize("display", [LossCurveDisplay, WeightDisplay])
-def test_without_axes_a_figure_is_made(fitted, display, no_open_figures):
+def test_without_axes_a_figure_is_made(fitted, display, request):
+    plt.close("all")
+    request.addfinalizer(lambda: plt.close("all"))
     plt.get_backend()  # selects one, which changes rcParams
     before = plt.rcParams.copy()
     drawn = display.from_estimator(fitted)

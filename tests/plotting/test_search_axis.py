@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from drawn import tick_texts
+from toy_search import tick_texts
 
 from skreg import SearchDisplay
 

@@ -1,12 +1,21 @@
-"""Which candidates SearchDisplay shows, and which one it marks."""
+"""Which candidates SearchDisplay shows, which one it marks, and what it refuses."""
 
 import numpy as np
 import pytest
-from drawn import legend_texts
 from matplotlib.figure import Figure
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import Ridge
-from toy_search import RATES, STRENGTHS, assert_lines_show, column, other_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from toy_search import (
+    RATES,
+    STRENGTHS,
+    Toy,
+    assert_lines_show,
+    column,
+    legend_texts,
+    other_score,
+)
 
 from skreg import SearchDisplay
 
@@ -21,20 +30,16 @@ def test_a_search_without_refit_has_its_best_candidate_marked(run_search, ax):
     assert ax.get_ylabel() == "R2"
 
 
-def accuracy(est, X, y):
-    return est.score(X, y)
-
-
 @pytest.fixture(scope="module")
 def two_scores(run_search):
     """A search with two scores, the first of which ranks the candidates."""
-    scoring = {"accuracy": accuracy, "other": other_score}
+    scoring = {"accuracy": Toy.score, "other": other_score}
     grid = {"l2": STRENGTHS, "dropout": RATES}
     return run_search(grid, scoring=scoring, refit="accuracy")
 
 
 @pytest.mark.parametrize(("metric", "shown"), [(None, "accuracy"), ("other", "other")])
-def test_of_several_scores_one_is_shown(two_scores, ax, metric, shown):
+def test_one_of_several_scores_is_shown(two_scores, ax, metric, shown):
     display = SearchDisplay.from_search(two_scores, hue="dropout", metric=metric, ax=ax)
     assert_lines_show(display, two_scores, "dropout", RATES, shown)
     assert ax.get_ylabel() == shown
@@ -47,7 +52,7 @@ def test_of_several_scores_one_is_shown(two_scores, ax, metric, shown):
 
 @pytest.mark.parametrize("refit", [False, lambda results: 2])
 def test_several_scores_need_a_metric(run_search, ax, refit):
-    scoring = {"accuracy": accuracy, "other": other_score}
+    scoring = {"accuracy": Toy.score, "other": other_score}
     found = run_search({"l2": STRENGTHS}, scoring=scoring, refit=refit)
     with pytest.raises(
         ValueError, match=r"metric must be one of \['accuracy', 'other'\]"
@@ -58,7 +63,7 @@ def test_several_scores_need_a_metric(run_search, ax, refit):
     assert not refit or display.best_.get_xdata() == [STRENGTHS[2]]
 
 
-def test_what_refit_chose_is_marked_where_it_is(run_search, ax):
+def test_the_choice_of_refit_is_marked_where_it_is(run_search, ax):
     grid = {"l2": STRENGTHS, "dropout": RATES}
     found = run_search(grid, refit=lambda results: results["mean_test_score"].argmin())
     display = SearchDisplay.from_search(found, ax=ax)
@@ -91,3 +96,36 @@ def test_candidates_without_the_parameter_are_left_out(two_grids, ax):
     message = "with a finite 'score' and values of x='l2' and hue='l1', got none among"
     with pytest.raises(ValueError, match=message):
         SearchDisplay.from_search(two_grids, x="l2", hue="l1", ax=ax)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": "l3"}, r"x must name one of .* \['dropout', 'l2'\], got 'l3'"),
+        ({"hue": "2"}, "hue must name one .* got '2'"),
+        ({"kind": "bars"}, "kind must be 'line' or 'heatmap', got 'bars'"),
+        ({"kind": "heatmap"}, "hue must name a parameter with kind='heatmap'"),
+        ({"metric": "f1"}, r"metric must be one of \['score'\], got 'f1'"),
+    ],
+)
+def test_bad_arguments_are_refused(searched, ax, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SearchDisplay.from_search(searched, ax=ax, **arguments)
+
+
+def test_a_short_name_must_be_that_of_one_parameter():
+    search = GridSearchCV(make_pipeline(Ridge(), Ridge()), {})
+    names = ["ridge-1__alpha", "ridge-2__alpha"]
+    search.cv_results_ = {
+        "params": [dict.fromkeys(names, 1.0)],
+        "mean_test_score": np.array([0.5]),
+    }
+    with pytest.raises(ValueError, match=r"x must name one .*ridge-2.* 'alpha'"):
+        SearchDisplay.from_search(search, x="alpha")
+
+
+def test_only_a_fitted_search_is_shown(searched):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        SearchDisplay.from_search(GridSearchCV(Toy(), {"l2": [1]}))
+    with pytest.raises(ValueError, match="search must be a search or a CV estimator"):
+        SearchDisplay.from_search(searched.best_estimator_)

@@ -1,12 +1,11 @@
 """What SearchDisplay draws as a heatmap."""
 
 import numpy as np
-from drawn import tick_texts
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from scipy.stats import loguniform, uniform
 from sklearn.model_selection import RandomizedSearchCV
-from toy_search import RATES, STRENGTHS, column
+from toy_search import RATES, STRENGTHS, column, tick_texts
 
 from skreg import SearchDisplay
 
@@ -51,7 +50,7 @@ def test_scores_and_outline_can_be_read_on_their_cells():
         for cell, color in [*marks.items(), *texts.items()]:
             paper = display.im_.cmap(display.im_.norm(scores[cell][0]))
             light, dark = sorted(map(luminance, (paper, color)), reverse=True)
-            # WCAG asks for 3 of large text.
+            # WCAG asks for a contrast of 3 where text is large.
             assert (light + 0.05) / (dark + 0.05) > 3
 
 
@@ -71,7 +70,7 @@ def test_no_scores_are_written_in_small_cells(searched):
     assert display.im_ is not None
 
 
-def test_of_many_values_some_have_a_tick(run_search, ax):
+def test_not_each_of_many_values_has_a_tick(run_search, ax):
     grid = {"l2": loguniform(1e-6, 1e-1), "dropout": uniform(0, 0.6)}
     found = run_search(grid, RandomizedSearchCV, n_iter=50, random_state=0)
     display = SearchDisplay.from_search(found, hue="dropout", kind="heatmap", ax=ax)

@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
-from drawn import legend_texts, tick_texts
 from matplotlib.figure import Figure
 from scipy.stats import loguniform, uniform
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from toy_search import RATES, STRENGTHS, Toy, assert_lines_show, column, other_score
+from toy_search import (
+    RATES,
+    STRENGTHS,
+    Toy,
+    assert_lines_show,
+    column,
+    legend_texts,
+    other_score,
+    tick_texts,
+)
 
 from skreg import SearchDisplay
 
@@ -67,18 +75,24 @@ def test_without_hue_the_best_of_each_x_is_shown(searched, ax):
     assert legend_texts(display)[:2] == ["test score", "training score"]
 
 
-def test_of_equal_candidates_the_first_is_shown(ax):
-    # Equal on average, but not in each fold.
-    candidates = GridSearchCV(Toy(), {"l2": [0.0], "sizes": [1, 2, 3]})
-    candidates.cv_results_ = {
-        "params": [{"l2": 0.0, "sizes": size} for size in (1, 2, 3)],
-        "mean_test_score": np.array([0.1, 0.5, 0.5]),
-        "split0_test_score": np.array([0.1, 0.4, 0.3]),
-        "split1_test_score": np.array([0.1, 0.6, 0.7]),
+def search_with(params, scores, scoring=None, key="score"):
+    """A search over candidates that have these scores, one row for each fold."""
+    search = GridSearchCV(Toy(), {"l2": [0.0]}, scoring=scoring)
+    search.cv_results_ = {
+        "params": params,
+        f"mean_test_{key}": np.mean(scores, axis=0),
+        **{f"split{i}_test_{key}": np.array(row) for i, row in enumerate(scores)},
     }
-    candidates.n_splits_ = 2
-    display = SearchDisplay.from_search(candidates, ax=ax)
-    np.testing.assert_array_equal(display.test_scores, [[[0.4, 0.6]]])
+    search.n_splits_ = len(scores)
+    return search
+
+
+def test_the_first_of_equal_candidates_is_shown(ax):
+    # They are equal on average, but not in each fold.
+    params = [{"l2": 0.0, "sizes": size} for size in (1, 2, 3)]
+    search = search_with(params, [[0.1, 0.25, 0.125], [0.1, 0.5, 0.625]])
+    display = SearchDisplay.from_search(search, ax=ax)
+    np.testing.assert_array_equal(display.test_scores, [[[0.25, 0.5]]])
 
 
 def test_a_randomized_search_is_shown(run_search, ax):
@@ -103,17 +117,11 @@ def test_a_randomized_search_is_shown(run_search, ax):
     ],
 )
 def test_the_score_has_its_name(ax, scoring, name):
-    search = GridSearchCV(Toy(), {"l2": [0.1]}, scoring=scoring)
     (key,) = scoring if isinstance(scoring, list) else ["score"]
-    search.cv_results_ = {
-        "params": [{"l2": 0.1}],
-        f"mean_test_{key}": np.array([-0.25]),
-        f"split0_test_{key}": np.array([-0.25]),
-    }
-    search.n_splits_ = 1
+    search = search_with([{"l2": 0.1}], [[-0.25]], scoring, key)
     display = SearchDisplay.from_search(search, ax=ax)
     assert ax.get_ylabel() == name
-    assert display.lines_[0].get_ydata() == [-0.25]  # as it is
+    assert display.lines_[0].get_ydata() == [-0.25]  # the sign is kept
     assert ax.get_legend().get_title().get_text() == "mean ± std of 1 fold"
 
 

@@ -1,10 +1,12 @@
 """SearchDisplay of a halving search: its rungs are told apart."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from drawn import legend_texts
-from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV
-from toy_search import RATES
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingGridSearchCV
+from toy_search import RATES, legend_texts
 
 from skreg import SearchDisplay
 
@@ -13,11 +15,8 @@ STRENGTHS = [1e-4, 1e-3, 1e-2, 1e-1]
 
 @pytest.fixture
 def halve(run_search):
-    def run(grid, **options):
-        options = {"factor": 2, "resource": "epochs", "max_resources": 4, **options}
-        return run_search(grid, HalvingGridSearchCV, **options)
-
-    return run
+    options = {"factor": 2, "resource": "epochs", "max_resources": 4}
+    return partial(run_search, search=HalvingGridSearchCV, **options)
 
 
 def test_each_rung_has_a_line(halve, ax):
@@ -33,7 +32,7 @@ def test_each_rung_has_a_line(halve, ax):
         np.testing.assert_allclose(line.get_ydata(), y[order])
     labels = ["epochs = 1", "epochs = 2", "epochs = 4"]
     assert legend_texts(display)[:3] == labels
-    # The best is that of the last rung, whatever others had scored before.
+    # The best candidate is in the last rung, even if others scored higher before.
     assert display.best_.get_xdata() == [search.best_params_["l2"]]
     assert display.best_.get_ydata() == [search.best_score_]
 
@@ -46,7 +45,7 @@ def test_each_rung_has_a_row_of_a_heatmap(halve, ax):
     assert ax.get_ylabel() == "epochs"
 
 
-def test_of_two_parameters_the_last_rung_is_shown(halve, ax):
+def test_the_last_rung_of_two_parameters_is_shown(halve, ax):
     search = halve({"l2": STRENGTHS[:2], "dropout": RATES})
     display = SearchDisplay.from_search(search, hue="dropout", ax=ax)
     results = search.cv_results_

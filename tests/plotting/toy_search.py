@@ -1,4 +1,4 @@
-"""An estimator that makes a search quick, and checks of what is drawn of one."""
+"""An estimator that makes a search quick, and readers of what a display has drawn."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -8,7 +8,7 @@ RATES = [0.0, 0.5]
 
 
 class Toy(ClassifierMixin, BaseEstimator):
-    """Its score depends on parameters and rows alone: quick, and no two are equal."""
+    """An estimator whose score depends on parameters and rows alone."""
 
     def __init__(self, l1=0.0, l2=0.0, dropout=0.0, sizes=(8,), epochs=0):
         self.l1 = l1
@@ -25,17 +25,17 @@ class Toy(ClassifierMixin, BaseEstimator):
 
     def score(self, X, y):
         bent = -((np.log10(self.l2 + 1e-4) + 2.5) ** 2) - (self.dropout - 0.2) ** 2
-        bent -= 100 * self.epochs  # The first rung has the best scores.
+        bent -= 100 * self.epochs  # the first rung has the best scores
         return bent / 10 - 100 * self.l1 + X.mean() / 20 + np.size(self.sizes)
 
 
 def other_score(est, X, y):
-    """Prefers what `score` does not."""
+    """A score that prefers the candidates that `score` does not."""
     return -est.score(X, y)
 
 
 def column(search, name, **params):
-    """A column of the results, of the candidates with these parameters."""
+    """A column of the results, for the candidates with these parameters."""
     chosen = [
         all(candidate.get(key) == value for key, value in params.items())
         for candidate in search.cv_results_["params"]
@@ -56,3 +56,11 @@ def assert_lines_show(display, search, hue, values, metric="score"):
         bars = np.array(display.ax_.containers[i].lines[2][0].get_segments())
         np.testing.assert_array_equal(bars[:, 0, 0], STRENGTHS)
         np.testing.assert_allclose(bars[..., 1], np.c_[mean - std, mean + std])
+
+
+def legend_texts(display):
+    return [text.get_text() for text in display.ax_.get_legend().get_texts()]
+
+
+def tick_texts(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]

@@ -38,7 +38,7 @@ def grid(name, dtype):
 
 
 def without_warnings(name, z):
-    """What the function gives; that it gives 0 for a number too small is no fault."""
+    """Apply the function, without warnings other than of underflow."""
     with np.errstate(all="raise", under="ignore"):
         result = activation_function(name)(z.copy())
     assert result.dtype == z.dtype
@@ -47,32 +47,32 @@ def without_warnings(name, z):
 
 
 def assert_close(result, expected, more=0.0):
-    """To 8 eps and what TensorFlow rounds to 0: numbers below the least normal one."""
+    """Allow 8 eps and numbers below the least normal one, which TensorFlow rounds."""
     kind = np.finfo(result.dtype)
     error = np.abs(result - expected, dtype=np.float64)
     assert (error <= 8 * kind.eps * np.abs(expected) + kind.tiny + more).all()
 
 
 def test_every_activation_of_keras_is_there():
-    """Fails for one that a later Keras adds: until it is added, Keras is used for it.
+    """This fails when Keras adds one, which it computes itself until we add it, too.
 
     "sparsemax" is left to Keras on purpose.
     """
     assert set(NAMES) == {*NUMPY_ACTIVATIONS, "sparsemax"}
 
 
-# How far Keras itself is off, with TensorFlow, beyond a few eps of the result.
+# The errors of Keras itself, with TensorFlow, beyond a few eps of the result.
 KERAS_IS_OFF = {
-    # exp(z) - 1, which is 0 for small z.
+    # Keras computes exp(z) - 1, which is 0 for small z.
     "elu": lambda z, eps: 2 * eps,
     "selu": lambda z, eps: 4 * eps,
-    # 1 + erf(z / root) for z < 0 too, where root is that of 2 in single precision.
+    # Keras computes 1 + erf(z / r) for z < 0, too; r is sqrt(2) in single precision.
     "gelu": lambda z, eps: eps * np.abs(z) + 1e-8,
-    # 0.2 in single precision.
+    # The slope of Keras is 0.2 in single precision.
     "leaky_relu": lambda z, eps: 1e-8 * np.abs(z),
-    # The difference of two numbers of about |z|.
+    # Keras subtracts two numbers of about |z|.
     "squareplus": lambda z, eps: eps * np.abs(z),
-    # Likewise, but that holds for NumPy's as well.
+    # Keras and NumPy both subtract such numbers.
     "log_softmax": lambda z, eps: 4 * eps * np.abs(z).max(axis=1, keepdims=True),
     "tanh_shrink": lambda z, eps: 4 * eps * np.abs(z),
 }
@@ -98,7 +98,7 @@ def mish(z):
     return z * (square - 1) / (square + 1)
 
 
-# Where Keras is off, or where the definition overflows or cancels, by exact arithmetic.
+# Definitions for exact arithmetic, where Keras is off or floats overflow or cancel.
 EXACT = {
     "celu": lambda z: z if z > 0 else z.exp() - 1,
     "elu": lambda z: z if z > 0 else z.exp() - 1,
@@ -124,7 +124,7 @@ def test_exact(name, dtype):
 def test_gelu_is_exact(dtype):
     z = grid("gelu", dtype)
     expected = z / 2 * np.vectorize(math.erfc)(-z.astype(float) / math.sqrt(2))
-    # What the rounding of its argument changes erfc by.
+    # Rounding its argument changes erfc by this much.
     rounding = 4 * np.finfo(float).eps * z**2 * np.abs(expected)
     assert_close(without_warnings("gelu", z), expected, more=rounding)
 
