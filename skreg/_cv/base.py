@@ -42,7 +42,6 @@ from skreg._estimators.common import (
     all_or_nothing,
     draw_seed,
 )
-from skreg._estimators.parameters import check_activation
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 
@@ -133,7 +132,7 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         network = self._network().set_params(random_state=draw_seed(rng))
         distributions = self.param_distributions
         if distributions is None:
-            distributions = default_distributions(self._activations())
+            distributions = default_distributions()
         settings = draw_candidates(
             network, distributions, self.n_candidates, draw_seed(rng)
         )
@@ -231,8 +230,6 @@ class RegularizedMLPCV(MembersMixin, Estimator):
             self.ensemble_score_ = score * cv.target_unit * cv.target_unit
 
     def _check_parameters(self) -> None:
-        for name in self._activations():
-            check_activation(name)
         check_scalar(self.n_candidates, "n_candidates", Integral, min_val=1)
         check_scalar(self.epochs, "epochs", Integral, min_val=1)
         if self.ensemble_size is not None:
@@ -285,15 +282,6 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         return CrossValidation(
             template, X, y, splits, scorer, weights, score_params, run, unit
         )
-
-    def _activations(self) -> list[str]:
-        """The activations that candidates may have."""
-        if isinstance(self.activation, str) or not np.iterable(self.activation):
-            return [self.activation]
-        names = list(self.activation)
-        if not names:
-            raise ValueError("activation must be a name, or several, got none.")
-        return names
 
     def _in_own_unit(self, y: Any) -> tuple[Any, float]:
         """Targets as candidates are fitted and scored on them, and their unit."""

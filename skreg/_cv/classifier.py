@@ -40,9 +40,8 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     scoring : str or callable, default=None
         How candidates are scored, and the mean of several; None means the
         log-loss.
-    activation : str or sequence of str, default=("relu", "hard_silu")
+    activation : str, default="hard_silu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
-        Of several, each candidate has one; or the first, beside `param_distributions`.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         As of `RegularizedMLPClassifier`; an object only beside `param_distributions`
         without a ``learning_rate``.
@@ -176,7 +175,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         ensemble_size: int | None = 8,
         cv: Splits = 3,
         scoring: Scorer = None,
-        activation: str | Sequence[str] = ("relu", "hard_silu"),
+        activation: str = "hard_silu",
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
         batch_size: int | Literal["auto"] = "auto",
@@ -212,7 +211,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
             class_weight = dict(class_weight)  # Candidates are clones: it is copied.
         return RegularizedMLPClassifier(
             hidden_layer_sizes=self.hidden_layer_sizes,
-            activation=self._activations()[0],
+            activation=self.activation,
             optimizer=self.optimizer,
             ema_momentum=self.ema_momentum,
             batch_size=self.batch_size,

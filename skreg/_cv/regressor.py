@@ -42,9 +42,8 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
     loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
 default="squared_error"
         What is minimised, as of `RegularizedMLPRegressor`.
-    activation : str or sequence of str, default=("relu", "hard_silu")
+    activation : str, default="relu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
-        Of several, each candidate has one; or the first, beside `param_distributions`.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         As of `RegularizedMLPRegressor`; an object only beside `param_distributions`
         without a ``learning_rate``.
@@ -153,7 +152,7 @@ default="squared_error"
         loss: Literal[
             "squared_error", "absolute_error", "huber", "poisson"
         ] = "squared_error",
-        activation: str | Sequence[str] = ("relu", "hard_silu"),
+        activation: str = "relu",
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
         batch_size: int | Literal["auto"] = "auto",
@@ -186,7 +185,7 @@ default="squared_error"
         return RegularizedMLPRegressor(
             hidden_layer_sizes=self.hidden_layer_sizes,
             loss=self.loss,
-            activation=self._activations()[0],
+            activation=self.activation,
             optimizer=self.optimizer,
             ema_momentum=self.ema_momentum,
             batch_size=self.batch_size,

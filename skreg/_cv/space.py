@@ -15,14 +15,13 @@ from skreg._estimators.base import RegularizedMLP
 RESERVED = ("epochs", "warm_start")
 
 
-def default_distributions(activations: list[str]) -> list[dict[str, Any]]:
+def default_distributions() -> list[dict[str, Any]]:
     """Distributions of the candidates' parameters.
 
     Each candidate is drawn from one of the dicts: with or without the penalties that
     make weights or whole columns exactly zero.
     """
     common = {
-        "activation": activations,
         "l2": loguniform(1e-5, 1e-1),
         "dropout": uniform(0.0, 0.5),
         "learning_rate": loguniform(1e-3, 2e-2),

@@ -60,7 +60,7 @@ def resolve(estimator):
     stopping = EarlyStopping(_patience(e.n_iter_no_change), _magnitude(e.tol, "tol"))
     return Settings(
         hidden_layer_sizes=sizes,
-        activation=check_activation(e.activation),
+        activation=_activation(e.activation),
         regularization=Regularization(
             l1=_strengths(e.l1, "l1", len(sizes)),
             l2=_strengths(e.l2, "l2", len(sizes)),
@@ -183,7 +183,7 @@ def _batch_size(value):
     return _integer(value, "batch_size", 1)
 
 
-def check_activation(value):
+def _activation(value):
     if not isinstance(value, str):
         raise TypeError(
             f"activation must be the name of a Keras activation, got {value!r}."

@@ -24,7 +24,6 @@ from skreg import (
 from skreg._cv.scoring import neg_log_loss
 from skreg._cv.space import default_distributions
 
-ACTIVATIONS = ["relu", "hard_silu"]
 SMALL = {"n_candidates": 4, "ensemble_size": 2, "cv": 2, "epochs": 3, "random_state": 0}
 
 
@@ -52,9 +51,7 @@ def test_the_chosen_parameters_are_those_of_the_best_candidate(fitted):
 
 def test_candidates_are_those_that_scikit_learn_draws(fitted):
     _, seed = check_random_state(0).randint(np.iinfo(np.int32).max, size=2)
-    drawn = list(
-        ParameterSampler(default_distributions(ACTIVATIONS), 4, random_state=seed)
-    )
+    drawn = list(ParameterSampler(default_distributions(), 4, random_state=seed))
     first = fitted.cv_results_["params"][:4]
     assert first == [{**params, "epochs": 3} for params in drawn]
 
@@ -143,7 +140,6 @@ def test_param_distributions_replace_the_built_in_ones(iris):
     mlp.set_params(param_distributions={"l2": [0.5, 0.25]}, n_candidates=2).fit(*iris)
     assert mlp.l2_ in (0.5, 0.25)
     assert mlp.dropout_ == mlp.l1_ == mlp.group_l1_ == 0.0
-    assert {m.activation for m in mlp.best_estimator_.estimators_} == {"relu"}
     assert mlp.learning_rate_ is None
 
 
@@ -295,8 +291,6 @@ def untrained(monkeypatch):
         ({"cv": []}, ValueError, "cv must give one fold at least"),
         ({"epochs": 0}, ValueError, "epochs == 0, must be >= 1"),
         ({"activation": "no"}, ValueError, "activation must be a name"),
-        ({"activation": ("relu", "no")}, ValueError, "activation must be .* got 'no'"),
-        ({"activation": ()}, ValueError, "activation must be a name, or several, got"),
         ({"activation": None}, TypeError, "activation must be the name .* got None"),
         ({"cv": 40}, ValueError, "n_splits=40 cannot be greater than the number"),
     ],

@@ -241,6 +241,12 @@ def test_the_mean_of_networks_is_better_and_knows_what_to_doubt(draw):
     assert names["errors"][-1] > 5 * max(names["errors"][:2])
 
 
+def test_the_search_goes_on_where_the_target_is_smooth(draw):
+    noisy, smooth = draw("plot_training_length.py")["fitted"].values()
+    assert noisy.n_resources_[-1] < smooth.n_resources_[-1]
+    assert noisy.epochs_ < smooth.epochs_
+
+
 def test_thinned_networks_average_to_the_whole_one(draw):
     names = draw("plot_dropout_ensemble.py")
     for losses in names["losses"].values():

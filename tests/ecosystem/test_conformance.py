@@ -41,6 +41,7 @@ CV_VARIANTS = [
         ensemble_size=2,
         cv=ShuffleSplit(1, test_size=0.5, random_state=0),
         epochs=20,
+        batch_size=128,
     )
     for estimator in (RegularizedMLPClassifierCV, RegularizedMLPRegressorCV)
 ]
