@@ -6,6 +6,7 @@ import warnings
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -14,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.compose import ColumnTransformer
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit, check_cv
-from sklearn.utils import check_random_state, check_scalar, get_tags
+from sklearn.utils import check_random_state, check_scalar, check_X_y, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -27,6 +29,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.choice import Chosen, choose, left_out
 from skreg._cv.final import FinalFit
+from skreg._cv.front_end import (
+    STANDARD,
+    FrontEnds,
+    check_table,
+    has_numbers,
+    source_columns,
+    transform,
+)
 from skreg._cv.halving import Search, cv_results, planned_epochs, search
 from skreg._cv.parallel import Run, count_workers, workers
 from skreg._cv.rungs import CrossValidation, Split, auto_batch_size
@@ -85,8 +95,9 @@ class RegularizedMLPCV(MembersMixin, Estimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows, of columns of similar scale. float32 is trained in float32,
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Training rows, of numbers and categories. With ``preprocessing=None`` of
+            numbers, in columns of similar scale; then float32 is trained in float32,
             anything else in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
@@ -136,9 +147,7 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         settings = draw_candidates(
             network, distributions, self.n_candidates, draw_seed(rng)
         )
-        rows, targets = validate_data(
-            self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
-        )
+        rows, targets, preprocessor, front_ends = self._preprocess(X, y)
         n_workers, n_final = count_workers(self.n_jobs), self.ensemble_size or 1
         stopwatch = Stopwatch(self.time_limit, n_workers, n_final, rows.shape[0])
         weights = {}
@@ -152,6 +161,9 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         seen = _as_given(X, rows), _as_given(y, dense)
         with workers(self.n_jobs) as run:
             cv = self._cross_validation(network, *seen, weights, params, run)
+            if front_ends is not None:
+                X_folds = front_ends.fold_rows(STANDARD, cv.splits)
+                cv = replace(cv, X=X_folds, front_end=STANDARD)
             if network.batch_size == "auto":
                 network.set_params(batch_size=auto_batch_size(rows.shape[0]))
             final = FinalFit(
@@ -160,7 +172,27 @@ class RegularizedMLPCV(MembersMixin, Estimator):
             )
             with fit_context(self, X, y, sample_weight, max_subtasks=None) as subtask:
                 step = timed_steps(subtask, verbose=self.verbose > 0)
-                return self._search_and_fit(cv, settings, final, step)
+                self.preprocessor_ = preprocessor
+                return self._search_and_fit(cv, settings, final, step, front_ends)
+
+    def _preprocess(
+        self, X: Any, y: Any
+    ) -> tuple[Any, Any, ColumnTransformer | None, FrontEnds | None]:
+        """Rows as networks take them, targets, and how they were made, if they were."""
+        if self.preprocessing is None or issparse(X):
+            rows, targets = validate_data(
+                self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
+            )
+            return rows, targets, None, None
+        table = check_table(X)
+        validate_data(self, table, y, skip_check_array=True)
+        no_columns = np.zeros((table.shape[0], 1))
+        _, targets = check_X_y(no_columns, y, multi_output=True)
+        classifier = is_classifier(self)
+        dense = targets.toarray() if issparse(targets) else targets
+        front_ends = FrontEnds(table, dense, classifier)
+        preprocessor, rows = front_ends.fitted(STANDARD)
+        return rows, targets, preprocessor, front_ends
 
     def _search_and_fit(
         self,
@@ -168,13 +200,18 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         settings: list[dict[str, Any]],
         final: FinalFit,
         step: Step,
+        front_ends: FrontEnds | None,
     ) -> list[str]:
         """The search and the fit on all rows; returns warnings."""
         default: list[RegularizedMLP] = []
         if self.time_limit is not None:
             with step("measuring the pace"):
                 default = final.measure()
-        found = search(cv, settings, self.epochs, final.stopwatch, step)
+        others = front_ends if has_numbers(self.preprocessor_) else None
+        found = search(cv, settings, self.epochs, final.stopwatch, step, others)
+        if front_ends is not None and found.front_end not in (None, STANDARD):
+            self.preprocessor_, rows = front_ends.fitted(found.front_end)
+            final = replace(final, X=rows)
         messages = left_out(found)
         chosen: Chosen | None = None
         with step(f"{self.ensemble_size or 1} final networks"):
@@ -223,9 +260,7 @@ class RegularizedMLPCV(MembersMixin, Estimator):
             shares = Counter(chosen.rows[:n_networks])  # in the order of the choices
             self.ensemble_indices_ = np.array(list(shares))
             self.ensemble_weights_ = np.array(list(shares.values())) / n_networks
-            self.ensemble_params_ = [
-                chosen.params[chosen.rows.index(row)] for row in shares
-            ]
+            self.ensemble_params_ = [self.cv_results_["params"][row] for row in shares]
             score = chosen.scores[n_networks - 1]
             self.ensemble_score_ = score * cv.target_unit * cv.target_unit
 
@@ -235,6 +270,10 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         if self.ensemble_size is not None:
             check_scalar(self.ensemble_size, "ensemble_size", Integral, min_val=1)
         check_time_limit(self.time_limit)
+        if self.preprocessing not in ("auto", None):
+            raise ValueError(
+                f"preprocessing must be 'auto' or None, got {self.preprocessing!r}."
+            )
         if not (
             self.scoring is None
             or isinstance(self.scoring, str)
@@ -277,11 +316,18 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         ]
         if not splits:
             raise ValueError(f"cv must give one fold at least, got {self.cv!r}.")
+        if self.scoring is None:
+            score_params = self._weigh_classes(score_params, y)
         y, unit = self._in_own_unit(y)
         template = clone(network)  # without the batch size of all rows
+        rows = [X] * len(splits)
         return CrossValidation(
-            template, X, y, splits, scorer, weights, score_params, run, unit
+            template, rows, y, splits, scorer, weights, score_params, run, unit
         )
+
+    def _weigh_classes(self, score_params: dict[str, Any], y: Any) -> dict[str, Any]:
+        """The parameters of the default score, with class weights where there are."""
+        return score_params
 
     def _in_own_unit(self, y: Any) -> tuple[Any, float]:
         """Targets as candidates are fitted and scored on them, and their unit."""
@@ -350,7 +396,8 @@ class RegularizedMLPCV(MembersMixin, Estimator):
     def used_features_(self) -> NDArray[np.bool_]:
         """Whether any network uses a column, of shape (n_features_in_,), bool."""
         check_is_fitted(self)
-        return self.best_estimator_.used_features_
+        used = self.best_estimator_.used_features_
+        return self._sum_by_column(used.astype(float)) > 0
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
@@ -359,7 +406,15 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         The mean over the networks; see `RegularizedMLPClassifier`.
         """
         check_is_fitted(self)
-        return self.best_estimator_.feature_importances_
+        return self._sum_by_column(self.best_estimator_.feature_importances_)
+
+    def _sum_by_column(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Sums over what networks take, for each column of X, (n_features_in_,)."""
+        if self.preprocessor_ is None:
+            return values
+        return np.bincount(
+            source_columns(self.preprocessor_), values, minlength=self.n_features_in_
+        )
 
     @property
     def model_(self) -> keras.Model:
@@ -379,7 +434,13 @@ class RegularizedMLPCV(MembersMixin, Estimator):
 
     def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse="csr")
+        if self.preprocessor_ is None:
+            return validate_data(
+                self, X, reset=False, dtype=FLOATS, accept_sparse="csr"
+            )
+        table = check_table(X)
+        validate_data(self, table, reset=False, skip_check_array=True)
+        return transform(self.preprocessor_, table)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
@@ -388,6 +449,7 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         tags = super().__sklearn_tags__()
         network = get_tags(self._network())
         tags.input_tags = network.input_tags
+        tags.input_tags.allow_nan = self.preprocessing is not None
         tags.target_tags = network.target_tags
         if tags.classifier_tags is not None:
             tags.classifier_tags = network.classifier_tags

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skreg._cv.greedy import choose_ensemble
-from skreg._cv.halving import Search, mean_scores, score_table
+from skreg._cv.halving import Search, score_table
 from skreg._cv.rungs import CrossValidation
 
 
@@ -46,7 +46,7 @@ def choose(found: Search, cv: CrossValidation, ensemble_size: int | None) -> Cho
     ValueError
         If no candidate has a score.
     """
-    means = mean_scores(score_table(found.rows))
+    means = found.means
     if np.isnan(means).all():
         errors = [fold.error for candidate in found.rows for fold in candidate.folds]
         raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
@@ -40,6 +41,10 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     scoring : str or callable, default=None
         How candidates are scored, and the mean of several; None means the
         log-loss.
+    preprocessing : "auto" or None, default="auto"
+        "auto" takes raw tables: numbers are imputed and scaled, categories are encoded,
+        see Notes. None gives the networks `X` as it is: it must have numbers only, in
+        columns of similar scale. A sparse `X` is used as it is.
     activation : str, default="hard_silu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -57,7 +62,8 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     shuffle : bool, default=True
         Whether every epoch visits the rows in another order.
     class_weight : dict or "balanced", default=None
-        Factors of the classes in the loss, as of `RegularizedMLPClassifier`.
+        Factors of the classes in the loss, as of `RegularizedMLPClassifier`, and in the
+        log-loss that scores candidates.
     time_limit : float, default=None
         Seconds after which `fit` is to be done; None means no limit. Where there is no
         time for all candidates, it begins with a few and adds more, as long as there is
@@ -117,6 +123,9 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     group_l1_
     dropout_
     learning_rate_
+    preprocessor_ : sklearn.compose.ColumnTransformer or None
+        The front end, fitted to all rows; `best_estimator_` and `model_` take what it
+        gives. None with ``preprocessing=None`` or a sparse `X`.
     used_features_
     feature_importances_
     model_
@@ -140,6 +149,23 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     makes the mean of the out-of-fold predictions best [2]_. Each becomes a network with
     a seed of its own, trained on all rows for that number of epochs.
 
+    With ``preprocessing="auto"``, a `sklearn.compose.ColumnTransformer` makes numbers
+    of the columns of a data frame (pandas or polars) or an array, fitted to the
+    training rows of each fold alone. Numbers are imputed by the mean, with an indicator
+    where values are missing, and scaled. Columns of text, categories, objects and
+    booleans are categories: they are one-hot encoded, rare and unseen ones together; a
+    column of more than 30 categories is encoded by the mean target of each [3]_.
+    Sample weights do not matter to any of that. The networks compute in float32.
+
+    The search begins with standardised numbers. After the first rung the three best
+    candidates are also tried with two other front ends: numbers scaled by median and
+    interquartile range, and smoothly clipped at 3 of those, ``z / sqrt(1 + (z / 3)**2)``
+    [4]_; and the same with piecewise-linear functions of them beside it, between
+    quantiles (`sklearn.preprocessing.SplineTransformer`). The best third of the
+    candidates goes on with the one that gains most, if any gains more than its standard
+    error; ``best_params_["preprocessing"]`` says which. Scorers get rows as the
+    networks take them.
+
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
     1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
     have ``l1`` from 1e-6 to 1e-3 beside them, and half have ``group_l1`` from 1e-4 to
@@ -151,6 +177,12 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
        hyperparameter optimization", AISTATS 2016.
     .. [2] R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection
        from libraries of models", ICML 2004.
+    .. [3] D. Micci-Barreca, "A preprocessing scheme for high-cardinality categorical
+       attributes in classification and prediction problems", SIGKDD Explorations 3,
+       2001.
+    .. [4] D. Holzmüller, L. Grinsztajn and I. Steinwart, "Better by default: strong
+       pre-tuned MLPs and boosted trees on tabular data", NeurIPS 2024,
+       :arxiv:`2407.04491`.
 
     Examples
     --------
@@ -175,6 +207,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         ensemble_size: int | None = 8,
         cv: Splits = 3,
         scoring: Scorer = None,
+        preprocessing: Literal["auto"] | None = "auto",
         activation: str = "hard_silu",
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
@@ -193,6 +226,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         self.ensemble_size = ensemble_size
         self.cv = cv
         self.scoring = scoring
+        self.preprocessing = preprocessing
         self.activation = activation
         self.optimizer = optimizer
         self.ema_momentum = ema_momentum
@@ -219,6 +253,13 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
             shuffle=self.shuffle,
             class_weight=class_weight,
         )
+
+    def _weigh_classes(self, score_params, y):
+        if self.class_weight is None:
+            return score_params
+        # Else a network that has hardly learned the weights would have the best score.
+        factors = compute_sample_weight(self._network().class_weight, y)
+        return {"sample_weight": factors * score_params.get("sample_weight", 1.0)}
 
     def _default_scoring(self):
         return neg_log_loss

@@ -101,8 +101,8 @@ def _fold_scorer(
 ) -> Callable[[list[int]], float]:
     """A function that scores the mean of predictions for a fold's test rows."""
     train, test = cv.splits[fold]
-    X, y = _safe_split(cv.network, cv.X, cv.y, test, train)
-    params = _check_method_params(cv.X, cv.score_params, test)
+    X, y = _safe_split(cv.network, cv.X[fold], cv.y, test, train)
+    params = _check_method_params(cv.X[fold], cv.score_params, test)
     values = np.stack(predictions)
     multilabel = type_of_target(cv.y) == "multilabel-indicator"
     classes = (

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.model_selection._search import _yield_masked_array_for_each_param
 
+from skreg._cv.front_end import NUMBER_FRONT_ENDS, FrontEnds
 from skreg._cv.rungs import Candidate, CrossValidation, Prediction
 from skreg._cv.time_limit import Step, Stopwatch
 
@@ -24,6 +25,8 @@ PLANNED_RUNGS = 3
 # The ensemble is chosen among so many, the best by their own score: more of them gain
 # hardly anything, and this bounds the memory for what they predict.
 POOL_SIZE = 30
+# So many candidates, the best ones, are tried with every front end.
+N_TRIED = 3
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Rung:
     candidates: list[Candidate]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Search:
     """A search as far as it has come.
 
@@ -56,10 +59,22 @@ class Search:
     predictions : dict of int to list of ndarray or None
         What the best candidates predict out of fold, by their rows of ``cv_results_``;
         an array per fold.
+    front_end : str or None
+        The one that was chosen.
     """
 
     rungs: list[Rung] = field(default_factory=list)
     predictions: dict[int, list[Prediction]] = field(default_factory=dict)
+
+    front_end: str | None = None
+
+    @property
+    def means(self) -> NDArray[np.floating]:
+        """Mean score of each row; NaN for rows of another front end."""
+        means = mean_scores(score_table(self.rows))
+        return np.where(
+            [row.front_end == self.front_end for row in self.rows], means, np.nan
+        )
 
     @property
     def rows(self) -> list[Candidate]:
@@ -74,14 +89,14 @@ class Search:
             for c in rung.candidates
         ]
         self.rungs.append(replace(rung, candidates=without))
-        means = mean_scores(score_table(self.rows))
+        self.front_end = cv.front_end
+        means = self.means
         order = np.argsort(-means, kind="stable")  # NaN comes last
         pool = order[: np.count_nonzero(~np.isnan(means))][:POOL_SIZE].tolist()
         new = [row for row in pool if row >= first]
         predicted = cv.predict([rung.candidates[row - first] for row in new])
         known = self.predictions | dict(zip(new, predicted, strict=True))
-        self.predictions.clear()
-        self.predictions.update({row: known[row] for row in pool})
+        self.predictions = {row: known[row] for row in pool}
 
 
 def rung_epochs(epochs: int) -> list[int]:
@@ -103,6 +118,7 @@ def search(
     epochs: int,
     stopwatch: Stopwatch,
     step: Step,
+    front_ends: FrontEnds | None = None,
 ) -> Search:
     """Train candidates in rungs while it pays, and while there is time.
 
@@ -121,6 +137,8 @@ def search(
         Says what there is time for.
     step : callable
         ``step(title)`` is a context manager around each rung.
+    front_ends : FrontEnds, default=None
+        Those that are compared after the first rung.
 
     Returns
     -------
@@ -144,6 +162,16 @@ def search(
                 candidates = cv.train(candidates, goal)
                 stopwatch.measure(perf_counter() - start, *training)
                 found.add(Rung(number, goal, candidates), cv)
+            if front_ends is not None and first == number == 0:
+                with step("the choice of the front end"):
+                    changed = choose_front_end(
+                        cv, candidates, front_ends, goal, stopwatch
+                    )
+                if changed is not None:
+                    cv, candidates = changed
+                    found.add(Rung(number, goal, candidates), cv)
+                    earlier += candidates
+                    continue
             if number > 0 and not pays(earlier, candidates):
                 break
             earlier += candidates
@@ -151,6 +179,43 @@ def search(
             if not candidates:
                 break
     return found
+
+
+def choose_front_end(
+    cv: CrossValidation,
+    candidates: Sequence[Candidate],
+    front_ends: FrontEnds,
+    epochs: int,
+    stopwatch: Stopwatch,
+) -> tuple[CrossValidation, list[Candidate]] | None:
+    """Try the best candidates with each other front end.
+
+    Returns
+    -------
+    None if none is better, by more than the standard error over the folds. Else the
+    cross-validation with the best one, and the best third of the candidates with it.
+    """
+    best = survivors(candidates)
+    if not best:
+        return None
+    tried = best[-N_TRIED:]
+    before = score_table(tried)
+    changed, highest = None, 0.0
+    for numbers in NUMBER_FRONT_ENDS:
+        planned = cv.work([replace(c, epochs=0) for c in tried], epochs)
+        if numbers == cv.front_end or not stopwatch.allows([planned], epochs):
+            continue
+        X = front_ends.fold_rows(numbers, cv.splits)
+        other = replace(cv, X=X, front_end=numbers)
+        trained = other.train([other.start(c.params) for c in tried], epochs)
+        gains = (score_table(trained) - before).mean(axis=0)
+        if is_gain(gains) and gains.mean() > highest:
+            changed, highest = (other, trained), float(np.nanmean(gains))
+    if changed is None:
+        return None
+    other, trained = changed
+    rest = [other.start(c.params) for c in best[:-N_TRIED]]
+    return other, [*other.train(rest, epochs), *trained]
 
 
 def pays(earlier: Sequence[Candidate], candidates: Sequence[Candidate]) -> bool:
@@ -162,7 +227,11 @@ def pays(earlier: Sequence[Candidate], candidates: Sequence[Candidate]) -> bool:
     scores = score_table([*earlier, *candidates])
     means = mean_scores(scores)
     before, now = np.split(np.nan_to_num(means, nan=-np.inf), [len(earlier)])
-    gains = scores[len(earlier) + now.argmax()] - scores[before.argmax()]
+    return is_gain(scores[len(earlier) + now.argmax()] - scores[before.argmax()])
+
+
+def is_gain(gains: NDArray[np.floating]) -> bool:
+    """Whether the mean over the folds is larger than its standard error."""
     gains = gains[~np.isnan(gains)]
     if len(gains) < 2:
         return bool(gains.sum() > 0)
@@ -253,7 +322,12 @@ def cv_results(rungs: Sequence[Rung], target_unit: float) -> dict[str, Any]:
     rows = [(rung, candidate) for rung in rungs for candidate in rung.candidates]
     candidates = [candidate for _, candidate in rows]
     params: list[dict[str, Any]] = [
-        {**candidate.params, "epochs": rung.epochs} for rung, candidate in rows
+        {
+            **candidate.params,
+            **({"preprocessing": candidate.front_end} if candidate.front_end else {}),
+            "epochs": rung.epochs,
+        }
+        for rung, candidate in rows
     ]
     numbers = np.array([rung.number for rung, _ in rows])
     scores = score_table(candidates)

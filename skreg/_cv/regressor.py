@@ -39,6 +39,10 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
     scoring : str or callable, default=None
         How candidates are scored, and the mean of several; None means the
         squared error.
+    preprocessing : "auto" or None, default="auto"
+        "auto" takes raw tables: numbers are imputed and scaled, categories are encoded,
+        see Notes of `RegularizedMLPClassifierCV`. None gives the networks `X` as it is: it must have numbers only, in
+        columns of similar scale. A sparse `X` is used as it is.
     loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
 default="squared_error"
         What is minimised, as of `RegularizedMLPRegressor`.
@@ -116,6 +120,9 @@ default="squared_error"
     group_l1_
     dropout_
     learning_rate_
+    preprocessor_ : sklearn.compose.ColumnTransformer or None
+        The front end, fitted to all rows; `best_estimator_` and `model_` take what it
+        gives. None with ``preprocessing=None`` or a sparse `X`.
     used_features_
     feature_importances_
     model_
@@ -149,6 +156,7 @@ default="squared_error"
         ensemble_size: int | None = 8,
         cv: Splits = 3,
         scoring: Scorer = None,
+        preprocessing: Literal["auto"] | None = "auto",
         loss: Literal[
             "squared_error", "absolute_error", "huber", "poisson"
         ] = "squared_error",
@@ -169,6 +177,7 @@ default="squared_error"
         self.ensemble_size = ensemble_size
         self.cv = cv
         self.scoring = scoring
+        self.preprocessing = preprocessing
         self.loss = loss
         self.activation = activation
         self.optimizer = optimizer

@@ -62,11 +62,14 @@ class Candidate:
         One entry per fold.
     epochs : int
         Number of epochs so far.
+    front_end : str or None
+        That of its rows, see `CrossValidation`.
     """
 
     params: dict[str, Any]
     folds: list[FoldFit]
     epochs: int = 0
+    front_end: str | None = None
 
     @property
     def scores(self) -> list[float]:
@@ -82,8 +85,10 @@ class CrossValidation:
     ----------
     network : RegularizedMLPClassifier or RegularizedMLPRegressor
         The network whose parameters the candidates set.
-    X, y : array-like
-        All rows, as the scorer is to see them.
+    X : list of array-like
+        For each fold, all rows as networks take them and as scorers see them.
+    y : array-like
+        All targets.
     splits : list of (train, test)
         Row numbers of each fold.
     scorer : callable
@@ -94,10 +99,12 @@ class CrossValidation:
         Runs jobs, see `skreg._cv.parallel.workers`.
     target_unit : float
         The unit of `y`; scores are in units of its square.
+    front_end : str or None
+        What `skreg._cv.front_end` has done to the numbers in `X`.
     """
 
     network: RegularizedMLP
-    X: Any
+    X: list[Any]
     y: Any
     splits: list[Split]
     scorer: Callable[..., float]
@@ -105,6 +112,7 @@ class CrossValidation:
     score_params: dict[str, Any]
     run: Run
     target_unit: float
+    front_end: str | None = None
 
     def start(self, params: dict[str, Any]) -> Candidate:
         """A candidate that has not been trained yet."""
@@ -114,7 +122,7 @@ class CrossValidation:
             if fresh.batch_size == "auto":
                 fresh.set_params(batch_size=auto_batch_size(len(train)))
             folds.append(FoldFit(fresh.set_params(**clone(params, safe=False))))
-        return Candidate(params, folds)
+        return Candidate(params, folds, front_end=self.front_end)
 
     def work(self, candidates: Sequence[Candidate], epochs: int) -> tuple[int, float]:
         """Number of networks that `train` would train, and their rows times epochs."""
@@ -135,7 +143,7 @@ class CrossValidation:
                 candidates[c].folds[fold].network,
                 epochs - candidates[c].epochs,
                 epochs,
-                self.X,
+                self.X[fold],
                 self.y,
                 self.splits[fold],
                 self.scorer,
@@ -158,7 +166,10 @@ class CrossValidation:
         jobs = self._jobs(candidates)
         predicted = self.run(
             delayed(predict_on_fold)(
-                candidates[c].folds[fold].network, self.X, self.y, self.splits[fold]
+                candidates[c].folds[fold].network,
+                self.X[fold],
+                self.y,
+                self.splits[fold],
             )
             for c, fold in jobs
         )

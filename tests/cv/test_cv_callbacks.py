@@ -11,7 +11,13 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
 
 CV = RegularizedMLPClassifierCV(
-    (6,), n_candidates=3, epochs=18, cv=2, ensemble_size=2, random_state=0
+    (6,),
+    n_candidates=3,
+    epochs=18,
+    cv=2,
+    ensemble_size=2,
+    preprocessing=None,
+    random_state=0,
 )
 
 

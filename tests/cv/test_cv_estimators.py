@@ -24,7 +24,14 @@ from skreg import (
 from skreg._cv.scoring import neg_log_loss
 from skreg._cv.space import default_distributions
 
-SMALL = {"n_candidates": 4, "ensemble_size": 2, "cv": 2, "epochs": 3, "random_state": 0}
+SMALL = {
+    "n_candidates": 4,
+    "preprocessing": None,
+    "ensemble_size": 2,
+    "cv": 2,
+    "epochs": 3,
+    "random_state": 0,
+}
 
 
 @pytest.fixture(scope="module")

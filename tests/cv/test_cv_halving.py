@@ -32,7 +32,7 @@ def test_the_last_rung_has_all_epochs(epochs, expected):
 def test_rungs_are_those_of_scikit_learns_halving_search(iris, n_candidates):
     est = RegularizedMLPClassifierCV(
         (5,), n_candidates=n_candidates, epochs=18, cv=2, ensemble_size=None
-    ).set_params(random_state=0, scoring="neg_log_loss")
+    ).set_params(random_state=0, scoring="neg_log_loss", preprocessing=None)
     est.fit(*iris)
     draws = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=2)
     theirs = HalvingRandomSearchCV(
@@ -130,7 +130,7 @@ def test_a_table_given_twice_is_fitted_alike():
 def test_no_more_candidates_than_a_list_has_combinations(iris):
     est = RegularizedMLPClassifierCV(
         (5,), n_candidates=9, param_distributions={"l2": [0.0, 1e-3]}, epochs=2, cv=2
-    )
+    ).set_params(preprocessing=None)
     with pytest.warns(UserWarning, match="total space of parameters 2 is smaller"):
         est.fit(*iris)
     assert est.n_candidates_ == [2]

@@ -17,7 +17,13 @@ from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
 from skreg._cv.parallel import count_workers
 
 CV = RegularizedMLPClassifierCV(
-    (6,), n_candidates=3, epochs=18, cv=2, ensemble_size=2, random_state=0
+    (6,),
+    n_candidates=3,
+    epochs=18,
+    cv=2,
+    ensemble_size=2,
+    preprocessing=None,
+    random_state=0,
 )
 
 

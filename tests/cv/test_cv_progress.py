@@ -8,7 +8,14 @@ import pytest
 from skreg import RegularizedMLPClassifierCV
 from skreg._cv import parallel
 
-CV = {"n_candidates": 3, "epochs": 18, "cv": 2, "ensemble_size": 2, "random_state": 0}
+CV = {
+    "preprocessing": None,
+    "n_candidates": 3,
+    "epochs": 18,
+    "cv": 2,
+    "ensemble_size": 2,
+    "random_state": 0,
+}
 
 
 def test_verbose_prints_a_line_per_rung(iris, capsys):

@@ -70,7 +70,14 @@ def test_without_a_limit_there_is_time_for_everything():
 
 SECONDS_PER_EPOCH = 0.125
 CV = RegularizedMLPClassifierCV(
-    (4,), n_candidates=12, epochs=54, cv=2, ensemble_size=4, n_jobs=1, random_state=0
+    (4,),
+    n_candidates=12,
+    epochs=54,
+    cv=2,
+    ensemble_size=4,
+    preprocessing=None,
+    n_jobs=1,
+    random_state=0,
 )
 
 

@@ -10,7 +10,7 @@ from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 from skreg._cv.greedy import choose_greedily
 
 OPTIONS = {"n_candidates": 10, "epochs": 18, "cv": 2, "ensemble_size": 4}
-OPTIONS |= {"batch_size": 16, "random_state": 0}
+OPTIONS |= {"batch_size": 16, "preprocessing": None, "random_state": 0}
 
 
 def brute_force(n_candidates, score, size):

@@ -8,7 +8,7 @@ from sklearn.model_selection import PredefinedSplit, ShuffleSplit
 from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 OPTIONS = {"n_candidates": 4, "epochs": 3, "ensemble_size": 2, "cv": 3}
-OPTIONS |= {"random_state": 0}
+OPTIONS |= {"preprocessing": None, "random_state": 0}
 
 
 def classifier(**options):

@@ -8,6 +8,7 @@ from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 OPTIONS = {
     "n_candidates": 4,
+    "preprocessing": None,
     "epochs": 18,
     "cv": 2,
     "batch_size": 16,

@@ -21,7 +21,7 @@ from sklearn.utils.fixes import parse_version
 from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 OPTIONS = {"n_candidates": 3, "epochs": 18, "ensemble_size": 2, "cv": 2}
-OPTIONS |= {"random_state": 0}
+OPTIONS |= {"preprocessing": None, "random_state": 0}
 
 
 def classifier(**options):

@@ -32,9 +32,9 @@ def saved(request, mlp, mlr, iris, diabetes, fitted_iris):
     make = {
         "classifier": lambda: fitted_iris,
         "going on": lambda: mlp().partial_fit(X, y, classes=[0, 1, 2]),
-        "cv estimator": lambda: RegularizedMLPClassifierCV((8,), epochs=2, **small).fit(
-            X, y
-        ),
+        "cv estimator": lambda: RegularizedMLPClassifierCV(
+            (8,), epochs=2, preprocessing=None, **small
+        ).fit(X, y),
         "ensemble": lambda: MLPEnsembleRegressor(mlr(), [{}]).fit(*diabetes),
     }
     return make[request.param]()

@@ -1,0 +1,286 @@
+"""`preprocessing="auto"`: raw tables go in."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_selection import SelectFromModel
+from sklearn.metrics import log_loss
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
+from skreg._cv.front_end import FrontEnds, front_end, source_columns
+
+CV = RegularizedMLPClassifierCV(
+    (8,), n_candidates=4, epochs=18, cv=2, ensemble_size=2, random_state=0
+)
+CVR = RegularizedMLPRegressorCV(
+    (8,), n_candidates=4, epochs=18, cv=2, ensemble_size=2, random_state=0
+)
+N = 120
+
+
+@pytest.fixture(scope="module")
+def columns():
+    """Columns as lists, with None where a value is missing."""
+    rng = np.random.default_rng(0)
+    age = rng.normal(50, 10, N)
+    sizes = ["small", "large", None]
+    return {
+        "age": age.tolist(),
+        "gap": [None if i % 5 == 0 else float(x) for i, x in enumerate(age)],
+        "count": rng.integers(0, 9, N).tolist(),
+        "size": [sizes[i] for i in rng.integers(0, 3, N)],
+        "town": [f"town {i}" for i in rng.integers(0, 50, N)],
+        "flag": (age > 52).tolist(),
+        "constant": [1.0] * N,
+        "nothing": [np.nan] * N,
+    }
+
+
+@pytest.fixture(scope="module")
+def frame(columns):
+    table = pd.DataFrame(columns).astype({"gap": float, "size": "category"})
+    table["nullable"] = pd.array(columns["count"], dtype="Int64")
+    table.loc[3, "nullable"] = pd.NA
+    table["sure"] = pd.array(columns["flag"], dtype="boolean")
+    table.loc[4, "sure"] = pd.NA
+    return table
+
+
+@pytest.fixture(scope="module")
+def y(columns):
+    return (np.array(columns["age"]) + 3 * np.array(columns["count"]) > 62).astype(int)
+
+
+@pytest.fixture(scope="module")
+def fitted(frame, y):
+    """Not to be changed."""
+    return clone(CV).fit(frame, y)
+
+
+def test_a_raw_data_frame_goes_in(fitted, frame, y):
+    proba = fitted.predict_proba(frame)
+    assert log_loss(y, proba) < 0.7 * log_loss(y, np.full(N, y.mean()))
+    assert type(fitted.preprocessor_) is ColumnTransformer
+    rows = fitted.preprocessor_.transform(frame).astype(np.float32)
+    np.testing.assert_array_equal(fitted.best_estimator_.predict_proba(rows), proba)
+    np.testing.assert_allclose(fitted.model_(rows), proba[:, 1:], rtol=1e-5)
+    assert "categories__size_small" in fitted.preprocessor_.get_feature_names_out()
+    assert fitted.feature_names_in_.tolist() == list(frame)
+    assert fitted.best_params_["preprocessing"] in ("standard", "robust", "hats")
+    assert get_allow_nan(fitted)
+
+
+def get_allow_nan(est):
+    return est.__sklearn_tags__().input_tags.allow_nan
+
+
+def test_the_regressor_takes_one_too(frame, y):
+    est = clone(CVR).fit(frame, y + np.array(frame["age"]))
+    assert est.score(frame, y + np.array(frame["age"])) > 0.5
+    assert clone(CVR).fit(frame, np.column_stack([y, -y])).predict(frame).shape == (
+        N,
+        2,
+    )
+
+
+def test_polars_gives_what_pandas_does(columns, y):
+    table = pd.DataFrame(columns).astype({"gap": float})
+    expected = clone(CV).fit(table, y).predict_proba(table)
+    table = pl.DataFrame(columns, strict=False)
+    got = clone(CV).fit(table, y)
+    np.testing.assert_array_equal(got.predict_proba(table), expected)
+    assert got.feature_names_in_.tolist() == list(columns)
+
+
+def test_an_array_of_objects_has_numbers_and_categories(columns, y):
+    table = pd.DataFrame({name: columns[name] for name in ("age", "size", "count")})
+    expected = clone(CV).fit(table, y).predict_proba(table)
+    X = table.to_numpy(dtype=object)
+    np.testing.assert_array_equal(clone(CV).fit(X, y).predict_proba(X), expected)
+
+
+def test_a_table_that_training_has_not_seen(fitted, frame):
+    new = frame.iloc[:3].copy()
+    new["size"] = ["huge", None, "small"]
+    new["town"] = ["elsewhere", None, "town 1"]
+    new["age"] = [np.nan, 1e6, 50.0]
+    proba = fitted.predict_proba(new)
+    assert np.isfinite(proba).all()
+    np.testing.assert_allclose(
+        fitted.predict_proba(new.iloc[[1]]), proba[[1]], rtol=1e-5
+    )
+
+
+def test_columns_are_those_of_the_fit(fitted, frame):
+    other = frame[frame.columns[::-1]]
+    with pytest.raises(ValueError, match="must be in the same order as they were"):
+        fitted.predict(other)
+    with pytest.raises(ValueError, match="Feature names seen at fit time, yet now mis"):
+        fitted.predict(frame.drop(columns="age"))
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        fitted.predict(frame.to_numpy(dtype=object, na_value=None))
+
+
+def test_two_columns_of_one_name_are_an_error(frame, y):
+    twice = frame[["age", "size"]].set_axis(["a", "a"], axis=1)
+    with pytest.raises(ValueError, match=r"different names, got \['a', 'a'\]"):
+        clone(CV).fit(twice, y)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.date_range("2026-01-01", periods=N),
+        pd.date_range("2026-01-01", periods=N, tz="UTC"),
+        pd.to_timedelta(np.arange(N), unit="s"),
+        pd.period_range("2026-01-01", periods=N),
+        pd.array(np.arange(N) + 1j),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_a_column_of_no_numbers_is_named(frame, y, values):
+    with pytest.raises(ValueError, match="numbers or of categories, got column 'when'"):
+        clone(CV).fit(frame.assign(when=values), y)
+
+
+def test_a_column_of_lists_is_named(frame, columns, y):
+    lists = [[1, 2]] * N
+    with pytest.raises(TypeError, match="got column 'many' with objects that are not"):
+        clone(CV).fit(frame.assign(many=lists), y)
+    for dtype, values in {"List": lists, "Date": ["2026-01-01"] * N}.items():
+        series = pl.Series("many", values)
+        series = series.str.to_date() if dtype == "Date" else series
+        with pytest.raises(ValueError, match=f"got column 'many' of {dtype}"):
+            clone(CV).fit(pl.DataFrame({"age": columns["age"]}).with_columns(series), y)
+
+
+def test_infinity_and_an_empty_table_are_errors(fitted, frame, y):
+    with pytest.raises(ValueError, match="contains infinity"):
+        clone(CV).fit(frame.assign(age=np.inf), y)
+    with pytest.raises(ValueError, match=r"one row and one column .* got shape \(0, "):
+        fitted.predict(frame.iloc[:0])
+    with pytest.raises(ValueError, match="preprocessing must be 'auto' or None, got 1"):
+        clone(CV).set_params(preprocessing=1).fit(frame, y)
+
+
+def test_without_preprocessing_there_are_numbers_only(frame, y):
+    est = clone(CV).set_params(preprocessing=None)
+    assert not get_allow_nan(est)
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        est.fit(frame[["size"]].astype(object), y)
+    est.fit(frame[["age"]], y)
+    assert est.preprocessor_ is None
+    assert "preprocessing" not in est.best_params_
+
+
+def test_sparse_rows_are_used_as_they_are(frame, y):
+    X = sparse.csr_array(frame[["age", "count"]].to_numpy() / 50)
+    est, as_it_is = clone(CV), clone(CV).set_params(preprocessing=None)
+    assert est.fit(X, y).preprocessor_ is None
+    np.testing.assert_array_equal(
+        est.predict_proba(X), as_it_is.fit(X, y).predict_proba(X)
+    )
+    dense = clone(CV).fit(X.toarray(), y)
+    np.testing.assert_array_equal(
+        dense.predict_proba(X), dense.predict_proba(X.toarray())
+    )
+
+
+@pytest.mark.parametrize("numbers", ["standard", "robust", "hats"])
+def test_each_fold_has_a_front_end_of_its_own(frame, y, numbers):
+    front_ends = FrontEnds(frame, y, classifier=True)
+    splits = list(StratifiedKFold(2).split(frame, y))
+    for rows, (train, test) in zip(
+        front_ends.fold_rows(numbers, splits), splits, strict=True
+    ):
+        expected = front_end(frame, y, numbers, classifier=True)
+        expected.fit(frame.iloc[train], y[train])
+        np.testing.assert_allclose(
+            rows[test], expected.transform(frame.iloc[test]), rtol=1e-5, atol=1e-6
+        )
+        assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize("numbers", ["standard", "robust", "hats"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_importances_are_those_of_the_columns_of_the_table(
+    frame, y, numbers, n_classes
+):
+    target = y if n_classes == 2 else np.arange(N) % 3
+    transformer = front_end(frame, target, numbers, classifier=True)
+    transformer.fit(frame, target)
+    names = transformer.get_feature_names_out()
+    for name, source in zip(names, source_columns(transformer), strict=True):
+        assert f"_{frame.columns[source]}" in name
+
+
+def test_feature_selection_selects_columns_of_the_table(fitted, frame, y):
+    importances = fitted.feature_importances_
+    assert importances.shape == fitted.used_features_.shape == (frame.shape[1],)
+    assert importances.sum() == pytest.approx(1)
+    assert not fitted.used_features_[list(frame).index("constant")] or importances.any()
+    selected = SelectFromModel(fitted, prefit=True, max_features=3, threshold=-np.inf)
+    assert selected.get_support().sum() == 3
+
+
+def test_the_front_end_is_chosen():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    y = np.sin(4 * X[:, 0]) + X[:, 1]
+    est = clone(CVR).set_params(hidden_layer_sizes=(32,), cv=KFold(3))
+    far = est.fit(np.exp(3 * X), y)  # of very different sizes
+    assert far.best_params_["preprocessing"] != "standard"
+    chosen = far.cv_results_["param_preprocessing"]
+    assert set(chosen) == {"standard", far.best_params_["preprocessing"]}
+    assert {p["preprocessing"] for p in far.ensemble_params_} == {
+        far.best_params_["preprocessing"]
+    }
+    near = clone(est).fit(X, X @ [1.0, 2.0])
+    assert near.best_params_["preprocessing"] == "standard"
+    assert far.n_candidates_[0] > near.n_candidates_[0] == 4
+
+
+def test_categories_that_are_encoded_by_the_target_give_the_same_bits(frame, y):
+    towns = frame[["town", "age"]]
+    first, second = (clone(CV).fit(towns, y).predict_proba(towns) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_pickle_and_a_clone(fitted, frame, y):
+    loaded = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(
+        loaded.predict_proba(frame), fitted.predict_proba(frame)
+    )
+    again = clone(fitted).set_params(n_jobs=1).fit(frame, y)
+    np.testing.assert_array_equal(
+        again.predict_proba(frame), fitted.predict_proba(frame)
+    )
+
+
+def test_too_little_time_leaves_the_standard_front_end(frame, y):
+    est = clone(CV).set_params(time_limit=1e-9)
+    with pytest.warns(UserWarning, match="too few to compare"):
+        est.fit(frame, y)
+    assert np.isfinite(est.predict_proba(frame)).all()
+
+
+def test_no_warnings_of_a_global_output_configuration(frame, y):
+    from sklearn import config_context
+
+    with config_context(transform_output="pandas"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        est = clone(CV).fit(frame[["age", "count"]], y)
+    assert np.isfinite(est.predict_proba(frame[["age", "count"]])).all()
+
+
+def test_class_weights_reach_the_score(frame, y):
+    weighted = clone(CV).set_params(class_weight={0: 100.0, 1: 0.01}).fit(frame, y)
+    assert (weighted.predict(frame) == 0).mean() > 0.9
