@@ -158,13 +158,13 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     Sample weights do not matter to any of that. The networks compute in float32.
 
     The search begins with standardised numbers. After the first rung the three best
-    candidates are also tried with two other front ends: numbers scaled by median and
-    interquartile range, and smoothly clipped at 3 of those, ``z / sqrt(1 + (z / 3)**2)``
-    [4]_; and the same with piecewise-linear functions of them beside it, between
-    quantiles (`sklearn.preprocessing.SplineTransformer`). The best third of the
-    candidates goes on with the one that gains most, if any gains more than its standard
-    error; ``best_params_["preprocessing"]`` says which. Scorers get rows as the
-    networks take them.
+    candidates are also tried with two other front ends. "robust" scales numbers by
+    median and interquartile range, and clips them smoothly at 3 of those, ``z / sqrt(1
+    + (z / 3)**2)`` [4]_. "hats" has piecewise-linear functions of them between
+    quantiles beside that (`sklearn.preprocessing.SplineTransformer`). The best third of
+    the candidates goes on with the front end that gains most, if any gains more than
+    its standard error over the folds; ``best_params_["preprocessing"]`` says which.
+    Scorers get rows as the networks take them.
 
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
     1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates

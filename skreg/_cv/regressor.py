@@ -41,8 +41,9 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
         squared error.
     preprocessing : "auto" or None, default="auto"
         "auto" takes raw tables: numbers are imputed and scaled, categories are encoded,
-        see Notes of `RegularizedMLPClassifierCV`. None gives the networks `X` as it is: it must have numbers only, in
-        columns of similar scale. A sparse `X` is used as it is.
+        see the Notes of `RegularizedMLPClassifierCV`. None gives the networks `X` as it
+        is: it must have numbers only, in columns of similar scale. A sparse `X` is used
+        as it is.
     loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
 default="squared_error"
         What is minimised, as of `RegularizedMLPRegressor`.

@@ -14,7 +14,12 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from skreg._estimators.callback_support import FitTasks, with_callbacks
-from skreg._estimators.common import FLOATS, all_or_nothing, draw_seed
+from skreg._estimators.common import (
+    FLOATS,
+    all_or_nothing,
+    draw_seed,
+    missing_values_explained,
+)
 from skreg._estimators.fitted_network import FittedNetwork
 from skreg._estimators.parameters import Settings, resolve
 from skreg._estimators.types import MatrixLike
@@ -188,15 +193,16 @@ class RegularizedMLP(FittedNetwork):
         one epoch, and `classes` are those of all rows to come.
         """
         settings = resolve(self)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=self._kernels[0].dtype if resume else FLOATS,
-            accept_sparse="csr",
-            multi_output=True,
-            reset=not resume,
-        )
+        with missing_values_explained(self):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=self._kernels[0].dtype if resume else FLOATS,
+                accept_sparse="csr",
+                multi_output=True,
+                reset=not resume,
+            )
         self._learn_targets(y, resume=resume, partial=partial, classes=classes)
         loss, n_outputs = self._loss_and_outputs()
         targets = self._encode(y, "y", X.dtype)

@@ -30,6 +30,22 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def missing_values_explained(estimator: BaseEstimator) -> Iterator[None]:
+    """Say what to do where scikit-learn's validation finds NaN in X."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Input X contains NaN"):
+            raise
+        name = type(estimator).__name__
+        raise ValueError(
+            f"Input X contains NaN, which {name} does not take: put a "
+            "sklearn.impute.SimpleImputer before it in a Pipeline, or use "
+            f"{name}CV, which imputes missing values."
+        ) from None
+
+
 def draw_seed(random_state: RandomState) -> int:
     """The one seed of a fit, from which all its random numbers derive."""
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

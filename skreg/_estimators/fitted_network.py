@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._estimators.common import Estimator
+from skreg._estimators.common import Estimator, missing_values_explained
 from skreg._estimators.labels import Labels
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import MatrixLike
@@ -157,6 +157,8 @@ class FittedNetwork(Estimator):
 
     def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
-        return validate_data(
-            self, X, reset=False, dtype=self._kernels[0].dtype, accept_sparse="csr"
-        )
+        dtype = self._kernels[0].dtype
+        with missing_values_explained(self):
+            return validate_data(
+                self, X, reset=False, dtype=dtype, accept_sparse="csr"
+            )

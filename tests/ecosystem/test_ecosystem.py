@@ -42,6 +42,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skrub import tabular_pipeline
 
 # With these, a network learns the small data in few epochs.
 QUICK = {"epochs": 20, "learning_rate": 0.03}
@@ -395,3 +396,18 @@ def test_weights_that_no_step_requests_raise_an_error(learner, routing):
     pipeline = make_pipeline(make())
     with pytest.raises(UnsetMetadataPassedError, match=r"\[sample_weight\] are passed"):
         pipeline.fit(X, y, sample_weight=np.ones(len(y)))
+
+
+def test_a_tabular_pipeline_of_skrub_takes_dates_and_categories(mlp):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "when": pd.date_range("2026-01-01", periods=90),
+            "town": rng.choice(["north", "south", None], 90),
+            "size": rng.normal(size=90),
+        }
+    )
+    y = (table["size"] > 0).astype(int)
+    model = tabular_pipeline(mlp((16,), epochs=60, learning_rate=0.01)).fit(table, y)
+    assert isinstance(model[-1], RegularizedMLPClassifier)
+    assert model.score(table, y) > 0.9
