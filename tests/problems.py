@@ -25,7 +25,7 @@ DROPOUT_FAILURES = {
 }
 
 
-LOSSES = ["squared_error", "absolute_error", "huber", "poisson"]
+LOSSES = ["squared_error", "absolute_error", "huber", "poisson", "quantile"]
 # Steps too small to change a weight: the fitted weights are those at the start.
 STANDING_STILL = {"optimizer": "sgd", "learning_rate": 1e-30}
 

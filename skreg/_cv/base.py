@@ -252,7 +252,7 @@ class RegularizedMLPCV(MembersMixin, Estimator):
         self.best_params_: dict[str, Any] = {}
         if chosen is None:
             return
-        self.cv_results_ = cv_results(found.rungs, cv.target_unit)
+        self.cv_results_ = cv_results(found.rungs, cv.score_units)
         self.best_index_ = chosen.best
         self.best_params_ = self.cv_results_["params"][chosen.best]
         self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
@@ -261,8 +261,9 @@ class RegularizedMLPCV(MembersMixin, Estimator):
             self.ensemble_indices_ = np.array(list(shares))
             self.ensemble_weights_ = np.array(list(shares.values())) / n_networks
             self.ensemble_params_ = [self.cv_results_["params"][row] for row in shares]
-            score = chosen.scores[n_networks - 1]
-            self.ensemble_score_ = score * cv.target_unit * cv.target_unit
+            self.ensemble_score_ = chosen.scores[n_networks - 1]
+            for unit in cv.score_units:
+                self.ensemble_score_ *= unit
 
     def _check_parameters(self) -> None:
         check_scalar(self.n_candidates, "n_candidates", Integral, min_val=1)
@@ -318,20 +319,23 @@ class RegularizedMLPCV(MembersMixin, Estimator):
             raise ValueError(f"cv must give one fold at least, got {self.cv!r}.")
         if self.scoring is None:
             score_params = self._weigh_classes(score_params, y)
-        y, unit = self._in_own_unit(y)
+        y, units = self._in_own_unit(y)
         template = clone(network)  # without the batch size of all rows
         rows = [X] * len(splits)
         return CrossValidation(
-            template, rows, y, splits, scorer, weights, score_params, run, unit
+            template, rows, y, splits, scorer, weights, score_params, run, units
         )
 
     def _weigh_classes(self, score_params: dict[str, Any], y: Any) -> dict[str, Any]:
         """The parameters of the default score, with class weights where there are."""
         return score_params
 
-    def _in_own_unit(self, y: Any) -> tuple[Any, float]:
-        """Targets as candidates are fitted and scored on them, and their unit."""
-        return y, 1.0
+    def _in_own_unit(self, y: Any) -> tuple[Any, tuple[float, ...]]:
+        """Targets as candidates are fitted and scored on them, and the scores' units.
+
+        The unit of a score is the product of these numbers.
+        """
+        return y, ()
 
     def _scorer(self) -> Callable[..., float]:
         scoring = self._default_scoring() if self.scoring is None else self.scoring

@@ -314,10 +314,10 @@ def score_table(candidates: Sequence[Candidate]) -> NDArray[np.floating]:
     return np.array([candidate.scores for candidate in candidates], dtype=np.float64)
 
 
-def cv_results(rungs: Sequence[Rung], target_unit: float) -> dict[str, Any]:
+def cv_results(rungs: Sequence[Rung], score_units: tuple[float, ...]) -> dict[str, Any]:
     """What scikit-learn's halving searches have in ``cv_results_``.
 
-    `target_unit`: the scores are in units of its square.
+    The unit of the scores is the product of `score_units`.
     """
     rows = [(rung, candidate) for rung in rungs for candidate in rung.candidates]
     candidates = [candidate for _, candidate in rows]
@@ -353,7 +353,8 @@ def cv_results(rungs: Sequence[Rung], target_unit: float) -> dict[str, Any]:
     with np.errstate(over="ignore"):  # The squares need not fit into floats.
         for name in results:
             if name.endswith("_test_score"):
-                results[name] = results[name] * target_unit * target_unit
+                for unit in score_units:
+                    results[name] = results[name] * unit
     ranked = np.nan_to_num(-means, nan=np.inf, posinf=np.inf, neginf=-np.inf)
     results["rank_test_score"] = rankdata(ranked, method="min").astype(np.int32)
     return results

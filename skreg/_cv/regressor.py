@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.metrics import make_scorer, mean_pinball_loss
 
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
 from skreg._estimators.common import MLPRegressorMixin
@@ -37,16 +38,18 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
     cv : int, splitter or iterable, default=3
         The folds; see `sklearn.model_selection.GridSearchCV`.
     scoring : str or callable, default=None
-        How candidates are scored, and the mean of several; None means the
-        squared error.
+        How candidates are scored, and the mean of several; None means the squared
+        error, or the pinball loss with ``loss="quantile"``.
     preprocessing : "auto" or None, default="auto"
         "auto" takes raw tables: numbers are imputed and scaled, categories are encoded,
         see the Notes of `RegularizedMLPClassifierCV`. None gives the networks `X` as it
         is: it must have numbers only, in columns of similar scale. A sparse `X` is used
         as it is.
-    loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
 default="squared_error"
         What is minimised, as of `RegularizedMLPRegressor`.
+    quantile : float, default=0.5
+        The quantile, in (0, 1), that ``loss="quantile"`` predicts.
     activation : str, default="relu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
@@ -159,8 +162,9 @@ default="squared_error"
         scoring: Scorer = None,
         preprocessing: Literal["auto"] | None = "auto",
         loss: Literal[
-            "squared_error", "absolute_error", "huber", "poisson"
+            "squared_error", "absolute_error", "huber", "poisson", "quantile"
         ] = "squared_error",
+        quantile: float = 0.5,
         activation: str = "relu",
         optimizer: Optimizer = "adam",
         ema_momentum: float | None = 0.99,
@@ -180,6 +184,7 @@ default="squared_error"
         self.scoring = scoring
         self.preprocessing = preprocessing
         self.loss = loss
+        self.quantile = quantile
         self.activation = activation
         self.optimizer = optimizer
         self.ema_momentum = ema_momentum
@@ -195,6 +200,7 @@ default="squared_error"
         return RegularizedMLPRegressor(
             hidden_layer_sizes=self.hidden_layer_sizes,
             loss=self.loss,
+            quantile=self.quantile,
             activation=self.activation,
             optimizer=self.optimizer,
             ema_momentum=self.ema_momentum,
@@ -205,12 +211,16 @@ default="squared_error"
 
     def _in_own_unit(self, y):
         if self.scoring is not None:
-            return y, 1.0
+            return y, ()
         y = np.asarray(y, np.float64)
         # Squared errors are numbers then, whatever the unit of y. A power of two leaves
         # all digits as they are.
         unit = math.ldexp(1.0, int(np.frexp(np.abs(y).max())[1]) - 1)
-        return y / unit, unit
+        return y / unit, (unit,) if self.loss == "quantile" else (unit, unit)
 
     def _default_scoring(self):
+        if self.loss == "quantile":
+            return make_scorer(
+                mean_pinball_loss, greater_is_better=False, alpha=self.quantile
+            )
         return "neg_mean_squared_error"

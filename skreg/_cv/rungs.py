@@ -97,8 +97,8 @@ class CrossValidation:
         For ``fit`` and for the scorer; arrays with one entry per row are cut.
     run : callable
         Runs jobs, see `skreg._cv.parallel.workers`.
-    target_unit : float
-        The unit of `y`; scores are in units of its square.
+    score_units : tuple of float
+        The unit of the scores is the product of these.
     front_end : str or None
         What `skreg._cv.front_end` has done to the numbers in `X`.
     """
@@ -111,7 +111,7 @@ class CrossValidation:
     fit_params: dict[str, Any]
     score_params: dict[str, Any]
     run: Run
-    target_unit: float
+    score_units: tuple[float, ...]
     front_end: str | None = None
 
     def start(self, params: dict[str, Any]) -> Candidate:

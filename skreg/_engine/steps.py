@@ -39,29 +39,54 @@ def _gather(table: Any, rows: NDArray[Any], out: NDArray[Any]) -> None:
 
 
 @register_jitable
+def _factor(i: Any, j: Any, dropout: Any) -> Any:
+    """What dropout multiplies column j of row i of a batch by."""
+    key, dropped, scale, n_columns = dropout
+    bits = _mixed(key, uint32(i * n_columns + j))
+    return scale if bits >= dropped else scale * 0
+
+
+@register_jitable
+def _drop_columns(X: NDArray[Any], dropout: Any) -> None:
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            X[i, j] *= _factor(i, j, dropout)
+
+
+@register_jitable
 def _sparse_product(
-    table: Any, rows: NDArray[Any], kernel: NDArray[Any], out: NDArray[Any]
+    table: Any,
+    rows: NDArray[Any],
+    dropout: Any,
+    kernel: NDArray[Any],
+    out: NDArray[Any],
 ) -> None:
     """The product of rows in CSR format with a kernel."""
     _, data, indices, starts = table
+    drops = dropout[1] > 0
     out[:] = 0
     for i in range(rows.size):
         for e in range(starts[rows[i]], starts[rows[i] + 1]):
             column, value = indices[e], data[e]
+            if drops:
+                value *= _factor(i, column, dropout)
             for j in range(kernel.shape[1]):
                 out[i, j] += value * kernel[column, j]
 
 
 @register_jitable
 def _sparse_gradient(
-    table: Any, rows: NDArray[Any], delta: NDArray[Any], out: NDArray[Any]
+    table: Any, rows: NDArray[Any], dropout: Any, delta: NDArray[Any], out: NDArray[Any]
 ) -> None:
     """The product of the transpose of rows in CSR format with `delta`."""
     _, data, indices, starts = table
+    drops = dropout[1] > 0
     out[:] = 0
     for i in range(rows.size):
         for e in range(starts[rows[i]], starts[rows[i] + 1]):
             column, value = indices[e], data[e]
+            if drops:
+                value *= _factor(i, column, dropout)
             for j in range(delta.shape[1]):
                 out[column, j] += value * delta[i, j]
 
@@ -128,6 +153,7 @@ def _steps(
     constants: Any,
     span: Any,
     figures: Any,
+    q: Any,
     hidden: Any,
     loss: Any,
     smooth: Any,
@@ -137,7 +163,7 @@ def _steps(
     """Take steps; see `steps`."""
     numbers, weights, orders = rows
     sizes, params, average, slots, mean_gradient = network
-    l1, l2, group_l1, dropout, ema_momentum = regularization
+    l1, l2, group_l1, dropout, input_dropout, ema_momentum = regularization
     first, batch_size, done, first_epoch, seed, clipping, limit = span
     n_layers = sizes.size - 1
     n_rows = orders.shape[1]
@@ -149,6 +175,9 @@ def _steps(
         bounds[2 * k + 1] = bounds[2 * k] + sizes[k] * sizes[k + 1]
         bounds[2 * k + 2] = bounds[2 * k + 1] + sizes[k + 1]
     n_units = sizes[1:].sum()
+
+    dropped = uint32(min(input_dropout * 2.0**32, 2.0**32 - 1))
+    scale = params.dtype.type(1 / (1 - input_dropout))
 
     gradients = np.empty_like(params)
     denominators = np.empty(params.size if is_proximal else 0, params.dtype)
@@ -171,12 +200,15 @@ def _steps(
         for j in range(n):
             table_rows[j] = numbers[batch[j]]
             w[j] = weights[batch[j]]
+        key = _mixed(_mixed(seed, first_epoch + epoch), i)
+        input_noise = _mixed(key, n_layers), dropped, scale, sizes[0]
         if not is_sparse:
             _gather(features, table_rows[:n], X)
+            if dropped > 0:
+                _drop_columns(X[:n], input_noise)
         _gather(targets, batch, y)
 
         # 2. Forward.
-        key = _mixed(_mixed(seed, first_epoch + epoch), i)
         start = 0
         for k in range(n_layers):
             n_in, n_out = sizes[k], sizes[k + 1]
@@ -187,7 +219,7 @@ def _steps(
                 h = _part(outputs, start - batch_size * n_in, n, n_in)
                 np.dot(h, kernel, z)
             elif is_sparse:
-                _sparse_product(features, table_rows[:n], kernel, z)
+                _sparse_product(features, table_rows[:n], input_noise, kernel, z)
             else:
                 np.dot(X[:n], kernel, z)
             if k < n_layers - 1:
@@ -197,7 +229,7 @@ def _steps(
 
         # 3. The loss; its gradient in the logits takes their place.
         delta = z
-        data_loss = loss(delta, bias, y[:n], w[:n])
+        data_loss = loss(delta, bias, y[:n], w[:n], q)
 
         # 4. Backward.
         for k in range(n_layers - 1, -1, -1):
@@ -214,7 +246,9 @@ def _steps(
                 _multiply(below, _part(slopes, start, n, n_in))
                 delta = below
             elif is_sparse:
-                _sparse_gradient(features, table_rows[:n], delta, kernel_gradient)
+                _sparse_gradient(
+                    features, table_rows[:n], input_noise, delta, kernel_gradient
+                )
             else:
                 np.dot(X[:n].T, delta, kernel_gradient)
 
@@ -277,7 +311,7 @@ def steps(dtype: str) -> Any:
     -------
     callable
         ``steps(features, targets, rows, network, regularization, constants, span,
-        figures, hidden, loss, smooth, update, proximal)`` takes as many steps as
+        figures, q, hidden, loss, smooth, update, proximal)`` takes as many steps as
         `constants` has rows, or ends with the first epoch that leaves weights that are
         not finite; it returns how many, then negative. The arguments are tuples:
 
@@ -288,7 +322,7 @@ def steps(dtype: str) -> Any:
           that shape; ``slots`` (n_slots, n_params); ``mean_gradient``, of the shape of
           the first kernel. What does not apply is empty
         - regularization: strengths ``l1``, ``l2`` (n_layers,), ``group_l1``; rates
-          ``dropout`` (n_layers - 1,); ``ema_momentum``
+          ``dropout`` (n_layers - 1,), ``input_dropout``; ``ema_momentum``
         - span: ``first``, the number of the first step from the first epoch of
           `orders`; ``batch_size``; ``done``, how many steps the optimizer has taken;
           ``first_epoch``, the number of that epoch; ``seed`` of the dropout noise;
@@ -296,13 +330,19 @@ def steps(dtype: str) -> Any:
         - constants (n_steps, 7), of the update rule
         - figures (n_epochs, 3): the steps add numbers of rows, and data losses and
           penalties times those
+        - q: the parameter of the loss
 
         and pointers to what `hidden_layer`, `loss`, `smooth_part`, `update` and
         `proximal_step` return.
     """
     f = FLOATS[dtype]
     network = (vector(int64), vector(f), vector(f), matrix(f), matrix(f))
-    regularization = (*(vector(float64),) * 2, float64, vector(float64), float64)
+    regularization = (
+        *(vector(float64),) * 2,
+        float64,
+        vector(float64),
+        *(float64,) * 2,
+    )
     span = (*(int64,) * 4, uint32, int64, float64)
     functions = (
         hidden_layer_type(f),
@@ -326,6 +366,7 @@ def steps(dtype: str) -> Any:
         matrix(f, readonly=True),
         types.Tuple(span),
         matrix(float64),
+        float64,
         *map(types.FunctionType, functions),
     )
     return compile_loop(signature, _steps)

@@ -61,6 +61,9 @@ class RegularizedMLPClassifier(MLPClassifierMixin, RegularizedMLP):
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
         training, those that are kept being scaled by ``1 / (1 - rate)`` [6]_. A
         sequence has one rate per hidden layer.
+    input_dropout : float, default=0.0
+        Rate, in [0, 1), at which the columns of `X` are zeroed in training, row by row,
+        as `dropout` does with the outputs of hidden layers.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name that `keras.optimizers.get` knows, or an object, which is cloned at
         every fit and never changed. The compiled engine has SGD, Adam, AdamW, Nadam,
@@ -207,6 +210,7 @@ default=None
         l2: PerLayer = 1e-3,
         group_l1: float = 0.0,
         dropout: PerLayer = 0.0,
+        input_dropout: float = 0.0,
         optimizer: Optimizer = "adam",
         learning_rate: LearningRate = None,
         ema_momentum: float | None = None,
@@ -230,6 +234,7 @@ default=None
         self.l2 = l2
         self.group_l1 = group_l1
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.ema_momentum = ema_momentum

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 # The format of pickles; it is raised when an older skreg could not read them any more.
-STATE_FORMAT = 5
+STATE_FORMAT = 6
 # Attributes that are pickled as dicts of plain types: a pickle names no private class,
 # so that files can move.
 _PICKLED_AS_DICT = {
@@ -159,6 +159,4 @@ class FittedNetwork(Estimator):
         check_is_fitted(self)
         dtype = self._kernels[0].dtype
         with missing_values_explained(self):
-            return validate_data(
-                self, X, reset=False, dtype=dtype, accept_sparse="csr"
-            )
+            return validate_data(self, X, reset=False, dtype=dtype, accept_sparse="csr")

@@ -56,7 +56,7 @@ def resolve(estimator):
     sizes = _sizes(e.hidden_layer_sizes)
     optimizer = _optimizer(e.optimizer, e.learning_rate, linear=not sizes)
     early_stopping = _boolean(e.early_stopping, "early_stopping")
-    fraction = _real(e.validation_fraction, "validation_fraction", 0, 1, "neither")
+    fraction = check_open_interval(e.validation_fraction, "validation_fraction")
     stopping = EarlyStopping(_patience(e.n_iter_no_change), _magnitude(e.tol, "tol"))
     return Settings(
         hidden_layer_sizes=sizes,
@@ -66,6 +66,7 @@ def resolve(estimator):
             l2=_strengths(e.l2, "l2", len(sizes)),
             group_l1=_magnitude(e.group_l1, "group_l1"),
             dropout=_rates(e.dropout, len(sizes)),
+            input_dropout=_real(e.input_dropout, "input_dropout", 0, 1),
         ),
         optimizer=optimizer,
         ema_momentum=_ema_momentum(e.ema_momentum, optimizer),
@@ -105,6 +106,11 @@ def _real(value, name, low, high=None, bounds="left"):
         value, name, Real, min_val=low, max_val=high, include_boundaries=bounds
     )
     return float(value)
+
+
+def check_open_interval(value, name):
+    """A number between 0 and 1, which may be neither."""
+    return _real(value, name, 0, 1, "neither")
 
 
 def _magnitude(value, name):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.common import MLPRegressorMixin
-from skreg._estimators.parameters import check_choice
+from skreg._estimators.parameters import check_choice, check_open_interval
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
     Callbacks,
@@ -26,7 +26,7 @@ from skreg._estimators.types import (
     available_if,
 )
 from skreg._prediction.forward import check_finite
-from skreg._training.objectives import REGRESSION
+from skreg._training.objectives import REGRESSION, regression_loss
 
 
 class RegularizedMLPRegressor(MLPRegressorMixin, RegularizedMLP):
@@ -41,13 +41,16 @@ class RegularizedMLPRegressor(MLPRegressorMixin, RegularizedMLP):
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Units of each hidden layer. ``()`` is a linear model.
-    loss : {"squared_error", "absolute_error", "huber", "poisson"}, \
+    loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
 default="squared_error"
         What is minimised, on average over rows and outputs: the squared error; the
         absolute error; half the squared error up to an error of 1, and the absolute
         error less 1/2 beyond [1]_; half the Poisson deviance, with an exponential
-        output. Errors are in units of the standard deviation of `y`, for "poisson"
-        deviances are in units of its mean.
+        output; the pinball loss, whose minimum is a conditional quantile [3]_. Errors
+        are in units of the standard deviation of `y`, for "poisson" deviances are in
+        units of its mean.
+    quantile : float, default=0.5
+        The quantile, in (0, 1), that ``loss="quantile"`` predicts.
     activation : str, default="relu"
         Activation of the hidden layers, any name that `keras.activations.get` knows.
     l1 : float or sequence of float, default=0.0
@@ -68,6 +71,9 @@ default="squared_error"
     dropout : float or sequence of float, default=0.0
         Rate, in [0, 1), at which the outputs of each hidden layer are zeroed in
         training. A sequence has one rate per hidden layer.
+    input_dropout : float, default=0.0
+        Rate, in [0, 1), at which the columns of `X` are zeroed in training, row by row,
+        as `dropout` does with the outputs of hidden layers.
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         A name that `keras.optimizers.get` knows, or an object, which is cloned at
         every fit and never changed. The compiled engine has SGD, Adam, AdamW, Nadam,
@@ -172,6 +178,7 @@ default=None
        Mathematical Statistics 35, 1964, :doi:`10.1214/aoms/1177703732`.
     .. [2] H. van Hasselt, A. Guez, M. Hessel, V. Mnih and D. Silver, "Learning values
        across many orders of magnitude", NIPS 2016, :arxiv:`1602.07714`.
+    .. [3] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
 
     Examples
     --------
@@ -193,13 +200,15 @@ default=None
         hidden_layer_sizes: int | Sequence[int] = (100,),
         *,
         loss: Literal[
-            "squared_error", "absolute_error", "huber", "poisson"
+            "squared_error", "absolute_error", "huber", "poisson", "quantile"
         ] = "squared_error",
+        quantile: float = 0.5,
         activation: str = "relu",
         l1: PerLayer = 0.0,
         l2: PerLayer = 1e-3,
         group_l1: float = 0.0,
         dropout: PerLayer = 0.0,
+        input_dropout: float = 0.0,
         optimizer: Optimizer = "adam",
         learning_rate: LearningRate = None,
         ema_momentum: float | None = None,
@@ -218,11 +227,13 @@ default=None
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.loss = loss
+        self.quantile = quantile
         self.activation = activation
         self.l1 = l1
         self.l2 = l2
         self.group_l1 = group_l1
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.ema_momentum = ema_momentum
@@ -310,9 +321,9 @@ default=None
             )
 
     def _loss_and_outputs(self):
-        return REGRESSION[
-            check_choice(self.loss, "loss", tuple(REGRESSION))
-        ], self._n_outputs
+        name = check_choice(self.loss, "loss", tuple(REGRESSION))
+        quantile = check_open_interval(self.quantile, "quantile")
+        return regression_loss(name, quantile), self._n_outputs
 
     def _encode(self, y, name, dtype):
         if issparse(y):

@@ -31,6 +31,7 @@ LOSS_NAMES = {
     "absolute_error": "absolute error (standard deviations of y)",
     "huber": "Huber loss (errors in standard deviations of y)",
     "poisson": "half Poisson deviance (means of y)",
+    "quantile": "pinball loss (standard deviations of y)",
 }
 
 

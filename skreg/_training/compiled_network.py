@@ -153,6 +153,7 @@ class CompiledNetwork:
             np.array(r.l2, np.float64),
             r.group_l1,
             np.array(r.dropout, np.float64),
+            r.input_dropout,
             task.plan.ema_momentum,
         )
         self._functions = (
@@ -209,6 +210,7 @@ class CompiledNetwork:
             _rule(task).table(optimizer.hyper, taken, dtype),
             span,
             figures,
+            task.loss.parameter,
             *self._functions,
         )
         state.n_steps += n_steps

@@ -12,7 +12,8 @@ on backends other than TensorFlow, such as `ops.mean` and `ops.maximum` on PyTor
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class Loss:
     score_weights : callable
         ``score_weights(weight, targets)``, of shapes (n_rows,) with mean 1 and
         (n_rows, n).
+    parameter : float
+        The quantile, where the loss is that of one.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Loss:
     per_row: Callable[[Any, Any, Any], Any]
     score: Callable[[Any, Any, Any], Any]
     score_weights: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+    parameter: float = 0.5
 
 
 def _binary_cross_entropy(xp: Any, targets: Any, logits: Any) -> Any:
@@ -90,6 +94,13 @@ def _poisson(xp: Any, targets: Any, logs: Any) -> Any:
     present = targets > 0
     log_targets = xp.log(xp.where(present, targets, xp.ones_like(targets)))
     return _row_means(xp, targets * (log_targets - logs - 1) + xp.exp(logs))
+
+
+def _pinball(xp: Any, targets: Any, outputs: Any, quantile: float = 0.5) -> Any:
+    error = targets - outputs
+    above = xp.where(error > 0, error, xp.zeros_like(error))
+    below = xp.where(error < 0, error, xp.zeros_like(error))
+    return _row_means(xp, quantile * above + (quantile - 1) * below)
 
 
 def _row_means(xp: Any, values: Any) -> Any:
@@ -149,5 +160,16 @@ REGRESSION = {
         ("absolute_error", "linear", _absolute_error, _r2),
         ("huber", "linear", _huber, _r2),
         ("poisson", "exponential", _poisson, _poisson_r2),
+        ("quantile", "linear", _pinball, _r2),
     )
 }
+
+
+def regression_loss(name: str, quantile: float) -> Loss:
+    """The loss of that name, one of `REGRESSION`."""
+    loss = REGRESSION[name]
+    if name != "quantile":
+        return loss
+    return replace(
+        loss, per_row=partial(_pinball, quantile=quantile), parameter=quantile
+    )

@@ -58,13 +58,15 @@ class Regularization:
     """Strengths of the penalties and dropout rates, layer by layer.
 
     ``l1`` and ``l2`` have one entry per kernel, the output layer's last; ``dropout``
-    has one per hidden layer. ``group_l1`` is that of the rows of the first kernel.
+    has one per hidden layer, and ``input_dropout`` is that of the columns of X.
+    ``group_l1`` is that of the rows of the first kernel.
     """
 
     l1: tuple[float, ...]
     l2: tuple[float, ...]
     group_l1: float
     dropout: tuple[float, ...]
+    input_dropout: float
 
     @property
     def makes_zeros(self) -> bool:

@@ -127,6 +127,7 @@ def problems():
         "absolute_error": (numbers, "absolute_error"),
         "huber": (3 * numbers[:, 0], "huber"),
         "poisson": (counts, "poisson"),
+        "quantile": (numbers[:, 0], "quantile"),
     }
     return {name: (X, y, loss) for name, (y, loss) in targets.items()}
 
@@ -137,7 +138,7 @@ def problems():
 def test_losses_and_sample_weights_dense_and_sparse(mlp, mlr, problems, name):
     X, y, loss = problems[name]
     params = {"epochs": 20, "learning_rate": 0.01, "batch_size": 25, "l2": [0.1, 0.2]}
-    est = mlp(**params) if loss is None else mlr(loss=loss, **params)
+    est = mlp(**params) if loss is None else mlr(loss=loss, quantile=0.3, **params)
     weight = np.random.default_rng(0).integers(0, 4, len(X))
     by_keras = clone(est).set_params(engine="keras").fit(X, y, weight)
     est.set_params(engine="compiled")

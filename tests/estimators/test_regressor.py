@@ -1,11 +1,12 @@
 """RegularizedMLPRegressor against NumPy and scikit-learn, and in any units."""
 
+import keras
 import numpy as np
 import pytest
 from problems import LOSSES, STANDING_STILL
 from scipy import sparse
-from sklearn.linear_model import PoissonRegressor, Ridge
-from sklearn.metrics import mean_poisson_deviance, r2_score
+from sklearn.linear_model import PoissonRegressor, QuantileRegressor, Ridge
+from sklearn.metrics import mean_pinball_loss, mean_poisson_deviance, r2_score
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
@@ -20,6 +21,8 @@ def numpy_loss(name, targets, outputs):
     if name == "huber":
         far = np.abs(error) > 1
         return np.mean(np.where(far, np.abs(error) - 0.5, error**2 / 2))
+    if name == "quantile":
+        return mean_pinball_loss(targets.ravel(), outputs.ravel(), alpha=0.5)
     return mean_poisson_deviance(targets.ravel(), outputs.ravel()) / 2
 
 
@@ -88,6 +91,42 @@ def test_without_hidden_layers_poisson_is_poisson_regression(mlr, diabetes):
     alpha = 2 * 0.125 * y.mean()  # its L2 is halved, its targets unscaled
     oracle = PoissonRegressor(alpha=alpha, tol=1e-10, max_iter=1000).fit(X, y)
     np.testing.assert_allclose(est.predict(X), oracle.predict(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.8])
+def test_without_hidden_layers_a_quantile_is_that_of_linear_programming(quantile):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3))
+    y = X @ [1.0, -2.0, 0.5] + rng.gumbel(size=500)
+    oracle = QuantileRegressor(quantile=quantile, alpha=0.0).fit(X, y)
+    rate = keras.optimizers.schedules.CosineDecay(0.02, 4000)
+    est = RegularizedMLPRegressor(
+        (), loss="quantile", quantile=quantile, l2=0.0, random_state=0
+    ).set_params(learning_rate=rate, batch_size=500, epochs=4000)
+    est.fit(X, y)
+    np.testing.assert_allclose(est.coefs_[0][:, 0], oracle.coef_, atol=1e-2)
+    assert est.intercepts_[0][0] == pytest.approx(oracle.intercept_, abs=1e-2)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "keras"])
+def test_a_share_of_the_targets_is_below_each_quantile(mlr, diabetes, engine):
+    X, y = diabetes
+    Y = np.column_stack([y, -y])
+    weights = np.where(np.arange(len(y)) % 2, 2.0, 0.0)
+    kept = weights > 0
+    for quantile in (0.2, 0.7):
+        est = mlr((), loss="quantile", quantile=quantile, engine=engine, l2=0.0)
+        est.set_params(learning_rate=0.02, epochs=60).fit(X, Y, sample_weight=weights)
+        below = (est.predict(X) > Y)[kept].mean(axis=0)
+        np.testing.assert_allclose(below, quantile, atol=0.08)
+
+
+@pytest.mark.parametrize("quantile", [0.0, 1.0, -0.5, "half"])
+def test_a_quantile_is_between_0_and_1(mlr, diabetes, quantile):
+    with pytest.raises(
+        (ValueError, TypeError), match=r"quantile (==|must be a number)"
+    ):
+        mlr(quantile=quantile).fit(*diabetes)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -177,5 +216,5 @@ def test_validation_targets_have_the_outputs_of_the_training(mlr, diabetes):
 def test_it_has_the_parameters_of_the_classifier_and_a_loss():
     ours = RegularizedMLPRegressor().get_params()
     theirs = RegularizedMLPClassifier().get_params()
-    assert set(ours) - set(theirs) == {"loss"}
+    assert set(ours) - set(theirs) == {"loss", "quantile"}
     assert set(theirs) - set(ours) == {"class_weight"}

@@ -68,19 +68,19 @@ def _stack_layers(
     distinct variable name, for as long as the process lives.
     """
     a, r = architecture, regularization
+    last = len(a.hidden_layer_sizes)
+
+    def dropout(rate: float, i: int, name: str) -> list[keras.layers.Dropout]:
+        if rate == 0:
+            return []
+        noise_seed = derived_seed(seed, DROPOUT, i)
+        return [keras.layers.Dropout(rate, seed=noise_seed, dtype=a.dtype, name=name)]
+
     layers = [keras.Input((a.n_features,), dtype=a.dtype, name="input")]
+    layers += dropout(r.input_dropout, last, "input_dropout")
     for i, size in enumerate(a.hidden_layer_sizes):
         layers.append(_dense(a, r, i, size, a.activation, f"hidden_{i + 1}", seed))
-        if r.dropout[i] > 0:
-            layers.append(
-                keras.layers.Dropout(
-                    r.dropout[i],
-                    seed=derived_seed(seed, DROPOUT, i),
-                    dtype=a.dtype,
-                    name=f"dropout_{i + 1}",
-                )
-            )
-    last = len(a.hidden_layer_sizes)
+        layers += dropout(r.dropout[i], i, f"dropout_{i + 1}")
     layers.append(
         _dense(a, r, last, a.n_outputs, a.output_activation, "output", seed),
     )
