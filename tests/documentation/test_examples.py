@@ -247,6 +247,12 @@ def test_the_search_goes_on_where_the_target_is_smooth(draw):
     assert noisy.epochs_ < smooth.epochs_
 
 
+def test_two_quantiles_have_most_targets_between_them(draw):
+    names = draw("plot_quantiles.py")
+    assert 0.85 < names["coverage"] < 0.96
+    assert names["loss"] < 0.8 * names["alone"]
+
+
 def test_thinned_networks_average_to_the_whole_one(draw):
     names = draw("plot_dropout_ensemble.py")
     for losses in names["losses"].values():
