@@ -97,7 +97,10 @@ DATA = [
     ({"y": LABELS[:5]}, r"inconsistent numbers of samples: \[8, 5\]"),
     ({"y": None}, "requires y to be passed"),
     ({"y": np.where(LABELS, 1, np.nan)}, "Input y contains NaN"),
-    ({"X": WITH_NAN}, "Input X contains NaN, .* SimpleImputer .* RegularizedMLPCl"),
+    (
+        {"X": WITH_NAN},
+        "Input X contains NaN, .*SimpleImputer before .* use RegularizedMLP.*CV",
+    ),
     ({"X": INFINITE}, "Input X contains infinity"),
     ({"X": ROWS[:, 0]}, "Expected 2D array, got 1D array"),
     ({"sample_weight": np.zeros(8)}, f"sample_weight {ZERO}"),
