@@ -11,7 +11,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier
@@ -25,17 +25,16 @@ from sklearn.utils.metadata_routing import (
     _raise_for_params,
     process_routing,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skreg._cv.choice import Chosen, choose, left_out
 from skreg._cv.final import FinalFit
+from skreg._cv.fitted_search import FittedSearch
 from skreg._cv.front_end import (
     STANDARD,
     FrontEnds,
     check_table,
     has_numbers,
-    source_columns,
-    transform,
 )
 from skreg._cv.halving import Search, cv_results, planned_epochs, search
 from skreg._cv.parallel import Run, count_workers, workers
@@ -47,8 +46,6 @@ from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.callback_support import fit_context, with_callbacks
 from skreg._estimators.common import (
     FLOATS,
-    Estimator,
-    MembersMixin,
     all_or_nothing,
     draw_seed,
 )
@@ -56,7 +53,7 @@ from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 Scorer: TypeAlias = str | Callable[..., Any] | None
@@ -73,12 +70,8 @@ RESULTS = (
 )
 
 
-class RegularizedMLPCV(MembersMixin, Estimator):
+class RegularizedMLPCV(FittedSearch):
     """Base class; the classes below differ in the network, the score, predictions."""
-
-    @abstractmethod
-    def _network(self) -> RegularizedMLP:
-        """The network, without the regularization that is to be chosen."""
 
     @abstractmethod
     def _default_scoring(self) -> str | Callable[..., float]:
@@ -360,94 +353,6 @@ class RegularizedMLPCV(MembersMixin, Estimator):
                 method_mapping=MethodMapping().add(caller="fit", callee="score"),
             )
         return router
-
-    def _best_value(self, name: str) -> Any:
-        """A parameter of the best candidate."""
-        check_is_fitted(self)
-        return self.best_params_.get(name, getattr(self._network(), name))
-
-    @property
-    def epochs_(self) -> int:
-        """Number of epochs that the best candidate had."""
-        return self._best_value("epochs")
-
-    @property
-    def l1_(self) -> Any:
-        """Strength of the L1 penalty of the best candidate, float or sequence."""
-        return self._best_value("l1")
-
-    @property
-    def l2_(self) -> Any:
-        """Strength of the L2 penalty of the best candidate, float or sequence."""
-        return self._best_value("l2")
-
-    @property
-    def group_l1_(self) -> float:
-        """Strength of the group lasso of the best candidate, float."""
-        return self._best_value("group_l1")
-
-    @property
-    def dropout_(self) -> Any:
-        """Dropout rate of the best candidate, float or sequence."""
-        return self._best_value("dropout")
-
-    @property
-    def learning_rate_(self) -> float | None:
-        """Learning rate of the best candidate, float; None means Keras' default."""
-        return self._best_value("learning_rate")
-
-    @property
-    def used_features_(self) -> NDArray[np.bool_]:
-        """Whether any network uses a column, of shape (n_features_in_,), bool."""
-        check_is_fitted(self)
-        used = self.best_estimator_.used_features_
-        return self._sum_by_column(used.astype(float)) > 0
-
-    @property
-    def feature_importances_(self) -> NDArray[np.floating]:
-        """Importance of each column, of shape (n_features_in_,) and sum 1.
-
-        The mean over the networks; see `RegularizedMLPClassifier`.
-        """
-        check_is_fitted(self)
-        return self._sum_by_column(self.best_estimator_.feature_importances_)
-
-    def _sum_by_column(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Sums over what networks take, for each column of X, (n_features_in_,)."""
-        if self.preprocessor_ is None:
-            return values
-        return np.bincount(
-            source_columns(self.preprocessor_), values, minlength=self.n_features_in_
-        )
-
-    @property
-    def model_(self) -> keras.Model:
-        """The fitted network, or the mean of several, in plain Keras."""
-        check_is_fitted(self)
-        return self.best_estimator_.model_
-
-    def _predict(self, X):
-        X = self._validated_rows(X)
-        return self.best_estimator_.predict(X)
-
-    def _predict_members(self, X):
-        X = self._validated_rows(X)
-        if isinstance(self.best_estimator_, RegularizedMLP):
-            return self.best_estimator_._values(self.best_estimator_._outputs(X))[None]
-        return self.best_estimator_.predict_members(X)
-
-    def _validated_rows(self, X: MatrixLike) -> Any:
-        check_is_fitted(self)
-        if self.preprocessor_ is None:
-            return validate_data(
-                self, X, reset=False, dtype=FLOATS, accept_sparse="csr"
-            )
-        table = check_table(X)
-        validate_data(self, table, reset=False, skip_check_array=True)
-        return transform(self.preprocessor_, table)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "best_estimator_")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
