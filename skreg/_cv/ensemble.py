@@ -163,7 +163,7 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
 
     @property
     def used_features_(self) -> NDArray[np.bool_]:
-        """Whether any member uses a column, of shape (n_features_in_,), bool.
+        """Whether any member uses a column, of shape (`n_features_in_`,), bool.
 
         Only where members are networks.
         """
@@ -171,7 +171,7 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
-        """Importance of each column, of shape (n_features_in_,) and sum 1.
+        """Importance of each column, of shape (`n_features_in_`,) and sum 1.
 
         The mean over the members, where they are networks.
         """
@@ -196,7 +196,7 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
 
     @property
     def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the columns, of shape (n_features_in_,), where `X` has names."""
+        """Names of the columns, of shape (`n_features_in_`,), where `X` has names."""
         check_is_fitted(self)
         return self.estimators_[0].feature_names_in_
 

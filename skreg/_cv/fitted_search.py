@@ -68,14 +68,14 @@ class FittedSearch(MembersMixin, Estimator):
 
     @property
     def used_features_(self) -> NDArray[np.bool_]:
-        """Whether any network uses a column, of shape (n_features_in_,), bool."""
+        """Whether any network uses a column, of shape (`n_features_in_`,), bool."""
         check_is_fitted(self)
         used = self.best_estimator_.used_features_
         return self._sum_by_column(used.astype(float)) > 0
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
-        """Importance of each column, of shape (n_features_in_,) and sum 1.
+        """Importance of each column, of shape (`n_features_in_`,) and sum 1.
 
         The mean over the networks; see `RegularizedMLPClassifier`.
         """
@@ -83,7 +83,7 @@ class FittedSearch(MembersMixin, Estimator):
         return self._sum_by_column(self.best_estimator_.feature_importances_)
 
     def _sum_by_column(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Sums over what networks take, for each column of X, (n_features_in_,)."""
+        """Sums over what networks take, for each column of X, (`n_features_in_`,)."""
         if self.preprocessor_ is None:
             return values
         return np.bincount(

@@ -70,7 +70,7 @@ class FittedNetwork(Estimator):
 
     @property
     def used_features_(self) -> NDArray[np.bool_]:
-        """Whether the network uses a column, of shape (n_features_in_,), bool.
+        """Whether the network uses a column, of shape (`n_features_in_`,), bool.
 
         Whether any of its weights in the first kernel is not zero. With `group_l1` or
         `l1` some columns may be unused.
@@ -80,7 +80,7 @@ class FittedNetwork(Estimator):
 
     @property
     def feature_importances_(self) -> NDArray[np.floating]:
-        """Importance of each column, of shape (n_features_in_,) and sum 1.
+        """Importance of each column, of shape (`n_features_in_`,) and sum 1.
 
         The norm of its weights in the first kernel, divided by the sum of all. The
         columns of `X` should have equal scales.
