@@ -34,6 +34,8 @@ MAX_ONE_HOT = 30
 MIN_ROWS = 3
 # Knots of the hats: every eighth of the values lies between two of them.
 N_KNOTS = 9
+# Hats are not tried where there would be more numbers than that: this bounds memory.
+MAX_HATS = 10_000_000
 
 
 def smooth_clip(z: NDArray[Any]) -> NDArray[Any]:
@@ -240,6 +242,12 @@ class FrontEnds:
     table: Any
     y: NDArray[Any]
     classifier: bool
+
+    @property
+    def others(self) -> list[str]:
+        """What the standard front end is compared with."""
+        large = self.table.shape[0] * self.table.shape[1] * N_KNOTS > MAX_HATS
+        return ["robust"] if large else ["robust", "hats"]
 
     def fitted(self, numbers: str) -> tuple[ColumnTransformer, NDArray[np.float32]]:
         """A front end fitted to all rows, and what it makes of them."""

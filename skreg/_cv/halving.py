@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.model_selection._search import _yield_masked_array_for_each_param
 
-from skreg._cv.front_end import NUMBER_FRONT_ENDS, FrontEnds
+from skreg._cv.front_end import FrontEnds
 from skreg._cv.rungs import Candidate, CrossValidation, Prediction
 from skreg._cv.time_limit import Step, Stopwatch
 
@@ -201,9 +201,9 @@ def choose_front_end(
     tried = best[-N_TRIED:]
     before = score_table(tried)
     changed, highest = None, 0.0
-    for numbers in NUMBER_FRONT_ENDS:
+    for numbers in front_ends.others:
         planned = cv.work([replace(c, epochs=0) for c in tried], epochs)
-        if numbers == cv.front_end or not stopwatch.allows([planned], epochs):
+        if not stopwatch.allows([planned], epochs):
             continue
         X = front_ends.fold_rows(numbers, cv.splits)
         other = replace(cv, X=X, front_end=numbers)
