@@ -34,7 +34,6 @@ from skreg._cv.front_end import (
     STANDARD,
     FrontEnds,
     check_table,
-    has_numbers,
 )
 from skreg._cv.halving import Search, cv_results, planned_epochs, search
 from skreg._cv.parallel import Run, count_workers, workers
@@ -89,9 +88,9 @@ class RegularizedMLPCV(FittedSearch):
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Training rows, of numbers and categories. With ``preprocessing=None`` of
-            numbers, in columns of similar scale; then float32 is trained in float32,
-            anything else in float64.
+            Training rows, of numbers and categories; the networks compute in float32.
+            With ``preprocessing=None`` numbers only, in columns of similar scale;
+            float32 is then trained in float32, anything else in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -140,9 +139,10 @@ class RegularizedMLPCV(FittedSearch):
         settings = draw_candidates(
             network, distributions, self.n_candidates, draw_seed(rng)
         )
-        rows, targets, preprocessor, front_ends = self._preprocess(X, y)
         n_workers, n_final = count_workers(self.n_jobs), self.ensemble_size or 1
-        stopwatch = Stopwatch(self.time_limit, n_workers, n_final, rows.shape[0])
+        stopwatch = Stopwatch(self.time_limit, n_workers, n_final)
+        rows, targets, preprocessor, front_ends = self._preprocess(X, y)
+        stopwatch.n_rows = rows.shape[0]
         weights = {}
         if sample_weight is not None:
             weights["sample_weight"] = check_weights(
@@ -200,16 +200,18 @@ class RegularizedMLPCV(FittedSearch):
         if self.time_limit is not None:
             with step("measuring the pace"):
                 default = final.measure()
-        others = front_ends if has_numbers(self.preprocessor_) else None
-        found = search(cv, settings, self.epochs, final.stopwatch, step, others)
-        if front_ends is not None and found.front_end not in (None, STANDARD):
-            self.preprocessor_, rows = front_ends.fitted(found.front_end)
-            final = replace(final, X=rows)
+        found = search(cv, settings, self.epochs, final.stopwatch, step, front_ends)
+        self.front_end_ = None
+        if front_ends is not None:
+            numbers = self.front_end_ = found.front_end or STANDARD
+            if numbers != STANDARD:
+                self.preprocessor_, rows = front_ends.fitted(numbers)
+                final = replace(final, X=rows)
         messages = left_out(found)
         chosen: Chosen | None = None
         with step(f"{self.ensemble_size or 1} final networks"):
-            if found.rungs:
-                chosen = choose(found, cv, self.ensemble_size)
+            if found.cv is not None:
+                chosen = choose(found, found.cv, self.ensemble_size)
                 messages += chosen.warnings
                 networks, params = final.fit(chosen.params), chosen.params
             else:
@@ -239,7 +241,9 @@ class RegularizedMLPCV(FittedSearch):
         self.n_candidates_, self.n_resources_ = [], []
         for number in sorted({rung.number for rung in found.rungs}):
             same = [rung for rung in found.rungs if rung.number == number]
-            self.n_candidates_.append(sum(len(rung.candidates) for rung in same))
+            # One that was trained again with another front end is one candidate.
+            settings = {id(c.params) for rung in same for c in rung.candidates}
+            self.n_candidates_.append(len(settings))
             self.n_resources_.append(same[0].epochs)
         self.best_estimator_ = best
         self.best_params_: dict[str, Any] = {}

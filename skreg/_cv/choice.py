@@ -83,6 +83,7 @@ def left_out(found: Search) -> list[str]:
             f"Folds {np.flatnonzero(unused).tolist()} of {len(unused)} are left out: "
             f"no candidate has a score there. The first error was: {error}"
         )
+    settings = {id(candidate.params) for candidate in first}
     errors: dict[int, str] = {}
     for candidate in found.rows:
         for fold in np.flatnonzero(~unused):
@@ -90,7 +91,7 @@ def left_out(found: Search) -> list[str]:
                 errors.setdefault(id(candidate.params), candidate.folds[fold].error)
     if errors:
         messages.append(
-            f"{len(errors)} of {len(first)} candidates lack a score on some fold, and "
-            f"are left out. The first error was: {next(iter(errors.values()))}"
+            f"{len(errors)} of {len(settings)} candidates lack a score on some fold, "
+            f"and are left out. The first error was: {next(iter(errors.values()))}"
         )
     return messages

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
 from skreg._cv.scoring import neg_log_loss
 from skreg._estimators.classifier import RegularizedMLPClassifier
 from skreg._estimators.common import MLPClassifierMixin
+from skreg._estimators.labels import Labels
 from skreg._estimators.types import Optimizer, RandomState
 
 
@@ -91,8 +92,9 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         of `sklearn.model_selection.HalvingRandomSearchCV`. This and the following
         attributes on scores are absent where `time_limit` left no time to compare.
     best_params_ : dict
-        Parameters of the best candidate, the one of the highest score in any rung,
-        ``epochs`` among them; empty where none were compared.
+        Parameters of the best candidate, the one of the highest score in any rung with
+        the front end that was chosen, ``epochs`` among them; empty where none were
+        compared.
     best_score_ : float
         Its mean score on the test rows of the folds.
     best_index_ : int
@@ -123,6 +125,8 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     group_l1_
     dropout_
     learning_rate_
+    front_end_ : {"standard", "robust", "hats"} or None
+        What `preprocessor_` does to numbers, see Notes; None without it.
     preprocessor_ : sklearn.compose.ColumnTransformer or None
         The front end, fitted to all rows; `best_estimator_` and `model_` take what it
         gives. None with ``preprocessing=None`` or a sparse `X`.
@@ -163,8 +167,9 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     + (z / 3)**2)`` [4]_. "hats" has piecewise-linear functions of them between
     quantiles beside that (`sklearn.preprocessing.SplineTransformer`). The best third of
     the candidates goes on with the front end that gains most, if any gains more than
-    its standard error over the folds; ``best_params_["preprocessing"]`` says which.
-    Scorers get rows as the networks take them.
+    its standard error over the folds; `front_end_` says which. On large tables, hats
+    would take much memory, and are not tried. Scorers get rows as the networks take
+    them.
 
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
     1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates
@@ -258,8 +263,11 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         if self.class_weight is None:
             return score_params
         # Else a network that has hardly learned the weights would have the best score.
-        factors = compute_sample_weight(self._network().class_weight, y)
-        return {"sample_weight": factors * score_params.get("sample_weight", 1.0)}
+        labels = Labels.learn(np.asarray(y), None)
+        weights = score_params.get("sample_weight", np.ones(len(y)))
+        codes = labels.encode(np.asarray(y), "y")
+        factors = labels.factors(self.class_weight, codes, weights)
+        return {"sample_weight": factors[codes[:, 0]] * weights}
 
     def _default_scoring(self):
         return neg_log_loss

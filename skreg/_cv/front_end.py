@@ -6,8 +6,10 @@ The columns that hold numbers are imputed and scaled, in one of the ways of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -35,7 +37,9 @@ MIN_ROWS = 3
 # Knots of the hats: every eighth of the values lies between two of them.
 N_KNOTS = 9
 # Hats are not tried where there would be more numbers than that: this bounds memory.
-MAX_HATS = 10_000_000
+MAX_HATS = 30_000_000
+# What a column may hold.
+NUMBERS, CATEGORIES, MANY_CATEGORIES = "numbers", "categories", "many_categories"
 
 
 def smooth_clip(z: NDArray[Any]) -> NDArray[Any]:
@@ -63,48 +67,40 @@ NUMBER_FRONT_ENDS: dict[str, Callable[[], Any]] = {
 }
 
 
-def front_end(table: Any, y: Any, numbers: str, classifier: bool) -> ColumnTransformer:
+def front_end(
+    kinds: Sequence[str], numbers: str, classifier: bool
+) -> ColumnTransformer:
     """A front end for a table, not fitted yet.
 
     Parameters
     ----------
-    table : data frame, or array of shape (n_rows, n_columns)
-        As `check_table` returns it.
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        Targets: those of one output can encode categories.
+    kinds : sequence of {"numbers", "categories", "many_categories"}
+        What each column of the table holds, see `column_kinds`.
     numbers : str
         One of `NUMBER_FRONT_ENDS`.
     classifier : bool
-        Whether `y` are labels.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a column holds neither numbers nor categories.
+        Whether the targets are labels.
     """
-    columns = [_column(table, j) for j in range(table.shape[1])]
-    is_number = [_is_number(column, name) for name, column in columns]
-    imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
-    encoder = OneHotEncoder(
+    as_text = FunctionTransformer(_as_text, feature_names_out="one-to-one")
+    one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=MIN_ROWS,
         max_categories=MAX_ONE_HOT,
         sparse_output=False,
     )
-    parts = {"numbers": make_pipeline(imputer, NUMBER_FRONT_ENDS[numbers]())}
-    as_text = FunctionTransformer(_as_text, feature_names_out="one-to-one")
-    parts["categories"] = make_pipeline(as_text, encoder)
-    parts["many_categories"] = make_pipeline(
-        as_text, _target_encoder(classifier), StandardScaler()
-    )
-    can_encode = np.ndim(y) == 1
+    parts = {
+        NUMBERS: make_pipeline(
+            SimpleImputer(add_indicator=True, keep_empty_features=True),
+            NUMBER_FRONT_ENDS[numbers](),
+        ),
+        CATEGORIES: make_pipeline(as_text, one_hot),
+        MANY_CATEGORIES: make_pipeline(
+            as_text, _target_encoder(classifier), StandardScaler()
+        ),
+    }
     where: dict[str, list[int]] = {name: [] for name in parts}
-    for j, (name, column) in enumerate(columns):
-        if is_number[j]:
-            where["numbers"].append(j)
-        else:
-            many = len(_categories(column, name)) > MAX_ONE_HOT
-            where["many_categories" if many and can_encode else "categories"].append(j)
+    for j, kind in enumerate(kinds):
+        where[kind].append(j)
     return ColumnTransformer(
         [(name, part, where[name]) for name, part in parts.items() if where[name]],
         sparse_threshold=0,
@@ -116,43 +112,71 @@ def _target_encoder(classifier: bool) -> TargetEncoder:
     target_type = "auto" if classifier else "continuous"
     if TargetEncoder().shuffle != "deprecated":  # before scikit-learn 1.9
         return TargetEncoder(target_type=target_type, random_state=0)
-    folds = StratifiedKFold if classifier else KFold
-    return TargetEncoder(
-        target_type=target_type, cv=folds(5, shuffle=True, random_state=0)
-    )
-
-
-def has_numbers(transformer: ColumnTransformer | None) -> bool:
-    """Whether a front end has columns of numbers."""
-    return transformer is not None and transformer.transformers[0][0] == "numbers"
+    # Stratified folds would need five rows of each class.
+    folds = KFold(5, shuffle=True, random_state=0)
+    return TargetEncoder(target_type=target_type, cv=folds)
 
 
 def check_table(X: Any) -> Any:
-    """A data frame as it is, or a matrix of two dimensions, dense or CSR.
+    """A data frame with dense columns, or a matrix of two dimensions, dense or CSR.
 
     Raises
     ------
     ValueError, TypeError
         If `X` is neither.
     """
-    if is_frame(X):
-        if not (X.shape[0] and X.shape[1]):
-            raise ValueError(
-                f"X must have one row and one column at least, got shape {X.shape}."
-            )
-        if len(set(X.columns)) < len(X.columns):
-            raise ValueError(
-                f"X must have columns of different names, got {list(X.columns)!r}."
-            )
-        return X
     if issparse(X):
         return check_array(X, dtype=[np.float64, np.float32], accept_sparse="csr")
-    return check_array(X, dtype=None, ensure_all_finite=False)
+    if not is_frame(X):
+        if isinstance(X, list | tuple):  # An array of text would be made of mixed rows.
+            X = np.asarray(X, dtype=object)
+        X = check_array(X, dtype=None, ensure_all_finite=False)
+        if X.dtype == object:
+            missing = [[type(value).__name__ == "NAType" for value in row] for row in X]
+            X = np.where(missing, None, X)
+        return X
+    if not (X.shape[0] and X.shape[1]):
+        raise ValueError(
+            f"X must have one row and one column at least, got shape {X.shape}."
+        )
+    if len(set(X.columns)) < len(X.columns):
+        raise ValueError(
+            f"X must have columns of different names, got {list(X.columns)!r}."
+        )
+    sparse = [name for name in X.columns if hasattr(X[name].dtype, "fill_value")]
+    return X.astype({name: X[name].dtype.subtype for name in sparse}) if sparse else X
 
 
 def is_frame(X: Any) -> bool:
     """Whether X is a data frame in memory, such as one of pandas or polars."""
     return hasattr(X, "columns") and hasattr(X, "shape") and not hasattr(X, "compute")
+
+
+def column_kinds(table: Any, can_encode: bool) -> list[str]:
+    """What each column holds: numbers, categories, or many of them.
+
+    Parameters
+    ----------
+    table : data frame, or array of shape (n_rows, n_columns)
+        As `check_table` returns it.
+    can_encode : bool
+        Whether there is a single target, by which many categories can be encoded.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a column holds neither.
+    """
+    kinds = []
+    for j in range(table.shape[1]):
+        name, column = _column(table, j)
+        if _is_number(column, name):
+            kinds.append(NUMBERS)
+            continue
+        values = {_text(value) for value in _distinct(column, name)}
+        many = can_encode and len(values) > MAX_ONE_HOT
+        kinds.append(MANY_CATEGORIES if many else CATEGORIES)
+    return kinds
 
 
 def _column(table: Any, j: int) -> tuple[Any, Any]:
@@ -163,47 +187,49 @@ def _column(table: Any, j: int) -> tuple[Any, Any]:
 
 
 def _is_number(column: Any, name: Any) -> bool:
-    """Whether a column holds numbers; if not, it holds categories."""
+    """Whether a column has a dtype of numbers; an error if it is not of categories."""
     dtype = column.dtype
     if hasattr(dtype, "is_numeric"):  # polars
-        kind = "f" if dtype.is_numeric() else "O" if _is_text(dtype) else "?"
+        texts = "Boolean", "String", "Categorical", "Enum", "Null"
+        is_text = str(dtype).startswith(texts)
+        kind = "f" if dtype.is_numeric() else "O" if is_text else "?"
     else:
         kind = dtype.kind
-    if kind in "iuf":
-        return True
-    if kind in "bOUST" and not str(dtype).startswith(("period", "interval")):
-        _categories(column, name)
-        return kind == "O" and _holds_numbers(column)
-    raise ValueError(
-        f"X must have columns of numbers or of categories, got column {name!r} of "
-        f"{dtype}; make numbers of it, such as the days since a date."
-    )
+    if kind not in "iufbOUST" or str(dtype).startswith(("period", "interval")):
+        raise ValueError(
+            f"X must have columns of numbers or of categories, got column {name!r} of "
+            f"{dtype}; make numbers of it, such as the days since a date."
+        )
+    if kind == "O" and isinstance(column, np.ndarray):  # no data frame, which says more
+        return all(
+            value is None or (isinstance(value, Real) and not isinstance(value, bool))
+            for value in _distinct(column, name)
+        )
+    return kind in "iuf"
 
 
-def _is_text(dtype: Any) -> bool:
-    return str(dtype).startswith(("Boolean", "String", "Categorical", "Enum", "Null"))
-
-
-def _holds_numbers(column: Any) -> bool:
-    """Whether an array of objects, not of a data frame, holds numbers only."""
-    if not isinstance(column, np.ndarray):
-        return False
+def _distinct(column: Any, name: Any) -> set[Any]:
+    """The distinct values of a column, which must be numbers or categories."""
     try:
-        column.astype(np.float64)
-    except ValueError:
-        return False
-    return True
+        values = set(_values(column))
+    except TypeError:  # Lists have no hash.
+        values = {type}
+    for value in values:
+        if not isinstance(value, str | bytes | Real) and not _is_missing(value):
+            raise TypeError(
+                "An entry of X as an argument must be a string or a number, and a date "
+                f"or a list is none: got others in column {name!r}."
+            )
+    return values
 
 
-def _categories(column: Any, name: Any) -> set[str]:
-    """The distinct values of a column, as text."""
-    try:
-        return {_text(value) for value in set(_values(column))}
-    except TypeError as error:
-        raise TypeError(
-            f"X must have numbers or categories, got column {name!r} with objects "
-            f"that are not hashable: {error}; argument must be a string or a number."
-        ) from None
+def _values(column: Any) -> list[Any]:
+    """The entries of a column: categories as they are, where some are missing, too."""
+    categories: Any = getattr(column, "cat", None)
+    if hasattr(categories, "codes"):  # pandas makes floats of integers beside gaps
+        known = [*categories.categories.tolist(), None]
+        return [known[code] for code in categories.codes]
+    return np.asarray(column, dtype=object).tolist()
 
 
 def _as_text(table: Any) -> NDArray[np.object_]:
@@ -216,13 +242,16 @@ def _as_text(table: Any) -> NDArray[np.object_]:
     return np.array(columns, dtype=object).T.reshape(table.shape)
 
 
-def _values(column: Any) -> list[Any]:
-    return np.asarray(column, dtype=object).tolist()
-
-
 def _text(value: Any) -> str:
-    is_missing = value is None or type(value).__name__ == "NAType" or value != value
-    return "(missing)" if is_missing else str(value)
+    if _is_missing(value):
+        return "(missing)"
+    if isinstance(value, Real) and float(value).is_integer():
+        return str(int(float(value)))  # 1, 1.0 and True are one category
+    return str(value)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or value != value
 
 
 @dataclass(frozen=True)
@@ -243,23 +272,35 @@ class FrontEnds:
     y: NDArray[Any]
     classifier: bool
 
-    @property
-    def others(self) -> list[str]:
-        """What the standard front end is compared with."""
-        large = self.table.shape[0] * self.table.shape[1] * N_KNOTS > MAX_HATS
+    @cached_property
+    def kinds(self) -> list[str]:
+        """What each column of the table holds."""
+        return column_kinds(self.table, can_encode=np.ndim(self.y) == 1)
+
+    def others(self, n_splits: int) -> list[str]:
+        """The front ends that the standard one is compared with."""
+        if NUMBERS not in self.kinds:
+            return []
+        n_hats = self.kinds.count(NUMBERS) * N_KNOTS
+        large = self.table.shape[0] * n_hats * n_splits > MAX_HATS
         return ["robust"] if large else ["robust", "hats"]
 
     def fitted(self, numbers: str) -> tuple[ColumnTransformer, NDArray[np.float32]]:
         """A front end fitted to all rows, and what it makes of them."""
-        transformer = front_end(self.table, self.y, numbers, self.classifier)
-        rows = transformer.fit_transform(self.table, self.y)
-        return transformer, np.asarray(rows, np.float32)
+        transformer = front_end(self.kinds, numbers, self.classifier)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = transformer.fit_transform(self.table, self.y).astype(np.float32)
+        if not np.isfinite(rows).all():
+            raise ValueError(
+                "X must have numbers that can be squared and averaged, got larger ones."
+            )
+        return transformer, rows
 
     def fold_rows(
         self, numbers: str, splits: list[tuple[Any, Any]]
     ) -> list[NDArray[np.float32]]:
         """What front ends make of all rows, each fitted to a fold's training rows."""
-        transformer = front_end(self.table, self.y, numbers, self.classifier)
+        transformer = front_end(self.kinds, numbers, self.classifier)
         folds = []
         for train, test in splits:
             fresh = clone(transformer)
@@ -285,14 +326,14 @@ def source_columns(transformer: ColumnTransformer) -> NDArray[np.integer]:
         if name == "remainder":
             continue
         source = np.asarray(columns)
-        if name == "numbers":
+        if name == NUMBERS:
             imputer = part[0]
             if imputer.indicator_ is not None:
                 gaps = source[imputer.indicator_.features_]
                 source = np.concatenate([source, gaps])
             if isinstance(part[-1], FeatureUnion):
                 source = np.concatenate([source, np.repeat(source, N_KNOTS)])
-        elif name == "categories":
+        elif name == CATEGORIES:
             each = [f"{j} " for j in range(len(source))]
             outputs = part[-1].get_feature_names_out(each)
             source = source[[int(output.partition(" ")[0]) for output in outputs]]

@@ -59,14 +59,19 @@ class Search:
     predictions : dict of int to list of ndarray or None
         What the best candidates predict out of fold, by their rows of ``cv_results_``;
         an array per fold.
-    front_end : str or None
-        The one that was chosen.
+    cv : CrossValidation or None
+        That of the last rung, with the front end that was chosen.
     """
 
     rungs: list[Rung] = field(default_factory=list)
     predictions: dict[int, list[Prediction]] = field(default_factory=dict)
 
-    front_end: str | None = None
+    cv: CrossValidation | None = None
+
+    @property
+    def front_end(self) -> str | None:
+        """The front end that was chosen."""
+        return None if self.cv is None else self.cv.front_end
 
     @property
     def means(self) -> NDArray[np.floating]:
@@ -89,7 +94,7 @@ class Search:
             for c in rung.candidates
         ]
         self.rungs.append(replace(rung, candidates=without))
-        self.front_end = cv.front_end
+        self.cv = cv
         means = self.means
         order = np.argsort(-means, kind="stable")  # NaN comes last
         pool = order[: np.count_nonzero(~np.isnan(means))][:POOL_SIZE].tolist()
@@ -162,20 +167,19 @@ def search(
                 candidates = cv.train(candidates, goal)
                 stopwatch.measure(perf_counter() - start, *training)
                 found.add(Rung(number, goal, candidates), cv)
-            if front_ends is not None and first == number == 0:
-                with step("the choice of the front end"):
-                    changed = choose_front_end(
-                        cv, candidates, front_ends, goal, stopwatch
-                    )
-                if changed is not None:
-                    cv, candidates = changed
-                    found.add(Rung(number, goal, candidates), cv)
-                    earlier += candidates
-                    continue
             if number > 0 and not pays(earlier, candidates):
                 break
             earlier += candidates
             candidates = survivors(candidates)
+            if number == 0 and front_ends is not None and last == len(settings):
+                with step("the choice of the front end"):
+                    chosen = choose_front_end(
+                        cv, candidates, front_ends, goal, stopwatch
+                    )
+                if chosen is not None:
+                    cv, candidates = chosen
+                    found.add(Rung(number, goal, candidates), cv)
+                    earlier = list(candidates)
             if not candidates:
                 break
     return found
@@ -183,7 +187,7 @@ def search(
 
 def choose_front_end(
     cv: CrossValidation,
-    candidates: Sequence[Candidate],
+    best: list[Candidate],
     front_ends: FrontEnds,
     epochs: int,
     stopwatch: Stopwatch,
@@ -193,29 +197,31 @@ def choose_front_end(
     Returns
     -------
     None if none is better, by more than the standard error over the folds. Else the
-    cross-validation with the best one, and the best third of the candidates with it.
+    cross-validation with the best one, and the best candidates with it.
     """
-    best = survivors(candidates)
-    if not best:
-        return None
-    tried = best[-N_TRIED:]
+    tried, rest = best[-N_TRIED:], best[:-N_TRIED]
     before = score_table(tried)
-    changed, highest = None, 0.0
-    for numbers in front_ends.others:
-        planned = cv.work([replace(c, epochs=0) for c in tried], epochs)
+    chosen, highest = None, 0.0
+    for numbers in front_ends.others(len(cv.splits)) if tried else []:
+        planned = cv.work([replace(c, epochs=0) for c in best], epochs)
         if not stopwatch.allows([planned], epochs):
             continue
-        X = front_ends.fold_rows(numbers, cv.splits)
-        other = replace(cv, X=X, front_end=numbers)
+        other = replace(
+            cv, X=front_ends.fold_rows(numbers, cv.splits), front_end=numbers
+        )
         trained = other.train([other.start(c.params) for c in tried], epochs)
         gains = (score_table(trained) - before).mean(axis=0)
-        if is_gain(gains) and gains.mean() > highest:
-            changed, highest = (other, trained), float(np.nanmean(gains))
-    if changed is None:
+        gain = float(np.mean(gains[~np.isnan(gains)])) if is_gain(gains) else 0.0
+        if gain > highest:
+            chosen, highest = (other, trained), gain
+    if chosen is None:
         return None
-    other, trained = changed
-    rest = [other.start(c.params) for c in best[:-N_TRIED]]
-    return other, [*other.train(rest, epochs), *trained]
+    other, trained = chosen
+    start, others = perf_counter(), [other.start(c.params) for c in rest]
+    work = other.work(others, epochs)
+    others = other.train(others, epochs)
+    stopwatch.measure(perf_counter() - start, *work)
+    return other, [*others, *trained]
 
 
 def pays(earlier: Sequence[Candidate], candidates: Sequence[Candidate]) -> bool:
@@ -322,12 +328,7 @@ def cv_results(rungs: Sequence[Rung], score_units: tuple[float, ...]) -> dict[st
     rows = [(rung, candidate) for rung in rungs for candidate in rung.candidates]
     candidates = [candidate for _, candidate in rows]
     params: list[dict[str, Any]] = [
-        {
-            **candidate.params,
-            **({"preprocessing": candidate.front_end} if candidate.front_end else {}),
-            "epochs": rung.epochs,
-        }
-        for rung, candidate in rows
+        {**candidate.params, "epochs": rung.epochs} for rung, candidate in rows
     ]
     numbers = np.array([rung.number for rung, _ in rows])
     scores = score_table(candidates)
@@ -344,6 +345,8 @@ def cv_results(rungs: Sequence[Rung], score_units: tuple[float, ...]) -> dict[st
         results[f"std_{name}"] = times.std(axis=1)
     results.update(_yield_masked_array_for_each_param(params))
     results["params"] = params
+    if candidates[0].front_end is not None:
+        results["front_end"] = [candidate.front_end for candidate in candidates]
     for fold, column in enumerate(scores.T):
         results[f"split{fold}_test_score"] = column
     results["mean_test_score"] = means

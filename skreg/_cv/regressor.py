@@ -92,8 +92,9 @@ default="squared_error"
         of `sklearn.model_selection.HalvingRandomSearchCV`. This and the following
         attributes on scores are absent where `time_limit` left no time to compare.
     best_params_ : dict
-        Parameters of the best candidate, the one of the highest score in any rung,
-        ``epochs`` among them; empty where none were compared.
+        Parameters of the best candidate, the one of the highest score in any rung with
+        the front end that was chosen, ``epochs`` among them; empty where none were
+        compared.
     best_score_ : float
         Its mean score on the test rows of the folds.
     best_index_ : int
@@ -124,6 +125,9 @@ default="squared_error"
     group_l1_
     dropout_
     learning_rate_
+    front_end_ : {"standard", "robust", "hats"} or None
+        What `preprocessor_` does to numbers, see Notes of
+        `RegularizedMLPClassifierCV`; None without it.
     preprocessor_ : sklearn.compose.ColumnTransformer or None
         The front end, fitted to all rows; `best_estimator_` and `model_` take what it
         gives. None with ``preprocessing=None`` or a sparse `X`.

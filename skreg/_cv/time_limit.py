@@ -29,18 +29,18 @@ class Stopwatch:
         Number of networks that are trained at the same time.
     n_final : int
         Number of networks that are to be trained on all rows in the end.
-    n_rows : int
+    n_rows : int, default=0
         Number of these rows.
     """
 
     def __init__(
-        self, limit: float | None, n_workers: int, n_final: int, n_rows: int
+        self, limit: float | None, n_workers: int, n_final: int, n_rows: int = 0
     ) -> None:
         self.limit = inf if limit is None else limit
         self.n_workers = n_workers
         self._end = perf_counter() + self.limit
         self._n_final = n_final
-        self._n_rows = n_rows
+        self.n_rows = n_rows
         self._rate = 0.0
 
     @property
@@ -78,7 +78,7 @@ class Stopwatch:
 
     def final_seconds(self, epochs: int, n_networks: int = 1) -> float:
         """What so many final networks would take."""
-        return self.seconds(n_networks, float(n_networks * self._n_rows * epochs))
+        return self.seconds(n_networks, float(n_networks * self.n_rows * epochs))
 
 
 def check_time_limit(limit: float | None) -> None:
