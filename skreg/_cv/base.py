@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,9 +50,6 @@ from skreg._estimators.common import (
 )
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
-
-if TYPE_CHECKING:
-    pass
 
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 Scorer: TypeAlias = str | Callable[..., Any] | None

@@ -90,8 +90,8 @@ class MLPClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Rows, as in `fit`; they are computed in the dtype of the weights.
 
         Returns
         -------
@@ -104,8 +104,8 @@ class MLPClassifierMixin(ClassifierMixin):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
+            If `X` has other columns than in `fit`, or entries that `fit` does not take;
+            or if they or the weights are so large that the outputs overflow.
         """
         return self._predict(X)
 
@@ -116,8 +116,8 @@ class MLPClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Rows, as in `fit`; they are computed in the dtype of the weights.
 
         Returns
         -------
@@ -135,8 +135,8 @@ class MLPClassifierMixin(ClassifierMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Rows, as in `fit`; they are computed in the dtype of the weights.
 
         Returns
         -------
@@ -156,8 +156,8 @@ class MLPRegressorMixin(RegressorMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Rows, as in `fit`; they are computed in the dtype of the weights.
 
         Returns
         -------
@@ -169,8 +169,8 @@ class MLPRegressorMixin(RegressorMixin):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has other columns than in `fit`, or entries that are not finite; or
-            if they or the weights are so large that the outputs overflow.
+            If `X` has other columns than in `fit`, or entries that `fit` does not take;
+            or if they or the weights are so large that the outputs overflow.
         """
         return self._predict(X)
 
@@ -187,8 +187,8 @@ class MembersMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows, computed in the dtype of the weights.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Rows, as in `fit`; they are computed in the dtype of the weights.
 
         Returns
         -------
