@@ -14,15 +14,15 @@ from sklearn.model_selection import train_test_split
 from skreg import RegularizedMLPRegressorCV
 
 rng = np.random.default_rng(0)
-X = rng.uniform(0, 10, size=(2000, 1))
+X = rng.uniform(0, 10, size=(1200, 1))
 # The noise grows with x, and is skewed.
-y = np.sin(X[:, 0]) + 0.05 * X[:, 0] * rng.gumbel(size=2000)
+y = np.sin(X[:, 0]) + 0.05 * X[:, 0] * rng.gumbel(size=1200)
 X, X_test, y, y_test = train_test_split(X, y, random_state=0)
 
 quantiles = (0.05, 0.95)
 low, high = (
     RegularizedMLPRegressorCV(
-        loss="quantile", quantile=q, n_candidates=9, random_state=0
+        (64, 64), loss="quantile", quantile=q, n_candidates=9, random_state=0
     ).fit(X, y)
     for q in quantiles
 )
@@ -32,7 +32,9 @@ print(f"share of the held-out targets in the interval: {coverage:.3f}")
 for q, bound in zip(quantiles, bounds, strict=True):
     loss = mean_pinball_loss(y_test, bound, alpha=q)
     alone = mean_pinball_loss(y_test, np.full(len(y_test), np.quantile(y, q)), alpha=q)
-    print(f"pinball loss of the {q:.0%} quantile: {loss:.4f}, of a constant {alone:.4f}")
+    print(
+        f"pinball loss of the {q:.0%} quantile: {loss:.4f}, of a constant {alone:.4f}"
+    )
 
 # %%
 # The interval is wider where the noise is larger, and wider above than below.

@@ -10,7 +10,6 @@ thousands of steps.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes, make_friedman1
-from sklearn.preprocessing import scale
 
 from skreg import RegularizedMLPRegressorCV
 
@@ -20,9 +19,8 @@ tables = {
 }
 fitted = {}
 for name, (X, y) in tables.items():
-    fitted[name] = RegularizedMLPRegressorCV(random_state=0).fit(
-        scale(X).astype(np.float32), y
-    )
+    mlp = RegularizedMLPRegressorCV((64,), n_candidates=18, random_state=0)
+    fitted[name] = mlp.fit(X, y)
     print(f"{name}: rungs of {fitted[name].n_resources_} epochs")
     print("  chosen:", sorted({p["epochs"] for p in fitted[name].ensemble_params_}))
 

@@ -18,10 +18,10 @@ def test_on_average_it_is_a_ridge_penalty(mlr, engine):
     y = scale(X @ [1.0, -1.0, 0.5, 0.0] + 0.1 * rng.normal(size=200))
     rate = 0.4
     est = mlr((), input_dropout=rate, l2=0.0, ema_momentum=0.999, engine=engine)
-    est.set_params(optimizer="sgd", learning_rate=0.02, batch_size=200, shuffle=False)
-    est.set_params(epochs=5000 if engine == "compiled" else 1500).fit(X, y)
+    est.set_params(optimizer="sgd", learning_rate=0.05, batch_size=200, shuffle=False)
+    est.set_params(epochs=5000 if engine == "compiled" else 700).fit(X, y)
     ridge = Ridge(alpha=rate / (1 - rate) * len(y)).fit(X, y)
-    np.testing.assert_allclose(est.coefs_[0][:, 0], ridge.coef_, atol=0.02)
+    np.testing.assert_allclose(est.coefs_[0][:, 0], ridge.coef_, atol=0.03)
 
 
 def test_the_columns_of_sparse_rows_are_dropped_as_those_of_dense_ones(mlp, cancer):
