@@ -167,9 +167,10 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     + (z / 3)**2)`` [4]_. "hats" has piecewise-linear functions of them between
     quantiles beside that (`sklearn.preprocessing.SplineTransformer`). The best third of
     the candidates goes on with the front end that gains most, if any gains more than
-    its standard error over the folds; `front_end_` says which. On large tables, hats
-    would take much memory, and are not tried. Scorers get rows as the networks take
-    them.
+    its standard error over the folds; `front_end_` says which. Hats are not tried
+    where the table has more than 0.7 million numbers with three folds, nor is "robust"
+    with 7 million, as each fold has a copy of all rows. Scorers get rows as the
+    networks take them.
 
     The built-in distributions draw ``l2`` from 1e-5 to 0.1 and ``learning_rate`` from
     1e-3 to 0.02, log-uniformly, and ``dropout`` from 0 to 0.5; half of the candidates

@@ -36,8 +36,9 @@ MAX_ONE_HOT = 30
 MIN_ROWS = 3
 # Knots of the hats: every eighth of the values lies between two of them.
 N_KNOTS = 9
-# Hats are not tried where there would be more numbers than that: this bounds memory.
-MAX_HATS = 30_000_000
+# A front end is not tried if its numbers, for all folds, would be more than that: each
+# fold has a copy of all rows.
+MAX_NUMBERS = 20_000_000
 # What a column may hold.
 NUMBERS, CATEGORIES, MANY_CATEGORIES = "numbers", "categories", "many_categories"
 
@@ -279,11 +280,13 @@ class FrontEnds:
 
     def others(self, n_splits: int) -> list[str]:
         """The front ends that the standard one is compared with."""
-        if NUMBERS not in self.kinds:
-            return []
-        n_hats = self.kinds.count(NUMBERS) * N_KNOTS
-        large = self.table.shape[0] * n_hats * n_splits > MAX_HATS
-        return ["robust"] if large else ["robust", "hats"]
+        n_numbers = self.table.shape[0] * self.kinds.count(NUMBERS)
+        widths = {"robust": 1, "hats": 1 + N_KNOTS}
+        return [
+            name
+            for name, width in widths.items()
+            if 0 < n_numbers * width * n_splits <= MAX_NUMBERS
+        ]
 
     def fitted(self, numbers: str) -> tuple[ColumnTransformer, NDArray[np.float32]]:
         """A front end fitted to all rows, and what it makes of them."""
