@@ -26,6 +26,15 @@ DROPOUT_FAILURES = {
 
 
 LOSSES = ["squared_error", "absolute_error", "huber", "poisson", "quantile"]
+# A quick search of two rungs.
+SMALL_CV = {
+    "n_candidates": 3,
+    "epochs": 18,
+    "cv": 2,
+    "ensemble_size": 2,
+    "preprocessing": None,
+    "random_state": 0,
+}
 # Steps too small to change a weight: the fitted weights are those at the start.
 STANDING_STILL = {"optimizer": "sgd", "learning_rate": 1e-30}
 

@@ -30,11 +30,7 @@ from sklearn.utils.validation import validate_data
 from skreg._cv.choice import Chosen, choose, left_out
 from skreg._cv.final import FinalFit
 from skreg._cv.fitted_search import FittedSearch
-from skreg._cv.front_end import (
-    STANDARD,
-    FrontEnds,
-    check_table,
-)
+from skreg._cv.front_end import STANDARD, FrontEnds, check_table
 from skreg._cv.halving import Search, cv_results, planned_epochs, search
 from skreg._cv.parallel import Run, count_workers, workers
 from skreg._cv.rungs import CrossValidation, Split, auto_batch_size
@@ -43,11 +39,7 @@ from skreg._cv.space import default_distributions, draw_candidates
 from skreg._cv.time_limit import Step, Stopwatch, check_time_limit, timed_steps
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.callback_support import fit_context, with_callbacks
-from skreg._estimators.common import (
-    FLOATS,
-    all_or_nothing,
-    draw_seed,
-)
+from skreg._estimators.common import FLOATS, all_or_nothing, draw_seed
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 
@@ -178,9 +170,7 @@ class RegularizedMLPCV(FittedSearch):
         validate_data(self, table, y, skip_check_array=True)
         no_columns = np.zeros((table.shape[0], 1))
         _, targets = check_X_y(no_columns, y, multi_output=True)
-        classifier = is_classifier(self)
-        dense = targets.toarray() if issparse(targets) else targets
-        front_ends = FrontEnds(table, dense, classifier)
+        front_ends = FrontEnds(table, targets, is_classifier(self))
         preprocessor, rows = front_ends.fitted(STANDARD)
         return rows, targets, preprocessor, front_ends
 
@@ -207,8 +197,8 @@ class RegularizedMLPCV(FittedSearch):
         messages = left_out(found)
         chosen: Chosen | None = None
         with step(f"{self.ensemble_size or 1} final networks"):
-            if found.cv is not None:
-                chosen = choose(found, found.cv, self.ensemble_size)
+            if found.rungs:
+                chosen = choose(found, self.ensemble_size)
                 messages += chosen.warnings
                 networks, params = final.fit(chosen.params), chosen.params
             else:
@@ -241,7 +231,7 @@ class RegularizedMLPCV(FittedSearch):
             # One that was trained again with another front end is one candidate.
             settings = {id(c.params) for rung in same for c in rung.candidates}
             self.n_candidates_.append(len(settings))
-            self.n_resources_.append(same[0].epochs)
+            self.n_resources_.append(same[0].candidates[0].epochs)
         self.best_estimator_ = best
         self.best_params_: dict[str, Any] = {}
         if chosen is None:

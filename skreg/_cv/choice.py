@@ -9,7 +9,6 @@ import numpy as np
 
 from skreg._cv.greedy import choose_ensemble
 from skreg._cv.halving import Search, score_table
-from skreg._cv.rungs import CrossValidation
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class Chosen:
     warnings: list[str]
 
 
-def choose(found: Search, cv: CrossValidation, ensemble_size: int | None) -> Chosen:
-    """Choose from all rungs.
+def choose(found: Search, ensemble_size: int | None) -> Chosen:
+    """Choose from all rungs; there is one at least.
 
     Raises
     ------
@@ -57,16 +56,14 @@ def choose(found: Search, cv: CrossValidation, ensemble_size: int | None) -> Cho
     rows, scores, warnings = [best], [float("nan")], []
     if ensemble_size is not None:
         try:
-            rows, scores = choose_ensemble(found, cv, ensemble_size)
+            rows, scores = choose_ensemble(found, ensemble_size)
         except Exception as error:  # a scorer that wants more than predictions
             rows, scores = [best] * ensemble_size, scores * ensemble_size
             warnings.append(
                 "The means of candidates could not be compared, and the ensemble has "
                 f"networks of the best one only: {error!r}"
             )
-    params = [
-        {**found.rows[row].params, "epochs": found.rows[row].epochs} for row in rows
-    ]
+    params = [found.rows[row].params_and_epochs for row in rows]
     return Chosen(best, rows, params, scores, warnings)
 
 

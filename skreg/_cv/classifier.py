@@ -158,8 +158,9 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     training rows of each fold alone. Numbers are imputed by the mean, with an indicator
     where values are missing, and scaled. Columns of text, categories, objects and
     booleans are categories: they are one-hot encoded, rare and unseen ones together; a
-    column of more than 30 categories is encoded by the mean target of each [3]_.
-    Sample weights do not matter to any of that. The networks compute in float32.
+    column of more than 30 categories is encoded by the mean target of each [3]_, if
+    ``y`` is one column and a class has 10 rows at least. Sample weights do not matter
+    to any of that. The networks compute in float32.
 
     The search begins with standardised numbers. After the first rung the three best
     candidates are also tried with two other front ends. "robust" scales numbers by

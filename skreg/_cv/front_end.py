@@ -34,6 +34,9 @@ from sklearn.utils import _safe_indexing, check_array
 MAX_ONE_HOT = 30
 # Rarer categories share a column, with those that training has not seen.
 MIN_ROWS = 3
+# Mean targets are not learned if no class has more rows: `TargetEncoder` takes them in
+# five folds, which before scikit-learn 1.9 are stratified, each with rows of a class.
+MIN_ROWS_OF_A_CLASS = 10
 # Knots of the hats: every eighth of the values lies between two of them.
 N_KNOTS = 9
 # A front end is not tried if its numbers, for all folds, would be more than that: each
@@ -161,7 +164,7 @@ def column_kinds(table: Any, can_encode: bool) -> list[str]:
     table : data frame, or array of shape (n_rows, n_columns)
         As `check_table` returns it.
     can_encode : bool
-        Whether there is a single target, by which many categories can be encoded.
+        Whether the means of a target can stand for many categories.
 
     Raises
     ------
@@ -171,11 +174,15 @@ def column_kinds(table: Any, can_encode: bool) -> list[str]:
     kinds = []
     for j in range(table.shape[1]):
         name, column = _column(table, j)
-        if _is_number(column, name):
+        if _has_number_dtype(column, name):
             kinds.append(NUMBERS)
             continue
-        values = {_text(value) for value in _distinct(column, name)}
-        many = can_encode and len(values) > MAX_ONE_HOT
+        values = _distinct(column, name)
+        # In an array, the columns have one dtype; in a data frame, their own.
+        if isinstance(column, np.ndarray) and all(map(_is_number_or_none, values)):
+            kinds.append(NUMBERS)
+            continue
+        many = can_encode and len(set(map(_text, values))) > MAX_ONE_HOT
         kinds.append(MANY_CATEGORIES if many else CATEGORIES)
     return kinds
 
@@ -187,7 +194,7 @@ def _column(table: Any, j: int) -> tuple[Any, Any]:
     return j, table[:, j]
 
 
-def _is_number(column: Any, name: Any) -> bool:
+def _has_number_dtype(column: Any, name: Any) -> bool:
     """Whether a column has a dtype of numbers; an error if it is not of categories."""
     dtype = column.dtype
     if hasattr(dtype, "is_numeric"):  # polars
@@ -201,12 +208,11 @@ def _is_number(column: Any, name: Any) -> bool:
             f"X must have columns of numbers or of categories, got column {name!r} of "
             f"{dtype}; make numbers of it, such as the days since a date."
         )
-    if kind == "O" and isinstance(column, np.ndarray):  # no data frame, which says more
-        return all(
-            value is None or (isinstance(value, Real) and not isinstance(value, bool))
-            for value in _distinct(column, name)
-        )
     return kind in "iuf"
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, Real) and not isinstance(value, bool))
 
 
 def _distinct(column: Any, name: Any) -> set[Any]:
@@ -263,20 +269,24 @@ class FrontEnds:
     ----------
     table : data frame, or array of shape (n_rows, n_columns)
         As `check_table` returns it.
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs), or CSR
         Its targets.
     classifier : bool
         Whether these are labels.
     """
 
     table: Any
-    y: NDArray[Any]
+    y: Any
     classifier: bool
 
     @cached_property
     def kinds(self) -> list[str]:
         """What each column of the table holds."""
-        return column_kinds(self.table, can_encode=np.ndim(self.y) == 1)
+        can_encode = np.ndim(self.y) == 1
+        if can_encode and self.classifier:
+            _, counts = np.unique(self.y, return_counts=True)
+            can_encode = counts.max() >= MIN_ROWS_OF_A_CLASS
+        return column_kinds(self.table, can_encode)
 
     def others(self, n_splits: int) -> list[str]:
         """The front ends that the standard one is compared with."""
@@ -309,7 +319,7 @@ class FrontEnds:
             fresh = clone(transformer)
             y = _safe_indexing(self.y, train)
             first = fresh.fit_transform(_safe_indexing(self.table, train), y)
-            rows = np.zeros((len(self.y), first.shape[1]), np.float32)
+            rows = np.zeros((self.table.shape[0], first.shape[1]), np.float32)
             rows[train] = first
             rows[test] = transform(fresh, _safe_indexing(self.table, test))
             folds.append(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,17 +54,13 @@ def choose_greedily(
     return numbers, best
 
 
-def choose_ensemble(
-    found: Search, cv: CrossValidation, size: int
-) -> tuple[list[int], list[float]]:
+def choose_ensemble(found: Search, size: int) -> tuple[list[int], list[float]]:
     """Choose candidates by the score of the mean of their out-of-fold predictions.
 
     Parameters
     ----------
     found : Search
-        Has the predictions of those that can be chosen.
-    cv : CrossValidation
-        The folds and the scorer.
+        Has a rung at least, and the predictions of those that can be chosen.
     size : int
         Number of choices.
 
@@ -79,7 +76,8 @@ def choose_ensemble(
     ValueError
         If the scorer can't judge a mean.
     """
-    pool, rows = list(found.predictions), found.rows
+    pool, rows, cv = list(found.predictions), found.rows, found.cv
+    assert cv is not None, "there is a rung"
     # A fold on which nobody has a score is left out.
     folds = [
         _fold_scorer([found.predictions[row][fold] for row in pool], fold, cv)
@@ -104,21 +102,16 @@ def _fold_scorer(
     X, y = _safe_split(cv.network, cv.X[fold], cv.y, test, train)
     params = _check_method_params(cv.X[fold], cv.score_params, test)
     values = np.stack(predictions)
-    multilabel = type_of_target(cv.y) == "multilabel-indicator"
-    classes = (
-        np.arange(values.shape[-1])
-        if multilabel
-        else np.unique(_safe_indexing(cv.y, train))
-    )
+    stand_in: Callable[[Any], BaseEstimator] = _MeanRegressor
+    if is_classifier(cv.network):
+        multilabel = type_of_target(cv.y) == "multilabel-indicator"
+        classes = np.arange(values.shape[-1])
+        if not multilabel:
+            classes = np.unique(_safe_indexing(cv.y, train))
+        stand_in = partial(_MeanClassifier, classes=classes, multilabel=multilabel)
 
     def score(numbers: list[int]) -> float:
-        average = values[numbers].mean(axis=0)
-        mean = (
-            _MeanClassifier(average, classes, multilabel)
-            if is_classifier(cv.network)
-            else _MeanRegressor(average)
-        )
-        return cv.scorer(mean, X, y, **params)
+        return cv.scorer(stand_in(values[numbers].mean(axis=0)), X, y, **params)
 
     return score
 

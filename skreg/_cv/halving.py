@@ -37,14 +37,11 @@ class Rung:
     ----------
     number : int
         0 for the first rung.
-    epochs : int
-        Number of epochs so far.
     candidates : list of Candidate
         With their scores, and without their networks.
     """
 
     number: int
-    epochs: int
     candidates: list[Candidate]
 
 
@@ -65,7 +62,6 @@ class Search:
 
     rungs: list[Rung] = field(default_factory=list)
     predictions: dict[int, list[Prediction]] = field(default_factory=dict)
-
     cv: CrossValidation | None = None
 
     @property
@@ -166,7 +162,7 @@ def search(
                 start = perf_counter()
                 candidates = cv.train(candidates, goal)
                 stopwatch.measure(perf_counter() - start, *training)
-                found.add(Rung(number, goal, candidates), cv)
+                found.add(Rung(number, candidates), cv)
             if number > 0 and not pays(earlier, candidates):
                 break
             earlier += candidates
@@ -178,7 +174,7 @@ def search(
                     )
                 if chosen is not None:
                     cv, candidates = chosen
-                    found.add(Rung(number, goal, candidates), cv)
+                    found.add(Rung(number, candidates), cv)
                     earlier = list(candidates)
             if not candidates:
                 break
@@ -201,9 +197,9 @@ def choose_front_end(
     """
     tried, rest = best[-N_TRIED:], best[:-N_TRIED]
     before = score_table(tried)
+    planned = cv.work([replace(c, epochs=0) for c in best], epochs)
     chosen, highest = None, 0.0
     for numbers in front_ends.others(len(cv.splits)) if tried else []:
-        planned = cv.work([replace(c, epochs=0) for c in best], epochs)
         if not stopwatch.allows([planned], epochs):
             continue
         other = replace(
@@ -217,11 +213,12 @@ def choose_front_end(
     if chosen is None:
         return None
     other, trained = chosen
-    start, others = perf_counter(), [other.start(c.params) for c in rest]
-    work = other.work(others, epochs)
-    others = other.train(others, epochs)
-    stopwatch.measure(perf_counter() - start, *work)
-    return other, [*others, *trained]
+    rest = [other.start(c.params) for c in rest]
+    training = other.work(rest, epochs)
+    start = perf_counter()
+    rest = other.train(rest, epochs)
+    stopwatch.measure(perf_counter() - start, *training)
+    return other, [*rest, *trained]
 
 
 def pays(earlier: Sequence[Candidate], candidates: Sequence[Candidate]) -> bool:
@@ -325,19 +322,16 @@ def cv_results(rungs: Sequence[Rung], score_units: tuple[float, ...]) -> dict[st
 
     The unit of the scores is the product of `score_units`.
     """
-    rows = [(rung, candidate) for rung in rungs for candidate in rung.candidates]
-    candidates = [candidate for _, candidate in rows]
-    params: list[dict[str, Any]] = [
-        {**candidate.params, "epochs": rung.epochs} for rung, candidate in rows
-    ]
-    numbers = np.array([rung.number for rung, _ in rows])
+    candidates = [candidate for rung in rungs for candidate in rung.candidates]
+    params = [candidate.params_and_epochs for candidate in candidates]
+    numbers = np.array([rung.number for rung in rungs for _ in rung.candidates])
     scores = score_table(candidates)
-    means = np.full(len(rows), np.nan)
+    means = np.full(len(candidates), np.nan)
     for number in np.unique(numbers):
         means[numbers == number] = mean_scores(scores[numbers == number])
     results: dict[str, Any] = {
         "iter": numbers,
-        "n_resources": np.array([rung.epochs for rung, _ in rows]),
+        "n_resources": np.array([candidate.epochs for candidate in candidates]),
     }
     for name in ("fit_time", "score_time"):
         times = np.array([[getattr(f, name) for f in c.folds] for c in candidates])

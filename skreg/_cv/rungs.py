@@ -72,6 +72,11 @@ class Candidate:
     front_end: str | None = None
 
     @property
+    def params_and_epochs(self) -> dict[str, Any]:
+        """The parameters, with the number of epochs among them."""
+        return {**self.params, "epochs": self.epochs}
+
+    @property
     def scores(self) -> list[float]:
         """The score on each fold."""
         return [fold.score for fold in self.folds]

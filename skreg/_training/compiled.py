@@ -90,10 +90,10 @@ class _Run:
             n_allowed = max(1, int(n * min(MAX_GROWTH, CALL_SECONDS / seconds)))
             done += n
             if done % n_steps == 0:
-                figures = self._end_epoch(done // n_steps)
+                self._end_epoch(done // n_steps)
                 if self._task.watchers.verbose:
                     # Last, as an interrupt may well come while this prints.
-                    print(_line(self.n_epochs, self._task.plan.epochs, figures))
+                    print(self._line())
 
     def _call_size(self, n: int, epoch: int, first: int) -> int:
         """The number of steps of a call: whole epochs, or a part of one.
@@ -117,8 +117,8 @@ class _Run:
             n_begun = int(np.count_nonzero(self._figures[:, 0]))
             raise non_finite_error(task.first_epoch + n_begun)
 
-    def _end_epoch(self, n_epochs: int) -> dict[str, float]:
-        """Validate, keep, perhaps stop; the figures of the epoch that has ended."""
+    def _end_epoch(self, n_epochs: int) -> None:
+        """Validate, keep, perhaps stop."""
         task, state = self._task, self._network.state
         if task.validation is not None:
             kernels, biases = state.layers(task.architecture.kernel_shapes)
@@ -138,7 +138,12 @@ class _Run:
             self._stopped |= bool(
                 task.watchers.hooks.end_epoch(n_epochs - 1, self.trained)
             )
-        return {name: last for name, (last,) in self._history(n_epochs - 1).items()}
+
+    def _line(self) -> str:
+        """The figures of the epoch that has ended."""
+        last = self._history(self.n_epochs - 1)
+        texts = [f"{name}: {figure:.4f}" for name, (figure,) in last.items()]
+        return " - ".join([f"Epoch {self.n_epochs}/{self._task.plan.epochs}", *texts])
 
     def _history(self, first: int = 0) -> dict[str, list[float]]:
         """The figures of the epochs from that number on, counted from 0."""
@@ -164,11 +169,6 @@ class _Run:
             None if rule is None else result.state.optimizer_state(rule),
             result.wait,
         )
-
-
-def _line(n_epochs: int, n_in_all: int, figures: dict[str, float]) -> str:
-    texts = [f"{name}: {value:.4f}" for name, value in figures.items()]
-    return " - ".join([f"Epoch {n_epochs}/{n_in_all}", *texts])
 
 
 @dataclass(frozen=True)

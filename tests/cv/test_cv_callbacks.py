@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+from problems import SMALL_CV
 from recorders import Recorder
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -10,15 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
 
-CV = RegularizedMLPClassifierCV(
-    (6,),
-    n_candidates=3,
-    epochs=18,
-    cv=2,
-    ensemble_size=2,
-    preprocessing=None,
-    random_state=0,
-)
+CV = RegularizedMLPClassifierCV((6,), **SMALL_CV)
 
 
 def test_a_fit_has_a_task_per_rung_and_one_for_the_final_networks(iris):

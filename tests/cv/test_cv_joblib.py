@@ -11,20 +11,13 @@ from joblib.parallel import (
     ThreadingBackend,
     register_parallel_backend,
 )
+from problems import SMALL_CV
 from sklearn.base import clone
 
 from skreg import MLPEnsembleClassifier, RegularizedMLPClassifierCV
 from skreg._cv.parallel import count_workers
 
-CV = RegularizedMLPClassifierCV(
-    (6,),
-    n_candidates=3,
-    epochs=18,
-    cv=2,
-    ensemble_size=2,
-    preprocessing=None,
-    random_state=0,
-)
+CV = RegularizedMLPClassifierCV((6,), **SMALL_CV)
 
 
 @pytest.fixture(scope="module")

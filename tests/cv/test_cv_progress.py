@@ -4,22 +4,14 @@ import copy
 import re
 
 import pytest
+from problems import SMALL_CV
 
 from skreg import RegularizedMLPClassifierCV
 from skreg._cv import parallel
 
-CV = {
-    "preprocessing": None,
-    "n_candidates": 3,
-    "epochs": 18,
-    "cv": 2,
-    "ensemble_size": 2,
-    "random_state": 0,
-}
-
 
 def test_verbose_prints_a_line_per_rung(iris, capsys):
-    est = RegularizedMLPClassifierCV((4,), verbose=1, **CV).fit(*iris)
+    est = RegularizedMLPClassifierCV((4,), verbose=1, **SMALL_CV).fit(*iris)
     assert re.sub(r"[\d.]+ s$", "T", capsys.readouterr().out, flags=re.M) == (
         "3 candidates x 2 folds, 6 epochs: T\n"
         "1 candidates x 2 folds, 18 epochs: T\n"
@@ -31,7 +23,7 @@ def test_verbose_prints_a_line_per_rung(iris, capsys):
 
 def test_an_interrupt_leaves_an_estimator_as_it_was(iris, monkeypatch):
     X, y = iris
-    fitted = RegularizedMLPClassifierCV((4,), verbose=1, **CV).fit(X, y)
+    fitted = RegularizedMLPClassifierCV((4,), verbose=1, **SMALL_CV).fit(X, y)
     before = vars(fitted).copy()
     other = copy.copy(fitted).set_params(epochs=5)
     state = vars(other).copy()

@@ -302,12 +302,18 @@ def test_a_category_is_the_same_beside_a_gap(fitted_to, predicted):
     np.testing.assert_array_equal(est.predict(new), expected)
 
 
-def test_many_categories_and_few_rows_of_each_class():
+@pytest.mark.parametrize(
+    ("labels", "encoding"),
+    [
+        (np.repeat(np.arange(10), 6), "categories"),
+        (np.where(np.arange(60) < 3, 1, 0), "many_categories"),
+    ],
+)
+def test_many_categories_and_few_rows_of_a_class(labels, encoding):
     table = pd.DataFrame({"x": [str(i) for i in range(60)], "z": np.arange(60.0)})
-    est = clone(CV).set_params(cv=3).fit(table, np.repeat(np.arange(10), 6))
+    est = clone(CV).set_params(cv=3).fit(table, labels)
+    assert encoding in est.preprocessor_.named_transformers_
     assert np.isfinite(est.predict_proba(table)).all()
-    rare = np.where(np.arange(60) < 3, 1, 0)
-    assert np.isfinite(clone(CV).fit(table, rare).predict_proba(table)).all()
 
 
 def test_mixed_lists_and_objects_keep_their_numbers(y):

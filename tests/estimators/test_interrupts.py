@@ -48,10 +48,9 @@ def interrupted(monkeypatch):
             return run_steps(network, number, first, *arguments)
 
         def interrupted_end(training, n_epochs):
-            figures = end_epoch(training, n_epochs)
+            end_epoch(training, n_epochs)
             if not within and n_epochs == epoch:
                 raise KeyboardInterrupt
-            return figures
 
         callbacks = est.callbacks
         if est.engine == "keras":

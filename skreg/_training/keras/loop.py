@@ -271,8 +271,10 @@ class _Trainer(keras.Model):
         kernels = [x.kernel for x in self._stack if isinstance(x, keras.layers.Dense)]
         l2, rest = 0.0, 0.0
         for k, kernel in enumerate(kernels):
-            l2 += r.l2[k] * ops.sum(ops.square(kernel))
-            rest += r.l1[k] * ops.sum(ops.abs(kernel))
+            if r.l2[k]:
+                l2 += r.l2[k] * ops.sum(ops.square(kernel))
+            if r.l1[k]:
+                rest += r.l1[k] * ops.sum(ops.abs(kernel))
         if r.group_l1:
             squares = ops.sum(ops.square(kernels[0]), axis=1)
             # A root has no derivative at 0.
