@@ -108,7 +108,8 @@ def docs(session):
 def benchmarks(session):
     """Run the benchmarks; ``-- --quick`` only tests that they run."""
     session.install("-e", ".[test]")
-    names = "peers", "steps", "start", "memory", "defaults", "tables", "text"
+    names = "minute", "peers", "steps", "start", "memory"
+    names += "defaults", "tables", "text"
     for name in names:
         session.run("python", f"benchmarks/{name}.py", *session.posargs)
 
