@@ -39,7 +39,7 @@ from skreg._cv.space import default_distributions, draw_candidates
 from skreg._cv.time_limit import Step, Stopwatch, check_time_limit, timed_steps
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.callback_support import fit_context, with_callbacks
-from skreg._estimators.common import FLOATS, all_or_nothing, draw_seed
+from skreg._estimators.common import FLOATS, all_or_nothing, draw_seed, flat_column
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 
@@ -165,11 +165,12 @@ class RegularizedMLPCV(FittedSearch):
             rows, targets = validate_data(
                 self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
             )
-            return rows, targets, None, None
+            return rows, flat_column(targets), None, None
         table = check_table(X)
         validate_data(self, table, y, skip_check_array=True)
         no_columns = np.zeros((table.shape[0], 1))
         _, targets = check_X_y(no_columns, y, multi_output=True)
+        targets = flat_column(targets)
         front_ends = FrontEnds(table, targets, is_classifier(self))
         preprocessor, rows = front_ends.fitted(STANDARD)
         return rows, targets, preprocessor, front_ends
@@ -359,4 +360,6 @@ class RegularizedMLPCV(FittedSearch):
 def _as_given(data: Any, validated: Any) -> Any:
     """The data frame or series that was given, for scorers to see; else the array."""
     is_frame = hasattr(data, "iloc") or hasattr(data, "columns")
-    return data if is_frame and not hasattr(data, "compute") else validated
+    if not is_frame or hasattr(data, "compute") or len(data.shape) != validated.ndim:
+        return validated
+    return data

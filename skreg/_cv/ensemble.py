@@ -36,6 +36,7 @@ from skreg._estimators.common import (
     MLPClassifierMixin,
     MLPRegressorMixin,
     all_or_nothing,
+    flat_column,
 )
 from skreg._estimators.types import MatrixLike
 
@@ -88,6 +89,7 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
     @with_callbacks
     def _fit(self, X: Any, y: Any, params: dict[str, Any]) -> Self:
         self._check_params()
+        y = flat_column(y)
         members = seeded_members(self.estimator, self.params)
         with workers(self.n_jobs) as run, fit_context(self, X, y):
             fitted = fit_members(members, X, y, params, run)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import column_or_1d
 
 from skreg._estimators.callback_support import CallbackSupportMixin
 from skreg._estimators.types import MatrixLike, RandomState
@@ -44,6 +46,13 @@ def missing_values_explained(estimator: BaseEstimator) -> Iterator[None]:
             "sklearn.impute.SimpleImputer before it in a Pipeline, or use "
             f"{name}CV, which imputes missing values."
         ) from None
+
+
+def flat_column(y: Any) -> Any:
+    """The same targets; a single column becomes flat, with scikit-learn's warning."""
+    if issparse(y) or np.ndim(y) != 2 or np.shape(y)[1] != 1:
+        return y
+    return column_or_1d(y, warn=True)
 
 
 def draw_seed(random_state: RandomState) -> int:

@@ -8,24 +8,27 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from problems import SMALL_CV
 from scipy import sparse
 from sklearn import config_context
 from sklearn.datasets import make_multilabel_classification
-from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.exceptions import DataConversionWarning, UnsetMetadataPassedError
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
-from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
-
-OPTIONS = {"n_candidates": 3, "epochs": 18, "ensemble_size": 2, "cv": 2}
-OPTIONS |= {"preprocessing": None, "random_state": 0}
+from skreg import (
+    MLPEnsembleRegressor,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
 
 
 def classifier(**options):
-    return RegularizedMLPClassifierCV((4,), **{**OPTIONS, **options})
+    return RegularizedMLPClassifierCV((4,), **{**SMALL_CV, **options})
 
 
 def assert_same_scores(ours, theirs):
@@ -100,9 +103,9 @@ def test_frames_give_what_arrays_give(iris, diabetes):
     assert_same_scores(classifier().fit(X_frame, y_series), classifier().fit(X, y))
     X, y = diabetes
     Y = np.column_stack([y, -y])
-    est = RegularizedMLPRegressorCV((4,), **OPTIONS)
+    est = RegularizedMLPRegressorCV((4,), **SMALL_CV)
     ours = est.fit(pd.DataFrame(X).add_prefix("x"), pd.DataFrame(Y)).cv_results_
-    theirs = RegularizedMLPRegressorCV((4,), **OPTIONS).fit(X, Y).cv_results_
+    theirs = RegularizedMLPRegressorCV((4,), **SMALL_CV).fit(X, Y).cv_results_
     np.testing.assert_allclose(ours["mean_test_score"], theirs["mean_test_score"])
 
 
@@ -227,3 +230,23 @@ def test_an_optimizer_object_needs_distributions_without_a_learning_rate(iris):
     with pytest.raises(ValueError, match="optimizer must be a str where param_distr"):
         est.fit(*iris)
     est.set_params(param_distributions={"l2": [0.1, 0.2, 0.3]}).fit(*iris)
+
+
+# Targets in one column.
+
+
+@pytest.mark.parametrize("preprocessing", ["auto", None])
+@pytest.mark.parametrize("column", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_one_column_of_y_is_flat_and_warns_once(iris, column, preprocessing):
+    X, y = iris
+    network = RegularizedMLPRegressor((4,), epochs=1, random_state=0)
+    for est in (
+        classifier(preprocessing=preprocessing),
+        RegularizedMLPRegressorCV((4,), **{**SMALL_CV, "preprocessing": preprocessing}),
+        MLPEnsembleRegressor(network, [{}, {}]),
+    ):
+        flat = est.fit(X, y).predict(X)
+        with pytest.warns(DataConversionWarning, match="column-vector y") as warned:
+            est.fit(X, column(y.reshape(-1, 1)))
+        assert len(warned) == 1
+        np.testing.assert_array_equal(est.predict(X), flat)
