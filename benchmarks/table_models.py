@@ -34,7 +34,7 @@ LOG_LOSS, SQUARED_ERROR = "neg_log_loss", "neg_mean_squared_error"
 
 
 def scaled_target(regressor):
-    """A regressor of standardised targets.
+    """A regressor of standardized targets.
 
     scikit-learn's MLP learns next to nothing where the targets are of the order of
     1e-4 or 1e3, tuned or not; the comparison is not about units.

@@ -6,7 +6,7 @@ Without a folder, scikit-learn's own tables are taken. Each table is split 70/30
 the seeds 0, 1, ... (stratified for classification), of which at most 1,500 rows are
 taken for training and 3,000 for the test. Columns of strings get the most frequent
 value for missing ones and are one-hot encoded; the others get the mean and are
-standardised. Both are fitted on the training rows, and all models get the same float32
+standardized. Both are fitted on the training rows, and all models get the same float32
 array.
 
 Prints log-loss and balanced accuracy, or RMSE / standard deviation of the test targets

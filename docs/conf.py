@@ -2,6 +2,8 @@
 
 import re
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
 
 project = "skreg"
 version = release = metadata.version("skreg")
@@ -26,12 +28,16 @@ toc_object_entries_show_parents = "hide"
 numpydoc_class_members_toctree = False
 
 html_theme = "pydata_sphinx_theme"
-html_static_path = ["_static"]
+# Formulas are drawn by a copy of MathJax on the site itself, from this one file.
+mathjax_path = "tex-svg.js"
+mathjax = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax"
+html_static_path = ["_static", str(mathjax / mathjax_path)]
 html_css_files = ["style.css"]
 html_title = f"skreg {version}"
 html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
+html_use_index = False
 html_theme_options = {"show_prev_next": False, "show_toc_level": 2}
 
 sphinx_gallery_conf = {
@@ -47,6 +53,8 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_memory": False,
     "show_signature": False,
+    "capture_repr": (),
+    "image_srcset": ["2x"],
     "download_all_examples": False,
 }
 

@@ -99,7 +99,7 @@ def save_figure(histories, path):
 
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    # Dashes and markers make the lines distinguishable without colour.
+    # Dashes and markers make the lines distinguishable without color.
     styles = ["-o", "--s", ":^", "-.x"]
     for axes, key in zip(panels, ["data_loss", "val_loss"], strict=True):
         for (name, history), style in zip(histories.items(), styles, strict=True):

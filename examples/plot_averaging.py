@@ -36,4 +36,5 @@ for ax, rate in zip(axes, [0.001, 0.01], strict=True):
     ax.set(title=f"learning_rate={rate}", xlabel="epoch", yscale="log")
     ax.legend()
 axes[0].set_ylabel("validation loss")
+fig.suptitle("Validation losses with and without an average of the weights")
 plt.show()

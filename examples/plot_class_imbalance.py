@@ -58,4 +58,5 @@ right.set(
 for ax in (left, right):
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.legend()
+fig.suptitle("Ranking and calibration with and without class weights")
 plt.show()

@@ -4,8 +4,8 @@ Columns that a network does not use
 
 ``group_l1`` removes whole columns from the network. In Friedman's first problem five of
 twenty columns matter: two through their product, one through its square, two linearly.
-The lasso, a linear model, misses the square. The network finds all five, and its
-``used_features_`` and ``feature_importances_`` say which they are.
+The lasso, a linear model, misses the square. The ``feature_importances_`` of the
+network put these five first; ``used_features_`` keeps some others, with small weights.
 """
 
 import matplotlib.pyplot as plt
@@ -63,4 +63,5 @@ for ax, (name, heights) in zip(axes[1], importances.items(), strict=True):
     ax.axvspan(-0.5, 4.5, color="0.9", zorder=0)
     ax.bar(columns, heights / heights.sum())
     ax.set(title=name, xlabel="column", ylabel="share of the importances")
+fig.suptitle("Columns that the lasso and the network use")
 plt.show()

@@ -61,4 +61,5 @@ for column, mean in zip(columns, means, strict=True):
 ax.margins(x=0.2)
 ax.set(xlabel="estimate of the accuracy", ylabel="accuracy")
 ax.legend()
+fig.suptitle("Estimates of the accuracy after a search")
 plt.show()

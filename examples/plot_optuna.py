@@ -55,4 +55,5 @@ ax.step(numbers, np.maximum.accumulate(scores), where="post", label="best so far
 ax.axhline(default, color="black", linestyle="--", label="defaults of the network")
 ax.set(xlabel="trial", ylabel="R2, mean over three folds")
 ax.legend(loc="lower right")
+fig.suptitle("Scores of Optuna's trials")
 plt.show()

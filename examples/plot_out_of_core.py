@@ -61,4 +61,5 @@ ax.plot(passes, accuracy, "o-", markersize=4, label="partial_fit, after each chu
 ax.axhline(full, color="black", linestyle="--", label=f"fit, {N_PASSES} epochs")
 ax.set(xlabel="passes over the rows", ylabel="held-out accuracy")
 ax.legend()
+fig.suptitle("Accuracy of partial_fit over the passes")
 plt.show()

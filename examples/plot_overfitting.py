@@ -24,7 +24,7 @@ scaler = StandardScaler().fit(X)
 X, X_val = scaler.transform(X), scaler.transform(X_val)
 
 # %%
-# The minimised loss includes the penalty, the validation loss does not: compare it with
+# The minimized loss includes the penalty, the validation loss does not: compare it with
 # the training loss without the penalty.
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharey=True, layout="constrained")
 validation_losses = []
@@ -37,4 +37,5 @@ for ax, (l2, dropout) in zip(axes, [(0.0, 0.0), (0.01, 0.5)], strict=True):
     ax.set(title=f"l2={l2}, dropout={dropout}", ylim=(0, 2))
     ax.label_outer()
     validation_losses.append(network.history_["val_loss"])
+fig.suptitle("Losses without and with regularization")
 plt.show()

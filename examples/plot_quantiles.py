@@ -50,4 +50,5 @@ ax.fill_between(
 )
 ax.set(xlabel="x", ylabel="y")
 ax.legend()
+fig.suptitle("An interval of two quantiles")
 plt.show()

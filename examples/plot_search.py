@@ -2,10 +2,10 @@
 Which strength to choose
 ========================
 
-A search over L2 and dropout on 200 rows, with 100 columns of noise in addition to the
-30 informative ones. The heatmap shows what two separate curves would not: either can
-replace the other. Without L2, a high dropout rate lowers the loss; with L2 of 0.01 it
-gains next to nothing; and high values of both are worst.
+This example searches over L2 and dropout on 200 rows, with 100 columns of noise beside
+the 30 informative ones. The heatmap shows what two separate curves would not: either
+can replace the other. Without L2, a dropout rate of 0.6 lowers the loss; with L2 of
+0.01 it gains next to nothing; and high values of both are worst.
 """
 
 import matplotlib.pyplot as plt
@@ -40,4 +40,5 @@ fig = plt.figure(figsize=(7.5, 8), layout="constrained")
 for part, kind in zip(fig.subfigures(2, 1), ["line", "heatmap"], strict=True):
     ax = part.subplots()
     SearchDisplay.from_search(search, x="l2", hue="dropout", kind=kind, ax=ax)
+fig.suptitle("Scores over L2 and dropout")
 plt.show()

@@ -71,4 +71,5 @@ for values, ax in zip([losses, accuracies], axes, strict=True):
 axes[0].set(ylabel="held-out log loss (nats per row)", ylim=(0, None))
 axes[1].set(ylabel="held-out accuracy", ylim=(0, 1))
 axes[1].legend()
+fig.suptitle("Loss and accuracy over the dropout rate")
 plt.show()

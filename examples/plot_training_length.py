@@ -2,9 +2,9 @@
 How long to train
 =================
 
-`RegularizedMLPRegressorCV` trains its candidates in rungs, and goes on to a longer rung
-as long as that pays. On a noisy table it ends early; on a smooth one it goes on to
-thousands of steps.
+`~skreg.RegularizedMLPRegressorCV` trains its candidates in rungs, and goes on to a
+longer rung as long as that pays. On a noisy table it ends early; on a smooth one it
+goes on to thousands of steps.
 """
 
 import matplotlib.pyplot as plt
@@ -26,14 +26,15 @@ for name, (X, y) in tables.items():
 
 # %%
 # A line is a candidate: its error out of fold at the end of each of its rungs. Most
-# candidates have a point only, as the best third alone goes on.
+# candidates have only one point, as the best third alone goes on.
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 for ax, (name, mlp) in zip(axes, fitted.items(), strict=True):
     lines = {}
-    for params, score in zip(
-        mlp.cv_results_["params"], mlp.cv_results_["mean_test_score"], strict=True
-    ):
-        lines.setdefault(params["l2"], []).append((params["epochs"], score))
+    results = mlp.cv_results_
+    names = "params", "front_end", "mean_test_score"
+    for params, front_end, score in zip(*map(results.get, names), strict=True):
+        line = lines.setdefault((params["l2"], front_end), [])
+        line.append((params["epochs"], score))
     deviation = np.std(tables[name][1])
     for points in lines.values():
         epochs, scores = np.transpose(points)
@@ -44,4 +45,5 @@ for ax, (name, mlp) in zip(axes, fitted.items(), strict=True):
     ax.minorticks_off()
     ax.set_title(name)
     ax.legend()
+fig.suptitle("Errors of the candidates over their epochs")
 plt.show()

@@ -39,5 +39,9 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     WeightDisplay.from_estimator(model, ax=ax)
     ax.set_title(name)
     ax.label_outer()
-    ax.get_legend().set_loc("center left")
+    ax.get_legend().remove()
+handles, _ = axes[0].get_legend_handles_labels()
+names = ["hidden layer 1", "hidden layer 2", "output layer"]
+fig.legend(handles, names, loc="outside lower center", ncols=3)
+fig.suptitle("Weights of networks with each penalty")
 plt.show()

@@ -107,7 +107,8 @@ class RegularizedMLPCV(FittedSearch):
         -----
         UserWarning
             If folds or candidates had to be left out, or if `time_limit` left no time
-            to compare candidates.
+            to compare candidates, or to train the final networks for the epochs that
+            were chosen.
         """
         with all_or_nothing(self):
             for message in self._fit(X, y, sample_weight, params):
@@ -199,9 +200,15 @@ class RegularizedMLPCV(FittedSearch):
         chosen: Chosen | None = None
         with step(f"{self.ensemble_size or 1} final networks"):
             if found.rungs:
-                chosen = choose(found, self.ensemble_size)
+                chosen = choose(found, self.ensemble_size, final.stopwatch)
                 messages += chosen.warnings
-                networks, params = final.fit(chosen.params), chosen.params
+                params, networks = final.fit(chosen.params)
+                wanted, had = (p[0]["epochs"] for p in (chosen.params, params))
+                if had < wanted:
+                    messages.append(
+                        f"time_limit={self.time_limit:g} seconds left time for {had} "
+                        f"of the {wanted} epochs that were chosen."
+                    )
             else:
                 networks = final.finish(default, planned_epochs(self.epochs))
                 params = [{} for _ in networks]
@@ -211,7 +218,7 @@ class RegularizedMLPCV(FittedSearch):
                     f"{len(networks)} networks after {networks[0].n_iter_} epochs."
                 )
         best, left_out_networks = final.predictor(params, networks)
-        self._set_results(found, cv, best, chosen, len(networks))
+        self._set_results(found, cv, best, chosen, params)
         return messages + left_out_networks
 
     def _set_results(
@@ -220,7 +227,7 @@ class RegularizedMLPCV(FittedSearch):
         cv: CrossValidation,
         best: BaseEstimator,
         chosen: Chosen | None,
-        n_networks: int,
+        params: list[dict[str, Any]],
     ) -> None:
         for name in RESULTS:
             self.__dict__.pop(name, None)
@@ -242,11 +249,12 @@ class RegularizedMLPCV(FittedSearch):
         self.best_params_ = self.cv_results_["params"][chosen.best]
         self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
         if self.ensemble_size is not None:
-            shares = Counter(chosen.rows[:n_networks])  # in the order of the choices
+            rows = chosen.rows[: len(params)]
+            shares = Counter(rows)  # in the order of the choices
             self.ensemble_indices_ = np.array(list(shares))
-            self.ensemble_weights_ = np.array(list(shares.values())) / n_networks
-            self.ensemble_params_ = [self.cv_results_["params"][row] for row in shares]
-            self.ensemble_score_ = chosen.scores[n_networks - 1]
+            self.ensemble_weights_ = np.array(list(shares.values())) / len(rows)
+            self.ensemble_params_ = [params[rows.index(row)] for row in shares]
+            self.ensemble_score_ = chosen.scores[len(rows) - 1]
             for unit in cv.score_units:
                 self.ensemble_score_ *= unit
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from skreg._cv.greedy import choose_ensemble
 from skreg._cv.halving import Search, score_table
+from skreg._cv.time_limit import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Chosen:
     warnings: list[str]
 
 
-def choose(found: Search, ensemble_size: int | None) -> Chosen:
+def choose(found: Search, ensemble_size: int | None, stopwatch: Stopwatch) -> Chosen:
     """Choose from all rungs; there is one at least.
 
     Raises
@@ -56,7 +57,7 @@ def choose(found: Search, ensemble_size: int | None) -> Chosen:
     rows, scores, warnings = [best], [float("nan")], []
     if ensemble_size is not None:
         try:
-            rows, scores = choose_ensemble(found, ensemble_size)
+            rows, scores = choose_ensemble(found, ensemble_size, stopwatch)
         except Exception as error:  # a scorer that wants more than predictions
             rows, scores = [best] * ensemble_size, scores * ensemble_size
             warnings.append(

@@ -162,7 +162,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
     ``y`` is one column and a class has 10 rows at least. Sample weights do not matter
     to any of that. The networks compute in float32.
 
-    The search begins with standardised numbers. After the first rung the three best
+    The search begins with standardized numbers. After the first rung the three best
     candidates are also tried with two other front ends. "robust" scales numbers by
     median and interquartile range, and clips them smoothly at 3 of those, ``z / sqrt(1
     + (z / 3)**2)`` [4]_. "hats" has piecewise-linear functions of them between

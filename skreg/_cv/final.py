@@ -52,24 +52,29 @@ class FinalFit:
     ensemble_size: int | None
     stopwatch: Stopwatch
 
-    def fit(self, settings: list[dict[str, Any]]) -> list[Any]:
+    def fit(
+        self, settings: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[Any]]:
         """Fit one network after the other while there is time, or all at once.
 
         Where there is not even time for the first one, all have fewer epochs.
 
         Returns
         -------
-        list of RegularizedMLP or Exception
-            The networks, or the errors of their fits; fewer than there are settings if
-            there is no time for more.
+        settings : list of dict
+            Those of the networks, with the epochs that they had; fewer than were given
+            if there is no time for more.
+        networks : list of RegularizedMLP or Exception
+            The networks, or the errors of their fits.
         """
-        members = self._members(settings)
-        needed = self.stopwatch.final_seconds(members[0].epochs)
+        needed = self.stopwatch.final_seconds(settings[0]["epochs"])
         share = max(0.0, self.stopwatch.left) / needed if needed else 1.0
         if share < 1:
-            for member in members:
-                member.set_params(epochs=max(1, int(share * member.epochs)))
-        return self._fit_in_time([], members)
+            settings = [
+                s | {"epochs": max(1, int(share * s["epochs"]))} for s in settings
+            ]
+        fitted = self._fit_in_time([], self._members(settings))
+        return settings[: len(fitted)], fitted
 
     def measure(self) -> list[RegularizedMLP]:
         """Train networks of default regularization to see how long an epoch takes.

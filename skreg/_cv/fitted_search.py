@@ -32,9 +32,13 @@ class FittedSearch(MembersMixin, Estimator):
         """The network, without the regularization that is to be chosen."""
 
     def _best_value(self, name: str) -> Any:
-        """A parameter of the best candidate."""
+        """A parameter of the best candidate, or of a network if none was compared."""
         check_is_fitted(self)
-        return self.best_params_.get(name, getattr(self._network(), name))
+        network: Any = self.best_estimator_
+        if not isinstance(network, RegularizedMLP):
+            members = network.estimators_
+            network = network.estimator if self.best_params_ else members[0]
+        return self.best_params_.get(name, getattr(network, name))
 
     @property
     def epochs_(self) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import cycle, islice
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -13,24 +15,34 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_method_params
 
-from skreg._cv.halving import Search
+from skreg._cv.halving import Search, score_table
 from skreg._cv.rungs import CrossValidation
+from skreg._cv.time_limit import Stopwatch
+
+# The choice takes so much of a time limit at most: scorers of users may be slow.
+CHOICE_SHARE = 0.05
 
 
 def choose_greedily(
-    n_candidates: int, score: Callable[[list[int]], float], size: int
+    own: Sequence[float],
+    score: Callable[[list[int]], float],
+    size: int,
+    has_time: Callable[[], bool] = lambda: True,
 ) -> tuple[list[int], list[float]]:
     """Choose candidates one by one, each time the one that makes the mean best.
 
     Parameters
     ----------
-    n_candidates : int
-        Number of candidates to choose from.
+    own : sequence of float
+        The score of each candidate alone.
     score : callable
         ``score(numbers)`` of the mean of these candidates, in which a number may occur
         several times; higher is better.
     size : int
         Number of choices.
+    has_time : callable, default=always
+        Whether another mean may be scored. Once it may not, the choices so far are
+        repeated in their order.
 
     Returns
     -------
@@ -46,15 +58,24 @@ def choose_greedily(
     """
     numbers: list[int] = []
     best: list[float] = []
-    for _ in range(size):
-        scores = [score([*numbers, c]) for c in range(n_candidates)]
+    scores = list(own)
+    while len(numbers) < size:
         chosen = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
         numbers.append(chosen)
         best.append(scores[chosen])
+        scores = []
+        for c in range(len(own)):
+            if not has_time():
+                n_missing = size - len(numbers)
+                repeated = list(islice(cycle(numbers), n_missing))
+                return numbers + repeated, best + best[-1:] * n_missing
+            scores.append(score([*numbers, c]))
     return numbers, best
 
 
-def choose_ensemble(found: Search, size: int) -> tuple[list[int], list[float]]:
+def choose_ensemble(
+    found: Search, size: int, stopwatch: Stopwatch
+) -> tuple[list[int], list[float]]:
     """Choose candidates by the score of the mean of their out-of-fold predictions.
 
     Parameters
@@ -63,6 +84,8 @@ def choose_ensemble(found: Search, size: int) -> tuple[list[int], list[float]]:
         Has a rung at least, and the predictions of those that can be chosen.
     size : int
         Number of choices.
+    stopwatch : Stopwatch
+        Says what there is time for.
 
     Returns
     -------
@@ -78,16 +101,21 @@ def choose_ensemble(found: Search, size: int) -> tuple[list[int], list[float]]:
     """
     pool, rows, cv = list(found.predictions), found.rows, found.cv
     assert cv is not None, "there is a rung"
+    own = score_table([rows[row] for row in pool])
     # A fold on which nobody has a score is left out.
+    used = np.flatnonzero(~np.isnan(own).any(axis=0)).tolist()
+    if not used:
+        raise ValueError("there is no fold on which all candidates have a score")
     folds = [
         _fold_scorer([found.predictions[row][fold] for row in pool], fold, cv)
-        for fold in range(len(cv.splits))
-        if not any(np.isnan(rows[row].scores[fold]) for row in pool)
+        for fold in used
     ]
-    if not folds:
-        raise ValueError("there is no fold on which all candidates have a score")
+    end = stopwatch.left - CHOICE_SHARE * stopwatch.limit
     numbers, scores = choose_greedily(
-        len(pool), lambda numbers: float(np.mean([f(numbers) for f in folds])), size
+        own[:, used].mean(axis=1).tolist(),
+        lambda numbers: float(np.mean([f(numbers) for f in folds])),
+        size,
+        lambda: isinf(stopwatch.limit) or stopwatch.left > end,
     )
     if np.isnan(scores).any():
         raise ValueError("the score of a mean is NaN")

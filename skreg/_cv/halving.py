@@ -18,7 +18,7 @@ from skreg._cv.rungs import Candidate, CrossValidation, Prediction
 from skreg._cv.time_limit import Step, Stopwatch
 
 FACTOR = 3
-# A first rung that is shorter favours weak regularization: overfitting shows late.
+# A first rung that is shorter favors weak regularization: overfitting shows late.
 FIRST_EPOCHS = 6
 # A round is begun if there is time for so many rungs.
 PLANNED_RUNGS = 3

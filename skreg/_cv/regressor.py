@@ -47,7 +47,7 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
         as it is.
     loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
 default="squared_error"
-        What is minimised, as of `RegularizedMLPRegressor`.
+        What is minimized, as of `RegularizedMLPRegressor`.
     quantile : float, default=0.5
         The quantile, in (0, 1), that ``loss="quantile"`` predicts.
     activation : str, default="relu"

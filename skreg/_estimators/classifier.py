@@ -28,7 +28,7 @@ from skreg._estimators.types import (
 class RegularizedMLPClassifier(MLPClassifierMixin, RegularizedMLP):
     """Multi-layer perceptron with L1, L2 and dropout as hyperparameters.
 
-    A Keras network, built through scikeras, that minimises the mean cross-entropy
+    A Keras network, built through scikeras, that minimizes the mean cross-entropy
     plus the penalty ``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, with dropout
     after the hidden layers while it trains.
 
@@ -143,7 +143,7 @@ default=None
     used_features_
     feature_importances_
     history_ : dict of str to list of float
-        One entry per epoch: ``loss``, what is minimised; its parts ``data_loss``, the
+        One entry per epoch: ``loss``, what is minimized; its parts ``data_loss``, the
         mean cross-entropy, and ``penalty``; with validation rows also ``val_loss``,
         without the penalty, and ``val_score``, the accuracy. The training figures
         are running means over the batches of the epoch.

@@ -32,7 +32,7 @@ from skreg._training.objectives import REGRESSION, regression_loss
 class RegularizedMLPRegressor(MLPRegressorMixin, RegularizedMLP):
     """Multi-layer perceptron regression with L1, L2 and dropout as hyperparameters.
 
-    A Keras network, built through scikeras, that minimises the mean of a loss plus the
+    A Keras network, built through scikeras, that minimizes the mean of a loss plus the
     penalty ``l1 * sum(|w|) + l2 * sum(w**2)`` over the kernels, with dropout after the
     hidden layers while it trains. Targets of any scale will do: the network sees them
     standardized.
@@ -43,7 +43,7 @@ class RegularizedMLPRegressor(MLPRegressorMixin, RegularizedMLP):
         Units of each hidden layer. ``()`` is a linear model.
     loss : {"squared_error", "absolute_error", "huber", "poisson", "quantile"}, \
 default="squared_error"
-        What is minimised, on average over rows and outputs: the squared error; the
+        What is minimized, on average over rows and outputs: the squared error; the
         absolute error; half the squared error up to an error of 1, and the absolute
         error less 1/2 beyond [1]_; half the Poisson deviance, with an exponential
         output; the pinball loss, whose minimum is a conditional quantile [3]_. Errors
@@ -144,7 +144,7 @@ default=None
     used_features_
     feature_importances_
     history_ : dict of str to list of float
-        One entry per epoch: ``loss``, what is minimised; its parts ``data_loss``, the
+        One entry per epoch: ``loss``, what is minimized; its parts ``data_loss``, the
         mean loss, and ``penalty``; with validation rows also ``val_loss``, without the
         penalty, and ``val_score``, R2. Losses are in the network's units, see `loss`;
         the training figures are running means over the batches of the epoch.

@@ -1,4 +1,4 @@
-"""What the displays share: axes, colours, and the networks that they show."""
+"""What the displays share: axes, colors, and the networks that they show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Display:
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
-                f"{type(self).__name__} needs matplotlib: pip install 'skreg[plot]'."
+                f"{type(self).__name__} needs matplotlib: pip install matplotlib."
             ) from error
         self.ax_ = plt.subplots(layout="constrained")[1] if ax is None else ax
         self.figure_ = self.ax_.figure
@@ -102,7 +102,7 @@ def _final_networks(estimator):
 
 
 def sequential_colors(n):
-    """Colours for n items that have an order, from dark to light."""
+    """Colors for n items that have an order, from dark to light."""
     import matplotlib as mpl
 
     # The lightness of viridis rises evenly. Its lightest part is faint on white.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Losses: TypeAlias = ArrayLike | Sequence[ArrayLike]
 
-# Names, labels and styles of the lines. The colours are from the palette by Okabe and
-# Ito, which colour-blind readers can tell apart.
+# Names, labels and styles of the lines. The colors are from the palette by Okabe and
+# Ito, which color-blind readers can tell apart.
 LINES = [
     ("loss", "training loss + penalty", "#0072B2", ":", "^"),
     ("data_loss", "training loss", "#0072B2", "-", "o"),
@@ -44,7 +44,7 @@ class LossCurveDisplay(NetworkDisplay):
     Parameters
     ----------
     loss : array-like of shape (n_epochs,), or list of them
-        Training loss with the penalty, which is what training minimises; a list has one
+        Training loss with the penalty, which is what training minimizes; a list has one
         array per member of an ensemble.
     data_loss : array-like of shape (n_epochs,), or list of them
         Training loss without the penalty.

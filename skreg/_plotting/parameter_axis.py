@@ -59,12 +59,14 @@ def set_categories(axis, values):
 
 def _is_geometric(numbers):
     """Whether a log scale spaces numbers >= 0 more evenly than a linear one."""
-    if numbers.min() < 0 or not numbers.any():
+    positive = np.unique(numbers[numbers > 0])
+    if numbers.min() < 0 or not len(positive):
         return False
-    low, high = numbers[numbers > 0].min(), numbers.max()
-    # The median of geometric numbers, such as strengths, is near the geometric mean of
-    # low and high; that of evenly spaced ones, such as dropout rates, near their
-    # arithmetic mean.
-    threshold = ((low + high) / 2 * (low * high) ** 0.5) ** 0.5
-    spans_decade = high > 9.99 * low  # 1e-3 / 1e-4 may be rounded to less than 10
-    return bool(spans_decade and np.median(numbers) < threshold)
+    spans_decade = positive[-1] > 9.99 * positive[0]  # 1e-3 / 1e-4 may be below 10
+    return bool(spans_decade and _unevenness(np.log(positive)) <= _unevenness(positive))
+
+
+def _unevenness(positions):
+    """Distance of sorted positions from evenly spaced ones."""
+    shares = (positions - positions[0]) / (positions[-1] - positions[0])
+    return np.abs(shares - np.linspace(0, 1, len(positions))).sum()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Kind: TypeAlias = Literal["line", "heatmap"]
-MARKERS = "os^DvPX<>*"  # colour alone is not enough
+MARKERS = "os^DvPX<>*"  # color alone is not enough
 MIN_CELL_SIZE = 40, 14  # width and height, in points, of a cell with its score
 
 
@@ -81,7 +81,7 @@ class SearchDisplay(Display):
     zero, if that is among them, to the smallest other value. Values that are not all
     numbers are spaced equally, in their order.
 
-    Colours keep their order in greyscale and for colour-blind readers; lines differ in
+    Colors keep their order in grayscale and for color-blind readers; lines differ in
     their markers as well. Lines of several hues are drawn a few points apart, so that
     their error bars do not hide each other.
 
@@ -157,7 +157,7 @@ class SearchDisplay(Display):
         kind : {"line", "heatmap"}, default="line"
             "line" draws the score against `x`, with its standard deviation over the
             folds, and the training score if the search has it; "heatmap" draws the
-            score as a colour, with `x` in columns and `hue` in rows.
+            score as a color, with `x` in columns and `hue` in rows.
         metric : str, default=None
             Which score to draw if the search has several; None means the one that
             `refit` names. The candidate that the search chose is marked in any case.

@@ -165,3 +165,45 @@ def test_nothing_is_left_of_an_earlier_fit(iris):
         est.fit(*iris)
     for name in ("cv_results_", "best_index_", "best_score_", "ensemble_params_"):
         assert not hasattr(est, name)
+
+
+def test_a_slow_scorer_takes_no_time_from_the_final_networks(timed, iris):
+    """Of the choice of the ensemble, which would score 90 means on two folds."""
+
+    def slow(est, X, y):
+        timed.now += 0.5
+        return est.score(X, y)
+
+    est = clone(CV).set_params(scoring=slow, time_limit=60).fit(*iris)
+    assert timed.now <= 1.05 * 60
+    assert len(est.best_estimator_.estimators_) > 1
+    for member, params in zip(
+        est.best_estimator_.estimators_, est.best_estimator_.params, strict=True
+    ):
+        assert member.n_iter_ == member.epochs == params["epochs"]
+
+
+def test_networks_that_are_cut_short_are_told_of(timed, iris):
+    def slow(est, X, y):
+        timed.now += 40 * isinstance(est, RegularizedMLPClassifier)
+        return est.score(X, y)
+
+    est = clone(CV).set_params(scoring=slow, time_limit=60)
+    with pytest.warns(UserWarning, match="left time for 1 of the 6 epochs"):
+        est.fit(*iris)
+    assert est.ensemble_params_[0]["epochs"] == 1
+    (member,) = est.best_estimator_.estimators_
+    assert member.n_iter_ == est.best_estimator_.params[0]["epochs"] == 1
+    assert est.epochs_ == 6
+
+
+def test_attributes_are_those_of_the_fit(timed, iris):
+    est = clone(CV).set_params(time_limit=2)
+    with pytest.warns(UserWarning, match="are too few"):
+        est.fit(*iris)
+    assert est.epochs_ == est.best_estimator_.estimators_[0].n_iter_ == 16
+    fitted = clone(CV).set_params(param_distributions={"l2": [0.1]}).fit(*iris)
+    for model, l2 in ((est, 1e-3), (fitted, 0.1)):
+        before = model.epochs_
+        model.set_params(epochs=999)
+        assert (model.epochs_, model.l1_, model.l2_) == (before, 0.0, l2)

@@ -30,16 +30,27 @@ def test_each_choice_makes_the_mean_best():
         return -np.mean((values[chosen].mean(axis=0) - truth) ** 2)
 
     expected, best = brute_force(6, score, 7)
-    numbers, scores = choose_greedily(6, score, 7)
+    numbers, scores = choose_greedily([score([c]) for c in range(6)], score, 7)
     assert numbers == expected
     assert scores[-1] == best
     assert len(set(numbers)) > 1
 
 
 def test_a_mean_without_a_score_is_not_chosen():
-    numbers, scores = choose_greedily(3, lambda c: np.nan if 0 in c else c[-1], 2)
+    numbers, scores = choose_greedily(
+        [np.nan, 1, 2], lambda c: np.nan if 0 in c else c[-1], 2
+    )
     assert numbers == [2, 2]
     assert scores == [2, 2]
+
+
+def test_without_time_the_choices_so_far_are_repeated():
+    left = iter([True] * 3 + [False])
+    numbers, scores = choose_greedily(
+        [0.5, 1.0, 0.8], lambda c: sum(c), 5, lambda: next(left)
+    )
+    assert numbers == [1, 2, 1, 2, 1]
+    assert scores == [1.0, 3, 3, 3, 3]
 
 
 def out_of_fold(est, X, y, cv, method):

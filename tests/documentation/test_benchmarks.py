@@ -63,23 +63,11 @@ def printed(monkeypatch, capsys):
     return run
 
 
-def test_steps_are_timed(printed):
-    output = printed("steps.py", "--quick")
-    for network in ("64-64-64-10, 32", "30-16-2, 32", "100-512-512-10, 128"):
-        assert len(re.findall(rf"\n{network} +float(?:32|64) .*\d", output)) == 2
-
-
 def test_a_minute_shows_the_main_claims(printed):
     output = printed("minute.py", "--quick")
     for name in ("skreg", "MLP"):
         assert re.search(rf"\n  {name} +\d+\.\d\d s, best accuracy 0\.\d+\n", output)
     assert "\nregression-diabetes, split 0, 309 + 133 rows x 10\n" in output
-
-
-def test_defaults_are_compared(printed):
-    output = printed("defaults.py", "--quick")
-    for data_set in ("breast cancer", "wine", "iris", "digits", "diabetes"):
-        assert f"\n{data_set} " in output
 
 
 def test_tables_are_compared(printed, tmp_path):

@@ -64,7 +64,7 @@ def assert_same_coef(coef, expected, atol=1e-4):
 def test_a_linear_regressor_with_l1_is_the_lasso(linear, numbers, name, l1):
     X, y = numbers
     est = linear(l1=l1, optimizer=OPTIMIZERS[name]).fit(X, y)
-    # We minimise     mean(error**2) +    l1 * sum(|w|),
+    # We minimize     mean(error**2) +    l1 * sum(|w|),
     # the lasso   1/2 mean(error**2) + alpha * sum(|w|).
     expected = Lasso(alpha=l1 / 2, tol=1e-12, max_iter=100_000).fit(X, y).coef_
     assert_same_coef(est.coefs_[0][:, 0], expected)

@@ -169,7 +169,7 @@ def test_a_linear_model_with_l2_converges_to_logistic_regression(mlp, data, requ
     momentum = keras.optimizers.SGD(1.0, momentum=0.5)
     est = mlp((), l2=l2, optimizer=momentum, epochs=150)
     est.set_params(batch_size=len(y)).fit(X, y)
-    # We minimise         mean(ce) +    l2 * sum(w**2), over n rows,
+    # We minimize         mean(ce) +    l2 * sum(w**2), over n rows,
     # scikit-learn     C * sum(ce) + 1/2 * sum(w**2). Ours times n * C is
     # C * sum(ce) + n * C * l2 * sum(w**2): the same one where n * C * l2 = 1/2.
     C = 1 / (2 * len(y) * l2)

@@ -34,7 +34,7 @@ def test_losses_are_those_of_the_history(mlp, cancer, ax, dtype):
         assert line.axes is ax
         np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
         np.testing.assert_array_equal(line.get_ydata(), est.history_[name])
-    # They differ in more than their colour.
+    # They differ in more than their color.
     assert len({line.get_linestyle() for line in display.lines_.values()}) == 3
     assert ax.get_xlabel() == "epoch"
     assert ax.get_ylabel() == "loss (nats)"
