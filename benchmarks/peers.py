@@ -10,8 +10,9 @@ scikit-learn 1.9 and compute in float32 only: their fits and predictions are run
 loop, for the 20 fits, once.
 
 Prints medians in seconds, alternated, and multiples of skreg's on all cores. The first
-fit of each dtype, which compiles or loads compiled code, is printed apart. `--quick`
-only tests that the script runs.
+fit of each dtype, which compiles or loads compiled code, is printed apart. With
+`--repeats 1` it takes a quarter of an hour on two cores, half of that scikeras.
+`--quick` only tests that the script runs: its figures say nothing.
 """
 
 import argparse

@@ -11,10 +11,10 @@ array.
 
 Prints log-loss and balanced accuracy, or RMSE / standard deviation of the test targets
 and R2, and the seconds of the fit; then means over the tables, mean ranks and median
-seconds. The first fit, which compiles or loads compiled code, is printed apart.
-`--output` appends each result to a file as one line of JSON, and `--reuse` reads such
-files, so that what was run before is not run again. `--quick` only tests that the
-script runs.
+seconds. The first fit, which compiles or loads compiled code, is printed apart. A table
+of many classes takes minutes, nearly all of them in the tuned boosting. `--output`
+appends each result to a file as one line of JSON, and `--reuse` reads such files, so
+that what was run before is not run again. `--quick` only tests that the script runs.
 """
 
 import argparse

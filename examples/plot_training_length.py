@@ -31,7 +31,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 for ax, (name, mlp) in zip(axes, fitted.items(), strict=True):
     lines = {}
     results = mlp.cv_results_
-    names = "params", "front_end", "mean_test_score"
+    names = "params", "numeric_preprocessing", "mean_test_score"
     for params, front_end, score in zip(*map(results.get, names), strict=True):
         line = lines.setdefault((params["l2"], front_end), [])
         line.append((params["epochs"], score))

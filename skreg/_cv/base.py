@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import isinf
 from numbers import Integral
 from typing import Any, Self, TypeAlias
 
@@ -39,7 +40,14 @@ from skreg._cv.space import default_distributions, draw_candidates
 from skreg._cv.time_limit import Step, Stopwatch, check_time_limit, timed_steps
 from skreg._estimators.base import RegularizedMLP
 from skreg._estimators.callback_support import fit_context, with_callbacks
-from skreg._estimators.common import FLOATS, all_or_nothing, draw_seed, flat_column
+from skreg._estimators.common import (
+    FLOATS,
+    all_or_nothing,
+    draw_seed,
+    flat_column,
+    numbers_explained,
+)
+from skreg._estimators.labels import check_labels_are_known
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import check_weights
 
@@ -163,15 +171,18 @@ class RegularizedMLPCV(FittedSearch):
     ) -> tuple[Any, Any, ColumnTransformer | None, FrontEnds | None]:
         """Rows as networks take them, targets, and how they were made, if they were."""
         if self.preprocessing is None or issparse(X):
-            rows, targets = validate_data(
-                self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
-            )
+            with numbers_explained(self):
+                rows, targets = validate_data(
+                    self, X, y, dtype=FLOATS, accept_sparse="csr", multi_output=True
+                )
             return rows, flat_column(targets), None, None
         table = check_table(X)
         validate_data(self, table, y, skip_check_array=True)
         no_columns = np.zeros((table.shape[0], 1))
         _, targets = check_X_y(no_columns, y, multi_output=True)
         targets = flat_column(targets)
+        if is_classifier(self):
+            check_labels_are_known(targets)
         front_ends = FrontEnds(table, targets, is_classifier(self))
         preprocessor, rows = front_ends.fitted(STANDARD)
         return rows, targets, preprocessor, front_ends
@@ -186,13 +197,13 @@ class RegularizedMLPCV(FittedSearch):
     ) -> list[str]:
         """The search and the fit on all rows; returns warnings."""
         default: list[RegularizedMLP] = []
-        if self.time_limit is not None:
+        if not isinf(final.stopwatch.limit):
             with step("measuring the pace"):
                 default = final.measure()
         found = search(cv, settings, self.epochs, final.stopwatch, step, front_ends)
-        self.front_end_ = None
+        self.numeric_preprocessing_ = None
         if front_ends is not None:
-            numbers = self.front_end_ = found.front_end or STANDARD
+            numbers = self.numeric_preprocessing_ = found.front_end or STANDARD
             if numbers != STANDARD:
                 self.preprocessor_, rows = front_ends.fitted(numbers)
                 final = replace(final, X=rows)
@@ -264,6 +275,9 @@ class RegularizedMLPCV(FittedSearch):
         if self.ensemble_size is not None:
             check_scalar(self.ensemble_size, "ensemble_size", Integral, min_val=1)
         check_time_limit(self.time_limit)
+        check_scalar(self.verbose, "verbose", Integral, min_val=0)
+        if self.n_jobs is not None:
+            check_scalar(self.n_jobs, "n_jobs", Integral)
         if self.preprocessing not in ("auto", None):
             raise ValueError(
                 f"preprocessing must be 'auto' or None, got {self.preprocessing!r}."
@@ -358,7 +372,9 @@ class RegularizedMLPCV(FittedSearch):
         tags = super().__sklearn_tags__()
         network = get_tags(self._network())
         tags.input_tags = network.input_tags
-        tags.input_tags.allow_nan = self.preprocessing is not None
+        takes_tables = self.preprocessing is not None
+        tags.input_tags.allow_nan = takes_tables
+        tags.input_tags.string = tags.input_tags.categorical = takes_tables
         tags.target_tags = network.target_tags
         if tags.classifier_tags is not None:
             tags.classifier_tags = network.classifier_tags

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from sklearn import get_config
 from sklearn.base import (
@@ -58,7 +58,13 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
         self.params = params
         self.n_jobs = n_jobs
 
-    def fit(self, X: MatrixLike, y: MatrixLike, **params: Any) -> Self:
+    def fit(
+        self,
+        X: MatrixLike,
+        y: MatrixLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> Self:
         """Fit all members on all rows.
 
         Parameters
@@ -67,6 +73,8 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
             Rows.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for ``fit`` of each member; None means 1 each.
         **params : dict of str to object
             Passed on to ``fit`` of each member.
 
@@ -81,6 +89,8 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
             If a parameter or an argument is not usable, or if a member can't be fitted.
             The ensemble is then left as it was.
         """
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "fit", **params).estimator.fit
         with all_or_nothing(self):
@@ -106,9 +116,10 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
 
     @abstractmethod
     def _check_params(self) -> None:
-        if isinstance(self.params, Mapping | str) or not (
-            len(self.params) and all(isinstance(p, Mapping) for p in self.params)
-        ):
+        params = self.params
+        if isinstance(params, str) or not isinstance(params, Sequence):
+            params = []
+        if not params or not all(isinstance(p, Mapping) for p in params):
             raise ValueError(
                 "params must be a sequence of dicts, one per member and at least one, "
                 f"got {self.params!r}."

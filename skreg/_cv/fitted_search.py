@@ -13,7 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._cv.front_end import check_table, source_columns, transform
 from skreg._estimators.base import RegularizedMLP
-from skreg._estimators.common import FLOATS, Estimator, MembersMixin
+from skreg._estimators.common import (
+    FLOATS,
+    Estimator,
+    MembersMixin,
+    numbers_explained,
+)
 from skreg._estimators.types import MatrixLike
 
 if TYPE_CHECKING:
@@ -113,9 +118,10 @@ class FittedSearch(MembersMixin, Estimator):
     def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
         if self.preprocessor_ is None:
-            return validate_data(
-                self, X, reset=False, dtype=FLOATS, accept_sparse="csr"
-            )
+            with numbers_explained(self):
+                return validate_data(
+                    self, X, reset=False, dtype=FLOATS, accept_sparse="csr"
+                )
         table = check_table(X)
         validate_data(self, table, reset=False, skip_check_array=True)
         return transform(self.preprocessor_, table)

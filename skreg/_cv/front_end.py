@@ -6,7 +6,7 @@ The columns that hold numbers are imputed and scaled, in one of the ways of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -29,6 +29,8 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 from sklearn.utils import _safe_indexing, check_array
+
+from skreg._estimators.validation import is_missing
 
 # A column of more categories is encoded by the mean target of each.
 MAX_ONE_HOT = 30
@@ -67,7 +69,7 @@ STANDARD = "standard"
 NUMBER_FRONT_ENDS: dict[str, Callable[[], Any]] = {
     STANDARD: StandardScaler,
     "robust": _robust,
-    "hats": _hats,
+    "spline": _hats,
 }
 
 
@@ -85,7 +87,7 @@ def front_end(
     classifier : bool
         Whether the targets are labels.
     """
-    as_text = FunctionTransformer(_as_text, feature_names_out="one-to-one")
+    to_text = FunctionTransformer(as_text, feature_names_out="one-to-one")
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=MIN_ROWS,
@@ -97,9 +99,9 @@ def front_end(
             SimpleImputer(add_indicator=True, keep_empty_features=True),
             NUMBER_FRONT_ENDS[numbers](),
         ),
-        CATEGORIES: make_pipeline(as_text, one_hot),
+        CATEGORIES: make_pipeline(to_text, one_hot),
         MANY_CATEGORIES: make_pipeline(
-            as_text, _target_encoder(classifier), StandardScaler()
+            to_text, _target_encoder(classifier), StandardScaler()
         ),
     }
     where: dict[str, list[int]] = {name: [] for name in parts}
@@ -217,16 +219,22 @@ def _is_number_or_none(value: Any) -> bool:
 
 def _distinct(column: Any, name: Any) -> set[Any]:
     """The distinct values of a column, which must be numbers or categories."""
-    try:
-        values = set(_values(column))
-    except TypeError:  # Lists have no hash.
-        values = {type}
-    for value in values:
-        if not isinstance(value, str | bytes | Real) and not _is_missing(value):
-            raise TypeError(
-                "An entry of X as an argument must be a string or a number, and a date "
-                f"or a list is none: got others in column {name!r}."
-            )
+    entries = _values(column)
+    others = [value for value in entries if not isinstance(value, Hashable)]
+    values = set(entries) if not others else set()
+    # Categories of pandas may be of any type.
+    if not hasattr(getattr(column, "cat", None), "codes"):
+        others += [
+            value
+            for value in values
+            if not isinstance(value, str | bytes | Real) and not is_missing(value)
+        ]
+    if others:
+        raise TypeError(
+            f"X must have strings or numbers in column {name!r}, got "
+            f"{type(others[0]).__name__}; make numbers of it, such as the days since a "
+            "date."
+        )
     return values
 
 
@@ -239,7 +247,7 @@ def _values(column: Any) -> list[Any]:
     return np.asarray(column, dtype=object).tolist()
 
 
-def _as_text(table: Any) -> NDArray[np.object_]:
+def as_text(table: Any) -> NDArray[np.object_]:
     """Categories as text, whatever they are; a missing one is a category, too."""
     columns = []
     for j in range(table.shape[1]):
@@ -249,16 +257,16 @@ def _as_text(table: Any) -> NDArray[np.object_]:
     return np.array(columns, dtype=object).T.reshape(table.shape)
 
 
+# Pickles call them so, and name no file that may move.
+smooth_clip.__module__ = as_text.__module__ = "skreg"
+
+
 def _text(value: Any) -> str:
-    if _is_missing(value):
+    if is_missing(value):
         return "(missing)"
     if isinstance(value, Real) and float(value).is_integer():
         return str(int(float(value)))  # 1, 1.0 and True are one category
     return str(value)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ == "NAType" or value != value
 
 
 @dataclass(frozen=True)
@@ -291,7 +299,7 @@ class FrontEnds:
     def others(self, n_splits: int) -> list[str]:
         """The front ends that the standard one is compared with."""
         n_numbers = self.table.shape[0] * self.kinds.count(NUMBERS)
-        widths = {"robust": 1, "hats": 1 + N_KNOTS}
+        widths = {"robust": 1, "spline": 1 + N_KNOTS}
         return [
             name
             for name, width in widths.items()

@@ -340,7 +340,7 @@ def cv_results(rungs: Sequence[Rung], score_units: tuple[float, ...]) -> dict[st
     results.update(_yield_masked_array_for_each_param(params))
     results["params"] = params
     if candidates[0].front_end is not None:
-        results["front_end"] = [candidate.front_end for candidate in candidates]
+        results["numeric_preprocessing"] = [c.front_end for c in candidates]
     for fold, column in enumerate(scores.T):
         results[f"split{fold}_test_score"] = column
     results["mean_test_score"] = means

@@ -12,7 +12,7 @@ from sklearn.metrics import make_scorer, mean_pinball_loss
 from skreg._cv.base import RegularizedMLPCV, Scorer, Splits
 from skreg._estimators.common import MLPRegressorMixin
 from skreg._estimators.regressor import RegularizedMLPRegressor
-from skreg._estimators.types import Optimizer, RandomState
+from skreg._estimators.types import LayerSizes, Optimizer, RandomState
 
 
 class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
@@ -32,14 +32,16 @@ class RegularizedMLPRegressorCV(MLPRegressorMixin, RegularizedMLPCV):
         `scipy.stats`. Each candidate is drawn from one of the dicts, where there are
         several. None means the built-in ones of `RegularizedMLPClassifierCV`.
     n_candidates : int, default=27
-        How many settings are tried.
+        How many settings are tried; fewer if `param_distributions` has lists alone,
+        of fewer combinations.
     ensemble_size : int, default=8
         Number of networks whose mean predicts; None means the best candidate alone.
     cv : int, splitter or iterable, default=3
-        The folds; see `sklearn.model_selection.GridSearchCV`.
+        The folds; see `sklearn.model_selection.GridSearchCV`. None means 5.
     scoring : str or callable, default=None
         How candidates are scored, and the mean of several; None means the squared
-        error, or the pinball loss with ``loss="quantile"``.
+        error, or the pinball loss with ``loss="quantile"``. `score` is R2, whatever
+        this is.
     preprocessing : "auto" or None, default="auto"
         "auto" takes raw tables: numbers are imputed and scaled, categories are encoded,
         see the Notes of `RegularizedMLPClassifierCV`. None gives the networks `X` as it
@@ -71,7 +73,8 @@ default="squared_error"
         time for all candidates, it begins with a few and adds more, as long as there is
         time for them and for the final networks. Where there is no time to compare any,
         networks with default regularization are trained as far as time allows, but for
-        one epoch at least, and a warning says so.
+        one epoch at least, and a warning says so. A scorer that is slow shortens the
+        choice of the ensemble.
     n_jobs : int, default=-1
         Number of networks that are trained at the same time, on threads unless a
         `joblib.parallel_config` says otherwise. -1 means as many as there are cores,
@@ -125,7 +128,7 @@ default="squared_error"
     group_l1_
     dropout_
     learning_rate_
-    front_end_ : {"standard", "robust", "hats"} or None
+    numeric_preprocessing_ : {"standard", "robust", "spline"} or None
         What `preprocessor_` does to numbers, see Notes of
         `RegularizedMLPClassifierCV`; None without it.
     preprocessor_ : sklearn.compose.ColumnTransformer or None
@@ -155,7 +158,7 @@ default="squared_error"
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        hidden_layer_sizes: LayerSizes = (128, 128),
         *,
         param_distributions: Mapping[str, Any]
         | Sequence[Mapping[str, Any]]

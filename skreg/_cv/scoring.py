@@ -37,6 +37,9 @@ def neg_log_loss(
     return float(np.average(losses, weights=weights))
 
 
+neg_log_loss.__module__ = "skreg"  # as pickles call it
+
+
 def accepts_sample_weight(scorer: Callable[..., float]) -> bool:
     """Whether a scorer, or the metric that it wraps, takes sample weights."""
     metric = getattr(scorer, "_score_func", scorer)

@@ -7,7 +7,7 @@ from typing import Any
 
 from scipy.stats import loguniform, uniform
 from sklearn.base import clone
-from sklearn.model_selection import ParameterSampler
+from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg._estimators.base import RegularizedMLP
 
@@ -60,6 +60,13 @@ def draw_candidates(
     ValueError
         If a name is no parameter of the network, or one that the search sets.
     """
+    if not distributions and not isinstance(distributions, Mapping):
+        raise ValueError(
+            f"param_distributions must have a dict at least, got {distributions!r}."
+        )
+    every = [distributions] if isinstance(distributions, Mapping) else distributions
+    if not any(hasattr(values, "rvs") for one in every for values in one.values()):
+        n_candidates = min(n_candidates, len(ParameterGrid(distributions)))
     candidates = list(ParameterSampler(distributions, n_candidates, random_state=seed))
     for name in RESERVED:
         if any(name in params for params in candidates):
@@ -68,5 +75,11 @@ def draw_candidates(
                 "itself."
             )
     for params in candidates:
-        clone(network).set_params(**params)
+        try:
+            clone(network).set_params(**params)
+        except ValueError as error:
+            raise ValueError(
+                "param_distributions must have parameters of the network: "
+                f"{str(error).partition(' for estimator')[0]}."
+            ) from None
     return candidates

@@ -18,7 +18,7 @@ from skreg._estimators.common import (
     FLOATS,
     all_or_nothing,
     draw_seed,
-    missing_values_explained,
+    numbers_explained,
 )
 from skreg._estimators.fitted_network import FittedNetwork
 from skreg._estimators.parameters import Settings, resolve
@@ -193,7 +193,7 @@ class RegularizedMLP(FittedNetwork):
         one epoch, and `classes` are those of all rows to come.
         """
         settings = resolve(self)
-        with missing_values_explained(self):
+        with numbers_explained(self):
             X, y = validate_data(
                 self,
                 X,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from skreg._estimators.labels import Labels
 from skreg._estimators.types import (
     Callbacks,
     Engine,
+    LayerSizes,
     LearningRate,
     MatrixLike,
     Optimizer,
@@ -133,7 +134,7 @@ default=None
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where `X` has names that are all strings.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run, with those of earlier fits that were resumed.
     best_epoch_ : int
         The epoch, counted from 1, whose weights were kept: with early stopping the
         one of the lowest validation loss, else the last.
@@ -203,7 +204,7 @@ default=None
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (100,),
+        hidden_layer_sizes: LayerSizes = (100,),
         *,
         activation: str = "relu",
         l1: PerLayer = 0.0,

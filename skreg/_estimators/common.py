@@ -17,6 +17,8 @@ from sklearn.utils.validation import column_or_1d
 from skreg._estimators.callback_support import CallbackSupportMixin
 from skreg._estimators.types import MatrixLike, RandomState
 
+# The format of pickles; it is raised when an older skreg could not read them any more.
+STATE_FORMAT = 1
 FLOATS = [np.float64, np.float32]  # the first is what any other dtype becomes
 
 
@@ -33,24 +35,37 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
 
 
 @contextmanager
-def missing_values_explained(estimator: BaseEstimator) -> Iterator[None]:
-    """Say what to do where scikit-learn's validation finds NaN in X."""
+def numbers_explained(estimator: BaseEstimator) -> Iterator[None]:
+    """Say what to do where scikit-learn's validation finds NaN or strings in X."""
     try:
         yield
-    except ValueError as error:
-        if not str(error).startswith("Input X contains NaN"):
+    except (TypeError, ValueError) as error:
+        found, name = str(error), type(estimator).__name__
+        # An estimator that could preprocess gets here if it is told not to.
+        way = "preprocessing='auto'"
+        if not hasattr(estimator, "preprocessing"):
+            way = f"{name}CV"
+        if found.startswith("Input X contains NaN"):
+            message = (
+                f"Input X contains NaN, which {name} does not take: put a "
+                f"sklearn.impute.SimpleImputer before it in a Pipeline, or use {way}, "
+                "which imputes missing values."
+            )
+        elif "could not convert string" in found or "could not be promoted" in found:
+            message = (
+                f"X must have numbers only: {found.partition('. ')[0]}. Encode columns "
+                f"of categories before {name} in a Pipeline, by a "
+                f"sklearn.preprocessing.OneHotEncoder, or use {way}, which does that."
+            )
+        else:
             raise
-        name = type(estimator).__name__
-        raise ValueError(
-            f"Input X contains NaN, which {name} does not take: put a "
-            "sklearn.impute.SimpleImputer before it in a Pipeline, or use "
-            f"{name}CV, which imputes missing values."
-        ) from None
+        raise ValueError(message) from None
 
 
 def flat_column(y: Any) -> Any:
     """The same targets; a single column becomes flat, with scikit-learn's warning."""
-    if issparse(y) or np.ndim(y) != 2 or np.shape(y)[1] != 1:
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    if issparse(y) or len(shape) != 2 or shape[1] != 1:
         return y
     return column_or_1d(y, warn=True)
 
@@ -82,6 +97,20 @@ class Estimator(
         "https://skreg.readthedocs.io/en/latest/generated/"
         "{estimator_module}.{estimator_name}.html"
     )
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_state_format": STATE_FORMAT}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        state_format = state.pop("_state_format", None)
+        if state_format != STATE_FORMAT:
+            raise ValueError(
+                f"{type(self).__name__} was saved by another version of skreg, whose "
+                f"format is {state_format!r}; this one reads format {STATE_FORMAT}. "
+                "Load it with that version, and save its model_ or fit it anew."
+            )
+        super().__setstate__(state)
 
 
 class MLPClassifierMixin(ClassifierMixin):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._estimators.common import Estimator, missing_values_explained
+from skreg._estimators.common import Estimator, numbers_explained
 from skreg._estimators.labels import Labels
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import MatrixLike
@@ -22,8 +22,6 @@ from skreg._training.task import Architecture, OptimizerState, Regularization
 if TYPE_CHECKING:
     import keras
 
-# The format of pickles; it is raised when an older skreg could not read them any more.
-STATE_FORMAT = 6
 # Attributes that are pickled as dicts of plain types: a pickle names no private class,
 # so that files can move.
 _PICKLED_AS_DICT = {
@@ -111,24 +109,16 @@ class FittedNetwork(Estimator):
         return network
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
+        state = super().__getstate__()
         state.pop("model_", None)  # rebuilt from the weights when asked for
         for name in _PICKLED_AS_DICT.keys() & state.keys():
             state[name] = dict(vars(state[name]))
-        return {**state, "_state_format": STATE_FORMAT}
+        return state
 
     def __setstate__(self, state):
-        state = dict(state)
-        state_format = state.pop("_state_format", None)
-        if state_format != STATE_FORMAT:
-            raise ValueError(
-                f"{type(self).__name__} was saved by another version of skreg, whose "
-                f"format is {state_format!r}; this one reads format {STATE_FORMAT}. "
-                "Load it with that version, and save its model_ or fit it anew."
-            )
-        for name in _PICKLED_AS_DICT.keys() & state.keys():
-            state[name] = _PICKLED_AS_DICT[name](**state[name])
         super().__setstate__(state)
+        for name in _PICKLED_AS_DICT.keys() & state.keys():
+            setattr(self, name, _PICKLED_AS_DICT[name](**state[name]))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_kernels")
@@ -158,5 +148,5 @@ class FittedNetwork(Estimator):
     def _validated_rows(self, X: MatrixLike) -> Any:
         check_is_fitted(self)
         dtype = self._kernels[0].dtype
-        with missing_values_explained(self):
+        with numbers_explained(self):
             return validate_data(self, X, reset=False, dtype=dtype, accept_sparse="csr")

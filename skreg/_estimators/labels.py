@@ -14,12 +14,19 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skreg._estimators.validation import is_missing
 from skreg._training.objectives import BINARY, MULTICLASS, Loss
 
 # A larger indicator matrix is held in CSR format if no more of it is ones, as a sparse
 # one always is.
 MAX_DENSE_LABELS = 1 << 24
 MAX_LABEL_DENSITY = 1 / 16
+
+
+def check_labels_are_known(y: Any) -> None:
+    """Raise an error that says so if labels are missing."""
+    if not issparse(y) and y.dtype == object and any(map(is_missing, y.ravel())):
+        raise ValueError("y must have a label in each row, got missing ones.")
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Labels:
         ValueError
             If `y` has no labels that a network can learn.
         """
+        check_labels_are_known(y)
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":
@@ -110,8 +118,8 @@ class Labels:
         unknown = np.setdiff1d(y, self.classes)
         if unknown.size:
             raise ValueError(
-                f"{name} must hold classes of y only, {self.classes!r}, "
-                f"got also {unknown!r}."
+                f"{name} must have no other classes than {self.classes!r}, which were "
+                f"learned from y before, got also {unknown!r}."
             )
         codes = np.searchsorted(self.classes, y)
         two = len(self.classes) == 2

@@ -260,7 +260,7 @@ def _callbacks(value):
     for callback in value:
         if keras is None or not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
-                "callbacks must be None or keras.callbacks.Callback objects, "
-                f"got {callback!r}."
+                "callbacks must be None or keras.callbacks.Callback objects (those of "
+                f"scikit-learn are for set_callbacks), got {callback!r}."
             )
     return tuple(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Self
 
@@ -18,6 +17,7 @@ from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
     Callbacks,
     Engine,
+    LayerSizes,
     LearningRate,
     MatrixLike,
     Optimizer,
@@ -46,7 +46,7 @@ default="squared_error"
         What is minimized, on average over rows and outputs: the squared error; the
         absolute error; half the squared error up to an error of 1, and the absolute
         error less 1/2 beyond [1]_; half the Poisson deviance, with an exponential
-        output; the pinball loss, whose minimum is a conditional quantile [3]_. Errors
+        output; the pinball loss, whose minimum is a conditional quantile [2]_. Errors
         are in units of the standard deviation of `y`, for "poisson" deviances are in
         units of its mean.
     quantile : float, default=0.5
@@ -164,7 +164,7 @@ default=None
     weighted standard deviation; for "poisson" divided by their mean only. `fit` takes
     both from its rows, with ``warm_start=True`` too. `partial_fit` takes them from all
     rows since the last `fit`; where they change, so does the output layer, and
-    predictions stay what they were [2]_, but for an output whose targets were all equal
+    predictions stay what they were [3]_, but for an output whose targets were all equal
     until then. Such a constant is predicted exactly.
 
     `predict` computes with the weights that were trained, and scales in float64. In
@@ -176,9 +176,9 @@ default=None
     ----------
     .. [1] P. J. Huber, "Robust estimation of a location parameter", Annals of
        Mathematical Statistics 35, 1964, :doi:`10.1214/aoms/1177703732`.
-    .. [2] H. van Hasselt, A. Guez, M. Hessel, V. Mnih and D. Silver, "Learning values
+    .. [2] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
+    .. [3] H. van Hasselt, A. Guez, M. Hessel, V. Mnih and D. Silver, "Learning values
        across many orders of magnitude", NIPS 2016, :arxiv:`1602.07714`.
-    .. [3] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46, 1978.
 
     Examples
     --------
@@ -197,7 +197,7 @@ default=None
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (100,),
+        hidden_layer_sizes: LayerSizes = (100,),
         *,
         loss: Literal[
             "squared_error", "absolute_error", "huber", "poisson", "quantile"

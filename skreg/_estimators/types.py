@@ -27,4 +27,5 @@ Callbacks: TypeAlias = (
     "keras.callbacks.Callback | list[keras.callbacks.Callback] | None"
 )
 Engine: TypeAlias = Literal["auto", "compiled", "keras"]
-RandomState: TypeAlias = int | np.random.RandomState | None
+RandomState: TypeAlias = int | np.integer | np.random.RandomState | None
+LayerSizes: TypeAlias = int | Sequence[int] | NDArray[np.integer]

@@ -13,6 +13,11 @@ from sklearn.utils import check_array
 from skreg._training.task import Rows
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or the missing value of pandas."""
+    return value is None or type(value).__name__ == "NAType" or value != value
+
+
 def check_weights(weights: Any, n_rows: int, name: str) -> NDArray[np.float64]:
     """Validate sample weights.
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -54,6 +55,15 @@ class NetworkDisplay(Display, ABC):
         -------
         display : object
             The display.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` does not end in networks of skreg.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ImportError
+            If matplotlib is not installed.
         """
         return cls._from_networks(_final_networks(estimator)).plot(ax)
 
@@ -69,6 +79,11 @@ class NetworkDisplay(Display, ABC):
         -------
         self : object
             The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         self._set_axes(ax)
         self._draw()
@@ -91,6 +106,8 @@ def _final_networks(estimator):
     if hasattr(estimator, "best_estimator_"):  # a search or a CV estimator
         return _final_networks(estimator.best_estimator_)
     check_is_fitted(estimator)
+    if isinstance(estimator, TransformedTargetRegressor):
+        return _final_networks(estimator.regressor_)
     if isinstance(estimator, MLPEnsemble):
         return [n for member in estimator.estimators_ for n in _final_networks(member)]
     if not isinstance(estimator, RegularizedMLP):

@@ -59,14 +59,15 @@ def set_categories(axis, values):
 
 def _is_geometric(numbers):
     """Whether a log scale spaces numbers >= 0 more evenly than a linear one."""
-    positive = np.unique(numbers[numbers > 0])
-    if numbers.min() < 0 or not len(positive):
+    every = np.unique(numbers)
+    positive = every[every > 0]
+    if every[0] < 0 or not len(positive):
         return False
     spans_decade = positive[-1] > 9.99 * positive[0]  # 1e-3 / 1e-4 may be below 10
-    return bool(spans_decade and _unevenness(np.log(positive)) <= _unevenness(positive))
+    return bool(spans_decade and _unevenness(np.log(positive)) < _unevenness(every))
 
 
 def _unevenness(positions):
-    """Distance of sorted positions from evenly spaced ones."""
+    """Mean distance of sorted positions from evenly spaced ones."""
     shares = (positions - positions[0]) / (positions[-1] - positions[0])
-    return np.abs(shares - np.linspace(0, 1, len(positions))).sum()
+    return np.abs(shares - np.linspace(0, 1, len(positions))).mean()

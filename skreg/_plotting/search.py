@@ -168,6 +168,15 @@ class SearchDisplay(Display):
         -------
         display : object
             The display.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `search` is no search, or has no scores by these parameters.
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        ImportError
+            If matplotlib is not installed.
         """
         scores = scores_by_parameters(search, x, hue, metric)
         return cls(**scores).plot(ax, kind=kind)
@@ -186,6 +195,13 @@ class SearchDisplay(Display):
         -------
         self : object
             The display.
+
+        Raises
+        ------
+        ValueError
+            If the display has no scores for this `kind`.
+        ImportError
+            If matplotlib is not installed.
         """
         if kind not in ("line", "heatmap"):
             raise ValueError(f"kind must be 'line' or 'heatmap', got {kind!r}.")

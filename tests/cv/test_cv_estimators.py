@@ -142,8 +142,12 @@ def test_param_distributions_replace_the_built_in_ones(iris):
     mlp = RegularizedMLPClassifierCV(
         (8,), param_distributions={"l2": [0.5, 0.25], "no": [1, 2]}, **SMALL
     )
-    with pytest.raises(ValueError, match="Invalid parameter 'no'"):
+    with pytest.raises(
+        ValueError, match=r"param_distributions must have .* Invalid parameter 'no'\.$"
+    ):
         mlp.fit(*iris)
+    with pytest.raises(ValueError, match="must have a dict at least, got \\[\\]"):
+        mlp.set_params(param_distributions=[]).fit(*iris)
     mlp.set_params(param_distributions={"l2": [0.5, 0.25]}, n_candidates=2).fit(*iris)
     assert mlp.l2_ in (0.5, 0.25)
     assert mlp.dropout_ == mlp.l1_ == mlp.group_l1_ == 0.0
@@ -294,6 +298,8 @@ def untrained(monkeypatch):
         ({"time_limit": np.nan}, ValueError, "time_limit must be positive .* got nan"),
         ({"time_limit": "1 h"}, TypeError, "time_limit must be a number or None"),
         ({"time_limit": True}, TypeError, "time_limit must be a number .* got True"),
+        ({"verbose": "a"}, TypeError, "verbose must be an instance of int"),
+        ({"n_jobs": "a"}, TypeError, "n_jobs must be an instance of int"),
         ({"scoring": ["accuracy"]}, ValueError, "scoring must be a str, a callable or"),
         ({"cv": []}, ValueError, "cv must give one fold at least"),
         ({"epochs": 0}, ValueError, "epochs == 0, must be >= 1"),

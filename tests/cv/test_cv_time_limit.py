@@ -207,3 +207,11 @@ def test_attributes_are_those_of_the_fit(timed, iris):
         before = model.epochs_
         model.set_params(epochs=999)
         assert (model.epochs_, model.l1_, model.l2_) == (before, 0.0, l2)
+
+
+def test_an_infinite_limit_is_none(iris):
+    X, y = iris
+    limited = clone(CV).set_params(time_limit=np.inf).fit(X, y)
+    np.testing.assert_array_equal(
+        limited.predict_proba(X), clone(CV).fit(X, y).predict_proba(X)
+    )

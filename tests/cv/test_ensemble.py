@@ -132,7 +132,7 @@ def test_fit_parameters_reach_every_member(mlp, iris):
     X, y = iris
     weights = np.random.default_rng(0).uniform(size=len(y))
     ensemble = MLPEnsembleClassifier(mlp(early_stopping=True), [{}, {}])
-    ensemble.fit(X, y, sample_weight=weights)
+    ensemble.fit(X, y, weights)
     for member in ensemble.estimators_:
         assert_same(clone(member).fit(X, y, sample_weight=weights), member)
 
@@ -166,7 +166,7 @@ def test_fitting_again_forgets_the_old_model(mlp, iris, cancer):
     assert ensemble.fit(*cancer).model_.output_shape == (None, 1)
 
 
-@pytest.mark.parametrize("params", [[], {}, "l2", ["l2"], [None]])
+@pytest.mark.parametrize("params", [[], {}, "l2", ["l2"], [None], 3, map(dict, [])])
 def test_params_must_be_dicts(mlp, iris, params):
     with pytest.raises(ValueError, match="params must be a sequence of dicts"):
         MLPEnsembleClassifier(mlp(), params).fit(*iris)

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def test_a_raw_data_frame_goes_in(fitted, frame, y):
     np.testing.assert_allclose(fitted.model_(rows), proba[:, 1:], rtol=1e-5)
     assert "categories__size_small" in fitted.preprocessor_.get_feature_names_out()
     assert fitted.feature_names_in_.tolist() == list(frame)
-    assert fitted.front_end_ in ("standard", "robust", "hats")
+    assert fitted.numeric_preprocessing_ in ("standard", "robust", "spline")
     assert get_allow_nan(fitted)
 
 
@@ -153,13 +154,31 @@ def test_a_column_of_no_numbers_is_named(frame, y, values):
 
 def test_a_column_of_lists_is_named(frame, columns, y):
     lists = [[1, 2]] * N
-    with pytest.raises(TypeError, match=r"a string or a number, .* column 'many'"):
-        clone(CV).fit(frame.assign(many=lists), y)
+    others = {
+        "list": lists,
+        "date": [date(2026, 1, 1)] * N,
+        "ndarray": [np.ones(2)] * N,
+    }
+    for kind, values in others.items():
+        message = f"strings or numbers in column 'many', got {kind};"
+        with pytest.raises(TypeError, match=message):
+            clone(CV).fit(frame.assign(many=values), y)
     for dtype, values in {"List": lists, "Date": ["2026-01-01"] * N}.items():
         series = pl.Series("many", values)
         series = series.str.to_date() if dtype == "Date" else series
         with pytest.raises(ValueError, match=f"got column 'many' of {dtype}"):
             clone(CV).fit(pl.DataFrame({"age": columns["age"]}).with_columns(series), y)
+
+
+def test_categories_of_pandas_may_be_of_any_type(y):
+    table = pd.DataFrame({"x": pd.cut(np.where(y, 1.0, 3.0), 2)})
+    assert clone(CV).fit(table, y).score(table, y) == 1
+
+
+def test_missing_labels_are_named(frame, y):
+    labels = np.where(y, "a", None)
+    with pytest.raises(ValueError, match="y must have a label in each row"):
+        clone(CV).fit(frame, labels)
 
 
 def test_infinity_and_an_empty_table_are_errors(fitted, frame, y):
@@ -174,10 +193,12 @@ def test_infinity_and_an_empty_table_are_errors(fitted, frame, y):
 def test_without_preprocessing_there_are_numbers_only(frame, y):
     est = clone(CV).set_params(preprocessing=None)
     assert not get_allow_nan(est)
-    with pytest.raises(ValueError, match="could not convert string to float"):
+    with pytest.raises(ValueError, match=r"numbers only: .* use preprocessing='auto'"):
         est.fit(frame[["size"]].astype(object), y)
+    with pytest.raises(ValueError, match=r"NaN, which .* or use preprocessing='auto'"):
+        est.fit(np.full((N, 1), np.nan), y)
     est.fit(frame[["age"]], y)
-    assert est.preprocessor_ is est.front_end_ is None
+    assert est.preprocessor_ is est.numeric_preprocessing_ is None
 
 
 def test_sparse_rows_are_used_as_they_are(frame, y):
@@ -193,7 +214,7 @@ def test_sparse_rows_are_used_as_they_are(frame, y):
     )
 
 
-@pytest.mark.parametrize("numbers", ["standard", "robust", "hats"])
+@pytest.mark.parametrize("numbers", ["standard", "robust", "spline"])
 def test_each_fold_has_a_front_end_of_its_own(frame, y, numbers):
     front_ends = FrontEnds(frame, y, classifier=True)
     splits = list(StratifiedKFold(2).split(frame, y))
@@ -208,7 +229,7 @@ def test_each_fold_has_a_front_end_of_its_own(frame, y, numbers):
         assert np.isfinite(rows).all()
 
 
-@pytest.mark.parametrize("numbers", ["standard", "robust", "hats"])
+@pytest.mark.parametrize("numbers", ["standard", "robust", "spline"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_importances_are_those_of_the_columns_of_the_table(
     frame, y, numbers, n_classes
@@ -236,13 +257,14 @@ def test_the_front_end_is_chosen():
     y = np.sin(4 * X[:, 0]) + X[:, 1]
     est = clone(CVR).set_params(hidden_layer_sizes=(32,), cv=KFold(3))
     far = est.fit(np.exp(3 * X), y)  # of very different sizes
-    assert far.front_end_ != "standard"
-    assert set(far.cv_results_["front_end"]) == {"standard", far.front_end_}
-    rows = np.array(far.cv_results_["front_end"]) == far.front_end_
+    assert far.numeric_preprocessing_ != "standard"
+    of_rows = np.array(far.cv_results_["numeric_preprocessing"])
+    assert set(of_rows) == {"standard", far.numeric_preprocessing_}
+    rows = of_rows == far.numeric_preprocessing_
     assert rows[far.best_index_]
     assert rows[far.ensemble_indices_].all()
     near = clone(est).fit(X, X @ [1.0, 2.0])
-    assert near.front_end_ == "standard"
+    assert near.numeric_preprocessing_ == "standard"
     assert far.n_candidates_[0] == near.n_candidates_[0] == 4
 
 
@@ -361,7 +383,7 @@ def test_a_fold_without_a_score_does_not_stop_the_choice():
     est = clone(CVR).set_params(hidden_layer_sizes=(32,), cv=cv, n_jobs=1)
     with pytest.warns(UserWarning, match="left out"):
         est.set_params(scoring=scorer, ensemble_size=None).fit(np.exp(3 * X), y)
-    assert est.front_end_ != "standard"
+    assert est.numeric_preprocessing_ != "standard"
 
 
 def test_balanced_weights_are_those_of_the_loss(frame, y):

@@ -1,14 +1,17 @@
 """Saving a fitted estimator: pickles, skops, and the network as a file of Keras."""
 
+import io
 import pickle
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
-from problems import ignores_copy_warning
+from problems import SMALL_CV, ignores_copy_warning
 from skops import io as skops
 
-from skreg._estimators import fitted_network
+from skreg import RegularizedMLPClassifierCV
+from skreg._estimators import common
 
 
 def n_bytes(est):
@@ -29,18 +32,81 @@ def test_a_pickle_holds_the_optimizer_only_where_training_may_go_on(mlp, cancer,
     assert expected < len(pickle.dumps(est)) < 1.1 * expected + 16_000
 
 
-@pytest.mark.parametrize("state_format", [fitted_network.STATE_FORMAT + 1, None])
+@pytest.mark.parametrize("state_format", [common.STATE_FORMAT + 1, None])
 def test_a_pickle_of_another_format_is_refused(mlp, cancer, monkeypatch, state_format):
     est = mlp().fit(*cancer)
-    monkeypatch.setattr(fitted_network, "STATE_FORMAT", state_format)
+    monkeypatch.setattr(common, "STATE_FORMAT", state_format)
     later = pickle.dumps(est)
     monkeypatch.undo()
     message = (
         "RegularizedMLPClassifier was saved by another version of skreg, whose format "
-        f"is {state_format}; this one reads format {fitted_network.STATE_FORMAT}"
+        f"is {state_format}; this one reads format {common.STATE_FORMAT}"
     )
     with pytest.raises(ValueError, match=message):
         pickle.loads(later)
+
+
+class Names(pickle.Unpickler):
+    """Notes which objects of skreg a pickle names."""
+
+    def find_class(self, module, name):
+        if module.partition(".")[0] == "skreg":
+            self.found.add(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+IN_PICKLES = {
+    "skreg.MLPEnsembleClassifier",
+    "skreg.RegularizedMLPClassifier",
+    "skreg.RegularizedMLPClassifierCV",
+    "skreg.as_text",
+    "skreg.neg_log_loss",
+    "skreg.smooth_clip",
+}
+
+
+@pytest.fixture(scope="module")
+def on_a_table():
+    """A CV estimator that was fitted to categories, and to numbers that it clips."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": np.exp(3 * rng.normal(size=200)), "c": ["u", "v"] * 100})
+    y = (np.log(table["x"]) > 0).to_numpy()
+    options = SMALL_CV | {"preprocessing": "auto"}
+    est = RegularizedMLPClassifierCV((16,), **options).fit(table, y)
+    assert est.numeric_preprocessing_ != "standard"
+    return est, table
+
+
+def test_pickles_name_nothing_that_may_move(on_a_table):
+    est, table = on_a_table
+    unpickler = Names(io.BytesIO(pickle.dumps(est)))
+    unpickler.found = set()
+    restored = unpickler.load()
+    assert unpickler.found == IN_PICKLES
+    np.testing.assert_array_equal(
+        restored.predict_proba(table), est.predict_proba(table)
+    )
+
+
+@pytest.mark.parametrize("part", ["best_estimator_", None])
+def test_pickles_of_ensembles_and_choices_have_a_format(on_a_table, monkeypatch, part):
+    est = on_a_table[0] if part is None else getattr(on_a_table[0], part)
+    state = est.__getstate__()
+    assert state["_state_format"] == common.STATE_FORMAT
+    with pytest.raises(ValueError, match=f"{type(est).__name__} was saved by another"):
+        type(est).__new__(type(est)).__setstate__(state | {"_state_format": 0})
+
+
+def test_skops_loads_a_cv_estimator(on_a_table):
+    est, table = on_a_table
+    saved = skops.dumps(est)
+    ours = [n for n in skops.get_untrusted_types(data=saved) if "skreg" in n]
+    assert set(ours) == IN_PICKLES
+    every = skops.get_untrusted_types(data=saved)
+    restored = skops.loads(saved, trusted=every)
+    np.testing.assert_array_equal(
+        restored.predict_proba(table), est.predict_proba(table)
+    )
 
 
 TRUSTED = ["skreg.RegularizedMLPClassifier"]

@@ -102,6 +102,11 @@ DATA = [
         "Input X contains NaN, .*SimpleImputer before .* use RegularizedMLP.*CV",
     ),
     ({"X": INFINITE}, "Input X contains infinity"),
+    (
+        {"X": np.where(ROWS > 0.9, "high", ROWS.astype(object))},
+        r"X must have numbers only: .*'high'\. .*Encoder, or use RegularizedMLP.*CV",
+    ),
+    ({"y": np.array(["a", None] * 4, object)}, "y must have a label in each row"),
     ({"X": ROWS[:, 0]}, "Expected 2D array, got 1D array"),
     ({"sample_weight": np.zeros(8)}, f"sample_weight {ZERO}"),
     ({"sample_weight": -np.ones(8)}, f"sample_weight {NEGATIVE}"),
@@ -112,7 +117,7 @@ DATA = [
     ({"X_val": ROWS}, "X_val and y_val must be given together.*got y_val=None"),
     ({"y_val": LABELS}, "X_val and y_val must be given together.*got X_val=None"),
     ({"sample_weight_val": LABELS}, "must be given together, and sample_weight_val"),
-    ({**VAL, "y_val": LABELS + 1}, r"y_val must hold classes of y only.*\[2"),
+    ({**VAL, "y_val": LABELS + 1}, r"y_val must have no other classes.*\[2"),
     (
         {"y": np.arange(16).reshape(8, 2) % 3},
         "y must have one column of classes.*got 2 columns.*MultiOutputClassifier",

@@ -21,8 +21,8 @@ FEATURES = "X has 3 features, but RegularizedMLP.* is expecting 4"
 ONE_CLASS = "y must have one class per row, as before, got several labels per row"
 SEVERAL = "y must have several labels per row, as before, got one class per row"
 COLUMNS = r"y must have a column for each of 3 labels, got shape \(60, 2\)"
-UNKNOWN = r"y must hold classes of y only.*also array\(\[7\]"
-OTHER_IN_VAL = "y_val must hold classes of y only"
+UNKNOWN = r"y must have no other classes.*also array\(\[7\]"
+OTHER_IN_VAL = "y_val must have no other classes"
 NO_WEIGHT = "sample_weight must not be zero for all rows"
 BALANCED = "class_weight='balanced' is not supported by partial_fit"
 STOPPING = "early_stopping=True is not supported by partial_fit"
@@ -40,7 +40,7 @@ def assert_refused(est, match, call):
     [
         (Y, None, "classes must be passed on the first call to partial_fit"),
         (Y, [1, 1], "classes must have at least two classes, got one class"),
-        (Y, [0, 1], r"y must hold classes of y only.*got also array\(\[2\]"),
+        (Y, [0, 1], r"y must have no other classes.*got also array\(\[2\]"),
         (LABELS, ["a", "b", "c"], "classes must be the numbers of the labels"),
     ],
 )

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.stats import loguniform, uniform
 from toy_search import tick_texts
 
 from skreg import SearchDisplay
@@ -27,6 +28,8 @@ def display_of(values, ax, **params):
         ([1e-5, 1e-4], "linear"),
         ([8, 16, 32, 64, 128], "log"),
         (np.logspace(-6, 3, 20), "log"),
+        (loguniform(1e-5, 1e-1).rvs(12, random_state=1), "log"),
+        (uniform(0, 0.6).rvs(12, random_state=0), "linear"),
         ([0.0, 1e-3, 1e-2], "symlog"),
         ([0.0, 0.2, 0.5], "linear"),
         (np.linspace(0.01, 0.6, 11), "linear"),
