@@ -11,7 +11,7 @@ loop, for the 20 fits, once.
 
 Prints medians in seconds, alternated, and multiples of skreg's on all cores. The first
 fit of each dtype, which compiles or loads compiled code, is printed apart. With
-`--repeats 1` it takes a quarter of an hour on two cores, half of that scikeras.
+`--repeats 1` it takes ten minutes on two cores, a third of that scikeras.
 `--quick` only tests that the script runs: its figures say nothing.
 """
 
