@@ -39,7 +39,7 @@ MIN_ROWS = 3
 # Mean targets are not learned if no class has more rows: `TargetEncoder` takes them in
 # five folds, which before scikit-learn 1.9 are stratified, each with rows of a class.
 MIN_ROWS_OF_A_CLASS = 10
-# Knots of the hats: every eighth of the values lies between two of them.
+# Knots of the splines: every eighth of the values lies between two of them.
 N_KNOTS = 9
 # A front end is not tried if its numbers, for all folds, would be more than that: each
 # fold has a copy of all rows.
@@ -58,18 +58,18 @@ def _robust() -> Any:
     return make_pipeline(RobustScaler(), clip)
 
 
-def _hats() -> Any:
-    hats = SplineTransformer(
+def _spline() -> Any:
+    pieces = SplineTransformer(
         N_KNOTS, degree=1, knots="quantile", extrapolation="constant"
     )
-    return make_union(_robust(), hats, n_jobs=1)
+    return make_union(_robust(), pieces, n_jobs=1)
 
 
 STANDARD = "standard"
 NUMBER_FRONT_ENDS: dict[str, Callable[[], Any]] = {
     STANDARD: StandardScaler,
     "robust": _robust,
-    "spline": _hats,
+    "spline": _spline,
 }
 
 
