@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_multilabel_classification
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
@@ -135,6 +136,19 @@ def test_fit_parameters_reach_every_member(mlp, iris):
     ensemble.fit(X, y, weights)
     for member in ensemble.estimators_:
         assert_same(clone(member).fit(X, y, sample_weight=weights), member)
+
+
+def test_an_ensemble_can_be_boosted(mlp, iris):
+    network = mlp((8,), epochs=60, learning_rate=0.01)
+    boosted = AdaBoostClassifier(
+        MLPEnsembleClassifier(network, [{}, {}]), n_estimators=2
+    )
+    first, second = boosted.fit(*iris).estimators_
+    assert boosted.score(*iris) > 0.9
+    # The second one has been fitted to rows of other weights.
+    assert (
+        abs(first.predict_proba(iris[0]) - second.predict_proba(iris[0])).max() > 0.01
+    )
 
 
 @pytest.mark.parametrize("n_members", [1, 2])
