@@ -38,7 +38,7 @@ _LATER = {
     "RegularizedMLPRegressorCV": "skreg._cv.regressor",
     "SearchDisplay": "skreg._plotting.search",
     "WeightDisplay": "skreg._plotting.weights",
-    # Not public: what pickles of the CV estimators name.
+    # These are not public; pickles of the CV estimators name them.
     "as_text": "skreg._cv.front_end",
     "neg_log_loss": "skreg._cv.scoring",
     "smooth_clip": "skreg._cv.front_end",

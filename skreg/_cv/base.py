@@ -49,7 +49,7 @@ from skreg._estimators.common import (
 )
 from skreg._estimators.labels import check_labels_are_known
 from skreg._estimators.types import MatrixLike
-from skreg._estimators.validation import check_weights
+from skreg._estimators.validation import as_numbers, check_weights
 
 Splits: TypeAlias = int | BaseCrossValidator | BaseShuffleSplit | Iterable[Any] | None
 Scorer: TypeAlias = str | Callable[..., Any] | None
@@ -86,8 +86,8 @@ class RegularizedMLPCV(FittedSearch):
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Training rows, of numbers and categories; the networks compute in float32.
-            With ``preprocessing=None`` numbers only, in columns of similar scale;
-            float32 is then trained in float32, anything else in float64.
+            With ``preprocessing=None`` or sparse rows, numbers only, in columns of
+            similar scale; float32 is then trained in float32, anything else in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -170,6 +170,8 @@ class RegularizedMLPCV(FittedSearch):
         self, X: Any, y: Any
     ) -> tuple[Any, Any, ColumnTransformer | None, FrontEnds | None]:
         """Rows as networks take them, targets, and how they were made, if they were."""
+        if is_classifier(self):
+            check_labels_are_known(y)
         if self.preprocessing is None or issparse(X):
             with numbers_explained(self):
                 rows, targets = validate_data(
@@ -181,8 +183,8 @@ class RegularizedMLPCV(FittedSearch):
         no_columns = np.zeros((table.shape[0], 1))
         _, targets = check_X_y(no_columns, y, multi_output=True)
         targets = flat_column(targets)
-        if is_classifier(self):
-            check_labels_are_known(targets)
+        if not is_classifier(self):
+            as_numbers(targets, "y")  # for encoders, too, which would else fail first
         front_ends = FrontEnds(table, targets, is_classifier(self))
         preprocessor, rows = front_ends.fitted(STANDARD)
         return rows, targets, preprocessor, front_ends
@@ -197,7 +199,8 @@ class RegularizedMLPCV(FittedSearch):
     ) -> list[str]:
         """The search and the fit on all rows; returns warnings."""
         default: list[RegularizedMLP] = []
-        if not isinf(final.stopwatch.limit):
+        limit = final.stopwatch.limit
+        if not isinf(limit):
             with step("measuring the pace"):
                 default = final.measure()
         found = search(cv, settings, self.epochs, final.stopwatch, step, front_ends)
@@ -217,19 +220,19 @@ class RegularizedMLPCV(FittedSearch):
                 wanted, had = (p[0]["epochs"] for p in (chosen.params, params))
                 if had < wanted:
                     messages.append(
-                        f"time_limit={self.time_limit:g} seconds left time for {had} "
+                        f"time_limit={limit:g} seconds left time for {had} "
                         f"of the {wanted} epochs that were chosen."
                     )
             else:
                 networks = final.finish(default, planned_epochs(self.epochs))
-                params = [{} for _ in networks]
+                params = [{"epochs": networks[0].epochs} for _ in networks]
                 messages.append(
-                    f"time_limit={self.time_limit:g} seconds are too few to compare "
+                    f"time_limit={limit:g} seconds are too few to compare "
                     f"candidates: what predicts has default regularization, "
                     f"{len(networks)} networks after {networks[0].n_iter_} epochs."
                 )
-        best, left_out_networks = final.predictor(params, networks)
-        self._set_results(found, cv, best, chosen, params)
+        best, good, left_out_networks = final.predictor(params, networks)
+        self._set_results(found, cv, best, chosen, params, good)
         return messages + left_out_networks
 
     def _set_results(
@@ -239,6 +242,7 @@ class RegularizedMLPCV(FittedSearch):
         best: BaseEstimator,
         chosen: Chosen | None,
         params: list[dict[str, Any]],
+        good: list[int],
     ) -> None:
         for name in RESULTS:
             self.__dict__.pop(name, None)
@@ -260,12 +264,13 @@ class RegularizedMLPCV(FittedSearch):
         self.best_params_ = self.cv_results_["params"][chosen.best]
         self.best_score_ = float(self.cv_results_["mean_test_score"][chosen.best])
         if self.ensemble_size is not None:
-            rows = chosen.rows[: len(params)]
+            rows = [chosen.rows[i] for i in good]
             shares = Counter(rows)  # in the order of the choices
             self.ensemble_indices_ = np.array(list(shares))
             self.ensemble_weights_ = np.array(list(shares.values())) / len(rows)
-            self.ensemble_params_ = [params[rows.index(row)] for row in shares]
-            self.ensemble_score_ = chosen.scores[len(rows) - 1]
+            self.ensemble_params_ = [params[good[rows.index(row)]] for row in shares]
+            all_good = len(good) == len(params)
+            self.ensemble_score_ = chosen.scores[len(good) - 1] if all_good else np.nan
             for unit in cv.score_units:
                 self.ensemble_score_ *= unit
 

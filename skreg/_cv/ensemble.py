@@ -74,7 +74,8 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, for ``fit`` of each member; None means 1 each.
+            Weights of the rows, for ``fit`` of each member; None means 1 each. Members
+            that are Pipelines take them as ``step__sample_weight`` instead.
         **params : dict of str to object
             Passed on to ``fit`` of each member.
 
@@ -227,7 +228,7 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
         )
 
     def __getstate__(self):
-        state = super().__getstate__().copy()
+        state = super().__getstate__()
         state.pop("model_", None)  # rebuilt from the members when asked for
         return state
 

@@ -109,8 +109,11 @@ class FinalFit:
 
     def predictor(
         self, settings: list[dict[str, Any]], fitted: list[Any]
-    ) -> tuple[BaseEstimator, list[str]]:
-        """What predicts, made of the networks that could be fitted, and warnings."""
+    ) -> tuple[BaseEstimator, list[int], list[str]]:
+        """What predicts, the numbers of the networks in it, and warnings.
+
+        Networks that could not be fitted are left out.
+        """
         good = [i for i, one in enumerate(fitted) if not isinstance(one, Exception)]
         errors = [one for one in fitted if isinstance(one, Exception)]
         if not good:
@@ -125,11 +128,11 @@ class FinalFit:
                 f"and are left out. The first error was: {errors[0]!r}"
             )
         if self.ensemble_size is None:
-            return fitted[0], messages
+            return fitted[0], good, messages
         classifier = is_classifier(self.network)
         kind = MLPEnsembleClassifier if classifier else MLPEnsembleRegressor
         ensemble = kind(self.network, [settings[i] for i in good], n_jobs=self.n_jobs)
-        return ensemble._set_members([fitted[i] for i in good]), messages
+        return ensemble._set_members([fitted[i] for i in good]), good, messages
 
     def _fit_in_time(self, fitted: list[Any], members: list[Any]) -> list[Any]:
         """Fit members as long as there is time, as many at once as there are workers.

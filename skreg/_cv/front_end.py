@@ -219,23 +219,20 @@ def _is_number_or_none(value: Any) -> bool:
 
 def _distinct(column: Any, name: Any) -> set[Any]:
     """The distinct values of a column, which must be numbers or categories."""
-    entries = _values(column)
-    others = [value for value in entries if not isinstance(value, Hashable)]
-    values = set(entries) if not others else set()
-    # Categories of pandas may be of any type.
-    if not hasattr(getattr(column, "cat", None), "codes"):
-        others += [
-            value
-            for value in values
-            if not isinstance(value, str | bytes | Real) and not is_missing(value)
-        ]
-    if others:
+    values = _values(column)
+    if hasattr(getattr(column, "cat", None), "codes"):
+        return set(values)  # Categories of pandas may be of any type.
+    for value in {type(value): value for value in values}.values():
+        if isinstance(value, str | bytes | Real) or (
+            isinstance(value, Hashable) and is_missing(value)
+        ):
+            continue
+        date = "; make numbers of dates, such as days" if hasattr(value, "year") else ""
         raise TypeError(
             f"X must have strings or numbers in column {name!r}, got "
-            f"{type(others[0]).__name__}; make numbers of it, such as the days since a "
-            "date."
+            f"{type(value).__name__}{date}."
         )
-    return values
+    return set(values)
 
 
 def _values(column: Any) -> list[Any]:
@@ -296,15 +293,13 @@ class FrontEnds:
             can_encode = counts.max() >= MIN_ROWS_OF_A_CLASS
         return column_kinds(self.table, can_encode)
 
-    def others(self, n_splits: int) -> list[str]:
-        """The front ends that the standard one is compared with."""
-        n_numbers = self.table.shape[0] * self.kinds.count(NUMBERS)
+    def others(self, splits: list[tuple[Any, Any]]) -> list[str]:
+        """The front ends that the standard one is compared with on these folds."""
+        n_numbers = self.table.shape[0] * self.kinds.count(NUMBERS) * len(splits)
+        if not n_numbers or min(len(train) for train, _ in splits) < N_KNOTS:
+            return []
         widths = {"robust": 1, "spline": 1 + N_KNOTS}
-        return [
-            name
-            for name, width in widths.items()
-            if 0 < n_numbers * width * n_splits <= MAX_NUMBERS
-        ]
+        return [name for name, w in widths.items() if n_numbers * w <= MAX_NUMBERS]
 
     def fitted(self, numbers: str) -> tuple[ColumnTransformer, NDArray[np.float32]]:
         """A front end fitted to all rows, and what it makes of them."""

@@ -56,20 +56,18 @@ def choose_greedily(
     R. Caruana, A. Niculescu-Mizil, G. Crew and A. Ksikes, "Ensemble selection from
     libraries of models", ICML 2004.
     """
-    numbers: list[int] = []
-    best: list[float] = []
-    scores = list(own)
+    numbers = [int(np.argmax(np.nan_to_num(own, nan=-np.inf)))]
+    best = [own[numbers[0]]]
     while len(numbers) < size:
-        chosen = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))
-        numbers.append(chosen)
-        best.append(scores[chosen])
-        scores = []
+        scores: list[float] = []
         for c in range(len(own)):
             if not has_time():
                 n_missing = size - len(numbers)
                 repeated = list(islice(cycle(numbers), n_missing))
                 return numbers + repeated, best + best[-1:] * n_missing
             scores.append(score([*numbers, c]))
+        numbers.append(int(np.argmax(np.nan_to_num(scores, nan=-np.inf))))
+        best.append(scores[numbers[-1]])
     return numbers, best
 
 
@@ -110,12 +108,15 @@ def choose_ensemble(
         _fold_scorer([found.predictions[row][fold] for row in pool], fold, cv)
         for fold in used
     ]
+    # A mean takes about as long to score as a candidate took.
+    times = [[rows[row].folds[fold].score_time for fold in used] for row in pool]
+    one = float(np.sum(times, axis=1).mean())
     end = stopwatch.left - CHOICE_SHARE * stopwatch.limit
     numbers, scores = choose_greedily(
         own[:, used].mean(axis=1).tolist(),
         lambda numbers: float(np.mean([f(numbers) for f in folds])),
         size,
-        lambda: isinf(stopwatch.limit) or stopwatch.left > end,
+        lambda: isinf(stopwatch.limit) or stopwatch.left - one >= end,
     )
     if np.isnan(scores).any():
         raise ValueError("the score of a mean is NaN")

@@ -161,7 +161,8 @@ def search(
             with step(title):
                 start = perf_counter()
                 candidates = cv.train(candidates, goal)
-                stopwatch.measure(perf_counter() - start, *training)
+                share = training_share(candidates)
+                stopwatch.measure(perf_counter() - start, *training, share)
                 found.add(Rung(number, candidates), cv)
             if number > 0 and not pays(earlier, candidates):
                 break
@@ -199,7 +200,7 @@ def choose_front_end(
     before = score_table(tried)
     planned = cv.work([replace(c, epochs=0) for c in best], epochs)
     chosen, highest = None, 0.0
-    for numbers in front_ends.others(len(cv.splits)) if tried else []:
+    for numbers in front_ends.others(cv.splits) if tried else []:
         if not stopwatch.allows([planned], epochs):
             continue
         other = replace(
@@ -217,8 +218,16 @@ def choose_front_end(
     training = other.work(rest, epochs)
     start = perf_counter()
     rest = other.train(rest, epochs)
-    stopwatch.measure(perf_counter() - start, *training)
+    stopwatch.measure(perf_counter() - start, *training, training_share(rest))
     return other, [*rest, *trained]
+
+
+def training_share(candidates: Sequence[Candidate]) -> float:
+    """The part of the seconds of a rung that was training, not scoring."""
+    folds = [fold for candidate in candidates for fold in candidate.folds]
+    training = sum(fold.fit_time for fold in folds)
+    seconds = training + sum(fold.score_time for fold in folds)
+    return training / seconds if seconds else 1.0
 
 
 def pays(earlier: Sequence[Candidate], candidates: Sequence[Candidate]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from scipy.stats import loguniform, uniform
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
@@ -57,17 +58,14 @@ def draw_candidates(
 
     Raises
     ------
-    ValueError
-        If a name is no parameter of the network, or one that the search sets.
+    ValueError, TypeError
+        If there are no distributions, or none for a name; if a name is no parameter of
+        the network, or one that the search sets.
     """
-    if not distributions and not isinstance(distributions, Mapping):
-        raise ValueError(
-            f"param_distributions must have a dict at least, got {distributions!r}."
-        )
-    every = [distributions] if isinstance(distributions, Mapping) else distributions
+    every = _checked(distributions)
     if not any(hasattr(values, "rvs") for one in every for values in one.values()):
-        n_candidates = min(n_candidates, len(ParameterGrid(distributions)))
-    candidates = list(ParameterSampler(distributions, n_candidates, random_state=seed))
+        n_candidates = min(n_candidates, len(ParameterGrid(every)))
+    candidates = list(ParameterSampler(every, n_candidates, random_state=seed))
     for name in RESERVED:
         if any(name in params for params in candidates):
             raise ValueError(
@@ -83,3 +81,23 @@ def draw_candidates(
                 f"{str(error).partition(' for estimator')[0]}."
             ) from None
     return candidates
+
+
+def _checked(distributions: Any) -> list[Mapping[str, Any]]:
+    """The dicts of distributions, or an error that says what is wrong with them."""
+    every = [distributions] if isinstance(distributions, Mapping) else distributions
+    if isinstance(every, str) or not isinstance(every, Sequence):
+        every = []
+    if not every or not all(isinstance(one, Mapping) for one in every):
+        raise ValueError(
+            "param_distributions must be a dict or a sequence of at least one dict, "
+            f"got {distributions!r}."
+        )
+    for name, values in (item for one in every for item in one.items()):
+        is_list = np.iterable(values) and not isinstance(values, str)
+        if not is_list and not hasattr(values, "rvs"):
+            raise TypeError(
+                f"param_distributions must have a list or a distribution for {name!r}, "
+                f"got {values!r}."
+            )
+    return list(every)

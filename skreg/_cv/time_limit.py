@@ -36,22 +36,28 @@ class Stopwatch:
     def __init__(
         self, limit: float | None, n_workers: int, n_final: int, n_rows: int = 0
     ) -> None:
-        self.limit = inf if limit is None else limit
+        self.limit = inf if limit is None else float(limit)
         self.n_workers = n_workers
         self._end = perf_counter() + self.limit
         self._n_final = n_final
         self.n_rows = n_rows
-        self._rate = 0.0
+        self._rate = self._final_rate = 0.0
 
     @property
     def left(self) -> float:
         """Seconds that are left, below 0 if the time is up."""
         return self._end - perf_counter()
 
-    def measure(self, seconds: float, n_networks: int, work: float) -> None:
-        """So many networks took so many seconds for that much work in all."""
+    def measure(
+        self, seconds: float, n_networks: int, work: float, share: float = 1.0
+    ) -> None:
+        """So many networks took so many seconds for that much work in all.
+
+        A `share` of them was training, the rest scoring, which final networks are not.
+        """
         if work > 0:
             self._rate = seconds / self._turns(n_networks, work)
+            self._final_rate = share * self._rate
 
     def seconds(self, n_networks: int, work: float) -> float:
         """What so many networks would take for that much work in all."""
@@ -78,7 +84,8 @@ class Stopwatch:
 
     def final_seconds(self, epochs: int, n_networks: int = 1) -> float:
         """What so many final networks would take."""
-        return self.seconds(n_networks, float(n_networks * self.n_rows * epochs))
+        work = float(n_networks * self.n_rows * epochs)
+        return self._final_rate * self._turns(n_networks, work)
 
 
 def check_time_limit(limit: float | None) -> None:

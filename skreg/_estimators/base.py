@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
+from sklearn.base import is_classifier
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
@@ -21,6 +22,7 @@ from skreg._estimators.common import (
     numbers_explained,
 )
 from skreg._estimators.fitted_network import FittedNetwork
+from skreg._estimators.labels import check_labels_are_known
 from skreg._estimators.parameters import Settings, resolve
 from skreg._estimators.types import MatrixLike
 from skreg._estimators.validation import (
@@ -193,6 +195,8 @@ class RegularizedMLP(FittedNetwork):
         one epoch, and `classes` are those of all rows to come.
         """
         settings = resolve(self)
+        if is_classifier(self):
+            check_labels_are_known(y)
         with numbers_explained(self):
             X, y = validate_data(
                 self,

@@ -51,9 +51,9 @@ def numbers_explained(estimator: BaseEstimator) -> Iterator[None]:
                 f"sklearn.impute.SimpleImputer before it in a Pipeline, or use {way}, "
                 "which imputes missing values."
             )
-        elif "could not convert string" in found or "could not be promoted" in found:
+        elif "could not convert string" in found:
             message = (
-                f"X must have numbers only: {found.partition('. ')[0]}. Encode columns "
+                f"X must have numbers only: {found}. Encode columns "
                 f"of categories before {name} in a Pipeline, by a "
                 f"sklearn.preprocessing.OneHotEncoder, or use {way}, which does that."
             )

@@ -24,8 +24,12 @@ MAX_LABEL_DENSITY = 1 / 16
 
 
 def check_labels_are_known(y: Any) -> None:
-    """Raise an error that says so if labels are missing."""
-    if not issparse(y) and y.dtype == object and any(map(is_missing, y.ravel())):
+    """Raise an error that says so if labels are missing, before others find that."""
+    if y is None or issparse(y):
+        return
+    # In an array of text, NaN from a list would be the label "nan".
+    labels = np.asarray(y, dtype=object if isinstance(y, list) else None)
+    if labels.dtype == object and any(map(is_missing, labels.ravel())):
         raise ValueError("y must have a label in each row, got missing ones.")
 
 
@@ -59,7 +63,6 @@ class Labels:
         ValueError
             If `y` has no labels that a network can learn.
         """
-        check_labels_are_known(y)
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multiclass-multioutput":

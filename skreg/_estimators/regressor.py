@@ -25,6 +25,7 @@ from skreg._estimators.types import (
     RandomState,
     available_if,
 )
+from skreg._estimators.validation import as_numbers
 from skreg._prediction.forward import check_finite
 from skreg._training.objectives import REGRESSION, regression_loss
 
@@ -330,7 +331,7 @@ default=None
             raise TypeError(f"{name} must be dense, got a sparse {type(y).__name__}.")
         if np.ndim(y) == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=name == "y")  # as the warning says
-        y = np.asarray(y, np.float64).reshape(len(y), -1)  # in `dtype` once scaled
+        y = as_numbers(y, name).reshape(len(y), -1)  # in `dtype` once scaled
         if y.shape[1] != self._n_outputs:
             raise ValueError(
                 f"{name} must have {self._n_outputs} output(s), got {y.shape[1]}."

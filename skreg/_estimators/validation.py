@@ -18,6 +18,14 @@ def is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType" or value != value
 
 
+def as_numbers(y: Any, name: str) -> NDArray[np.float64]:
+    """Targets as numbers, or an error that names them."""
+    try:
+        return np.asarray(y, np.float64)
+    except ValueError as error:
+        raise ValueError(f"{name} must have numbers only: {error}.") from None
+
+
 def check_weights(weights: Any, n_rows: int, name: str) -> NDArray[np.float64]:
     """Validate sample weights.
 

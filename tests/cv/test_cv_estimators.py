@@ -146,8 +146,6 @@ def test_param_distributions_replace_the_built_in_ones(iris):
         ValueError, match=r"param_distributions must have .* Invalid parameter 'no'\.$"
     ):
         mlp.fit(*iris)
-    with pytest.raises(ValueError, match="must have a dict at least, got \\[\\]"):
-        mlp.set_params(param_distributions=[]).fit(*iris)
     mlp.set_params(param_distributions={"l2": [0.5, 0.25]}, n_candidates=2).fit(*iris)
     assert mlp.l2_ in (0.5, 0.25)
     assert mlp.dropout_ == mlp.l1_ == mlp.group_l1_ == 0.0
@@ -300,6 +298,11 @@ def untrained(monkeypatch):
         ({"time_limit": True}, TypeError, "time_limit must be a number .* got True"),
         ({"verbose": "a"}, TypeError, "verbose must be an instance of int"),
         ({"n_jobs": "a"}, TypeError, "n_jobs must be an instance of int"),
+        ({"param_distributions": []}, ValueError, r"at least one dict, got \[\]"),
+        ({"param_distributions": "l2"}, ValueError, "must be a dict or a sequence of"),
+        ({"param_distributions": [["l2"]]}, ValueError, "must be a dict or a sequence"),
+        ({"param_distributions": {"l2": 0.1}}, TypeError, "a list .* 'l2', got 0.1"),
+        ({"param_distributions": {"l2": "a"}}, TypeError, "a list .* 'l2', got 'a'"),
         ({"scoring": ["accuracy"]}, ValueError, "scoring must be a str, a callable or"),
         ({"cv": []}, ValueError, "cv must give one fold at least"),
         ({"epochs": 0}, ValueError, "epochs == 0, must be >= 1"),

@@ -215,3 +215,25 @@ def test_an_infinite_limit_is_none(iris):
     np.testing.assert_array_equal(
         limited.predict_proba(X), clone(CV).fit(X, y).predict_proba(X)
     )
+
+
+def test_the_time_of_the_scorer_is_not_that_of_the_final_networks(timed, iris):
+    """There is no time for a mean, and there is time for all networks."""
+
+    def slow(est, X, y):
+        timed.now += 2
+        return est.score(X, y)
+
+    est = clone(CV).set_params(scoring=slow, n_candidates=3, epochs=6, time_limit=20)
+    est.fit(*iris)
+    assert timed.now <= 20
+    assert [member.n_iter_ for member in est.best_estimator_.estimators_] == [6] * 4
+    assert est.ensemble_weights_.tolist() == [1]
+
+
+def test_an_ensemble_without_a_search_is_the_same_when_fitted_again(timed, iris):
+    est = clone(CV).set_params(time_limit=2)
+    with pytest.warns(UserWarning, match="are too few"):
+        est.fit(*iris)
+    again = clone(est.best_estimator_).fit(*iris)
+    assert again.estimators_[0].n_iter_ == est.epochs_ == 16

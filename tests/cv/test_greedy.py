@@ -44,6 +44,14 @@ def test_a_mean_without_a_score_is_not_chosen():
     assert scores == [2, 2]
 
 
+def test_only_means_that_may_be_chosen_are_scored():
+    calls = []
+    own = [1.0, 3.0, 2.0]
+    choose_greedily(own, lambda c: calls.append(c) or sum(own[i] for i in c), 3)
+    assert [len(numbers) for numbers in calls] == [2] * 3 + [3] * 3
+    assert choose_greedily(own, lambda c: 1 / 0, 1) == ([1], [3.0])
+
+
 def test_without_time_the_choices_so_far_are_repeated():
     left = iter([True] * 3 + [False])
     numbers, scores = choose_greedily(

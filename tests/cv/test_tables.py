@@ -15,7 +15,11 @@ from sklearn.feature_selection import SelectFromModel
 from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
+from skreg import (
+    RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressorCV,
+)
 from skreg._cv.front_end import FrontEnds, column_kinds, front_end, source_columns
 
 CV = RegularizedMLPClassifierCV(
@@ -155,12 +159,13 @@ def test_a_column_of_no_numbers_is_named(frame, y, values):
 def test_a_column_of_lists_is_named(frame, columns, y):
     lists = [[1, 2]] * N
     others = {
+        "tuple": [(1, [2])] * N,
         "list": lists,
         "date": [date(2026, 1, 1)] * N,
         "ndarray": [np.ones(2)] * N,
     }
     for kind, values in others.items():
-        message = f"strings or numbers in column 'many', got {kind};"
+        message = f"strings or numbers in column 'many', got {kind}"
         with pytest.raises(TypeError, match=message):
             clone(CV).fit(frame.assign(many=values), y)
     for dtype, values in {"List": lists, "Date": ["2026-01-01"] * N}.items():
@@ -176,9 +181,24 @@ def test_categories_of_pandas_may_be_of_any_type(y):
 
 
 def test_missing_labels_are_named(frame, y):
-    labels = np.where(y, "a", None)
-    with pytest.raises(ValueError, match="y must have a label in each row"):
-        clone(CV).fit(frame, labels)
+    network = RegularizedMLPClassifier((4,), epochs=1)
+    for missing in (None, np.nan, pd.NA):
+        labels = np.array(["a" if one else missing for one in y], dtype=object)
+        for given in (labels, pd.Series(labels, dtype="string"), labels.tolist()):
+            with pytest.raises(ValueError, match="y must have a label in each row"):
+                clone(CV).fit(frame, given)
+            with pytest.raises(ValueError, match="y must have a label in each row"):
+                network.fit(np.ones((N, 1)), given)
+
+
+def test_targets_of_a_regressor_must_be_numbers(frame):
+    with pytest.raises(ValueError, match=r"y must have numbers only: .*'[ab]'"):
+        clone(CVR).fit(frame, ["a", "b"] * (N // 2))
+
+
+def test_very_few_rows_are_only_standardized():
+    X, y = np.arange(9.0).reshape(3, 3), np.arange(3.0)
+    assert clone(CVR).fit(X, y).numeric_preprocessing_ == "standard"
 
 
 def test_infinity_and_an_empty_table_are_errors(fitted, frame, y):
