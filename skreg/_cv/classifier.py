@@ -122,7 +122,7 @@ class RegularizedMLPClassifierCV(MLPClassifierMixin, RegularizedMLPCV):
         Their shares of the networks, of sum 1.
     ensemble_score_ : float
         Score of the mean of the out-of-fold predictions, on average over the folds;
-        NaN if the scorer can't judge a mean.
+        NaN if the scorer can't judge a mean, or if a final network could not be fitted.
     best_estimator_ : MLPEnsembleClassifier or RegularizedMLPClassifier
         What predicts; the latter with ``ensemble_size=None``.
     epochs_

@@ -154,8 +154,12 @@ def test_a_final_network_that_can_not_be_fitted(iris, monkeypatch):
     failures = [ValueError("bad luck")]
     with pytest.warns(UserWarning, match="1 of 2 final networks could not .*bad luck"):
         est = classifier(n_jobs=1).fit(*iris)
-    assert len(est.best_estimator_.estimators_) == 1
     assert est.predict(iris[0]).shape == iris[1].shape
+    # The attributes are those of the network that is left.
+    (member,), (params,) = est.best_estimator_.estimators_, est.ensemble_params_
+    assert member.get_params() == member.get_params() | params
+    assert est.ensemble_weights_.tolist() == [1]
+    assert np.isnan(est.ensemble_score_)
     failures = [ValueError("bad luck"), ValueError("again")]
     with pytest.raises(ValueError, match=r"No final network could be fitted .*again"):
         classifier(n_jobs=1).fit(*iris)
