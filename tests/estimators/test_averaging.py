@@ -51,7 +51,8 @@ def test_the_average_is_that_of_the_weights_after_each_step(
         fitted = mlp(**{**est.get_params(), "engine": engine})
         fitted.set_params(ema_momentum=ema_momentum).fit(*cancer)
         for w, average in zip(fitted.model_.get_weights(), expected, strict=True):
-            np.testing.assert_allclose(w, average, atol=1e-7)
+            # With JAX, model_ is in float32.
+            np.testing.assert_allclose(w, average, atol=1e-6)
         assert (fitted.coefs_[0] == 0).any() == (l1 > 0)
 
 

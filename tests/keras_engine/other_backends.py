@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from keras.optimizers.schedules import CosineDecay
-from problems import LOSSES, assert_same_weights
+from problems import LOSSES, SMALL_CV, assert_same_weights
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
@@ -178,9 +178,7 @@ def test_a_search_in_threads_gives_the_results_of_grid_search(
 
 
 def test_an_ensemble_on_keras(mlp, iris):
-    search = RegularizedMLPClassifierCV(
-        (8,), n_candidates=3, epochs=3, ensemble_size=2, cv=2, random_state=0
-    ).fit(*iris)
+    search = RegularizedMLPClassifierCV((8,), **SMALL_CV).fit(*iris)
     X = iris[0].astype("float32")
     given = search.best_estimator_.model_.predict(X, verbose=0)
     np.testing.assert_allclose(given, search.predict_proba(X), atol=1e-5)
