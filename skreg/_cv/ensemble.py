@@ -39,6 +39,7 @@ from skreg._estimators.common import (
     flat_column,
 )
 from skreg._estimators.types import MatrixLike
+from skreg._estimators.validation import are_dicts
 
 if TYPE_CHECKING:
     import keras
@@ -117,10 +118,7 @@ class MLPEnsemble(MembersMixin, MetaEstimatorMixin, Estimator):
 
     @abstractmethod
     def _check_params(self) -> None:
-        params = self.params
-        if isinstance(params, str) or not isinstance(params, Sequence):
-            params = []
-        if not params or not all(isinstance(p, Mapping) for p in params):
+        if not are_dicts(self.params):
             raise ValueError(
                 "params must be a sequence of dicts, one per member and at least one, "
                 f"got {self.params!r}."

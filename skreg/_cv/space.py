@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
 from skreg._estimators.base import RegularizedMLP
+from skreg._estimators.validation import are_dicts
 
 # The search sets these itself.
 RESERVED = ("epochs", "warm_start")
@@ -86,9 +87,7 @@ def draw_candidates(
 def _checked(distributions: Any) -> list[Mapping[str, Any]]:
     """The dicts of distributions, or an error that says what is wrong with them."""
     every = [distributions] if isinstance(distributions, Mapping) else distributions
-    if isinstance(every, str) or not isinstance(every, Sequence):
-        every = []
-    if not every or not all(isinstance(one, Mapping) for one in every):
+    if not are_dicts(every):
         raise ValueError(
             "param_distributions must be a dict or a sequence of at least one dict, "
             f"got {distributions!r}."

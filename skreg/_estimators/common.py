@@ -62,12 +62,12 @@ def numbers_explained(estimator: BaseEstimator) -> Iterator[None]:
         raise ValueError(message) from None
 
 
-def flat_column(y: Any) -> Any:
+def flat_column(y: Any, *, warn: bool = True) -> Any:
     """The same targets; a single column becomes flat, with scikit-learn's warning."""
     shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     if issparse(y) or len(shape) != 2 or shape[1] != 1:
         return y
-    return column_or_1d(y, warn=True)
+    return column_or_1d(y, warn=warn)
 
 
 def draw_seed(random_state: RandomState) -> int:

@@ -30,7 +30,9 @@ def check_labels_are_known(y: Any) -> None:
     # In an array of text, NaN from a list would be the label "nan".
     labels = np.asarray(y, dtype=object if isinstance(y, list) else None)
     if labels.dtype == object and any(map(is_missing, labels.ravel())):
-        raise ValueError("y must have a label in each row, got missing ones.")
+        raise ValueError(
+            "Input y contains NaN or None: y must have a label in each row."
+        )
 
 
 @dataclass(frozen=True)

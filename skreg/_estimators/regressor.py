@@ -8,10 +8,9 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.utils.validation import column_or_1d
 
 from skreg._estimators.base import RegularizedMLP
-from skreg._estimators.common import MLPRegressorMixin
+from skreg._estimators.common import MLPRegressorMixin, flat_column
 from skreg._estimators.parameters import check_choice, check_open_interval
 from skreg._estimators.target_units import TargetUnits
 from skreg._estimators.types import (
@@ -329,8 +328,7 @@ default=None
     def _encode(self, y, name, dtype):
         if issparse(y):
             raise TypeError(f"{name} must be dense, got a sparse {type(y).__name__}.")
-        if np.ndim(y) == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=name == "y")  # as the warning says
+        y = flat_column(y, warn=name == "y")  # as the warning says
         y = as_numbers(y, name).reshape(len(y), -1)  # in `dtype` once scaled
         if y.shape[1] != self._n_outputs:
             raise ValueError(

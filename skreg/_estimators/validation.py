@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -16,6 +16,15 @@ from skreg._training.task import Rows
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN, NaT or the missing value of pandas."""
     return value is None or type(value).__name__ == "NAType" or value != value
+
+
+def are_dicts(values: Any) -> bool:
+    """Whether these are dicts, at least one, in a sequence."""
+    return (
+        isinstance(values, Sequence)
+        and len(values) > 0
+        and all(isinstance(value, Mapping) for value in values)
+    )
 
 
 def as_numbers(y: Any, name: str) -> NDArray[np.float64]:

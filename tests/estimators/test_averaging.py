@@ -47,12 +47,13 @@ def test_the_average_is_that_of_the_weights_after_each_step(
     iterates = []
     mlp(**{**est.get_params(), "callbacks": Iterates(iterates)}).fit(*cancer)
     expected = replay(start, iterates, ema_momentum, zeros_stay=l1 > 0)
+    # With JAX, model_ is in float32.
+    atol = 1e-6 if keras.backend.backend() == "jax" else 1e-7
     for engine in ("compiled", "keras"):
         fitted = mlp(**{**est.get_params(), "engine": engine})
         fitted.set_params(ema_momentum=ema_momentum).fit(*cancer)
         for w, average in zip(fitted.model_.get_weights(), expected, strict=True):
-            # With JAX, model_ is in float32.
-            np.testing.assert_allclose(w, average, atol=1e-6)
+            np.testing.assert_allclose(w, average, atol=atol)
         assert (fitted.coefs_[0] == 0).any() == (l1 > 0)
 
 

@@ -360,6 +360,5 @@ def test_numbers_held_as_objects_are_targets_but_no_labels(mlp, mlr, holder):
     ids=["Int64", "Float64", "boolean", "polars", "float64"],
 )
 def test_missing_values_in_targets_are_refused(make, y):
-    message = "Input y contains NaN|y must have a label in each row"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match="Input y contains NaN"):
         make().fit(HALVES, y)
